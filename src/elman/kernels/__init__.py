@@ -1,0 +1,90 @@
+"""One recurrence, several machines: modules with the same two functions, `forward` and `backward`.
+
+`reference` is the equations in plain torch, the specification of the others. Which machine runs is decided here,
+once, by `machine_for`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+
+
+class Machine(Protocol):
+    """What a machine's module offers; `reference` explains the arguments."""
+
+    def forward(
+        self,
+        x: Tensor,
+        h0: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        bias: Tensor | None,
+        lengths: Tensor | None,
+        nonlinearity: str,
+        reverse: bool,
+        residual: bool,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor]: ...
+
+    def backward(
+        self,
+        grad_h: Tensor | None,
+        grad_h_last: Tensor | None,
+        x: Tensor,
+        h0: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        bias: Tensor | None,
+        h: Tensor,
+        lengths: Tensor | None,
+        nonlinearity: str,
+        reverse: bool,
+        residual: bool,
+        mask: Tensor | None,
+        needs: Sequence[bool],
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]: ...
+
+
+_FUSED = {"cpu": "cpu", "cuda": "gpu"}  # device type -> the module that was written for it
+
+
+@cache
+def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
+    """The machine that runs tensors of this device and dtype.
+
+    The fused one that was written for the device, where it is built and `serves` the dtype, else the reference. The
+    environment variable ELMAN_MACHINE (reference, cpu or gpu; read at the first use) forces one.
+
+    Raises:
+        ValueError: ELMAN_MACHINE names no machine, or one that cannot run this device and dtype.
+    """
+    wanted = os.environ.get("ELMAN_MACHINE", "")
+    if wanted not in ("", "reference", *_FUSED.values()):
+        raise ValueError(f"ELMAN_MACHINE is {wanted!r}; choose reference, cpu or gpu")
+    name = _FUSED.get(device.type, "reference")
+    if wanted in ("", name) and find_spec(f"elman.kernels.{name}") is not None:
+        fused: Any = import_module(f"elman.kernels.{name}")
+        if name != "reference" and fused.serves(dtype):
+            return cast(Machine, fused)
+    if wanted not in ("", "reference"):
+        raise ValueError(f"ELMAN_MACHINE is {wanted!r}, which cannot run {dtype} tensors on {device.type} here")
+    return cast(Machine, import_module("elman.kernels.reference"))
+
+
+def describe() -> dict[str, str]:
+    """What runs float32 tensors here, for a person to read: device -> machine, with its instruction set."""
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    named = {}
+    for device in devices:
+        machine: Any = machine_for(torch.device(device), torch.float32)
+        name = machine.__name__.rpartition(".")[2]
+        named[f"machine for {device}"] = f"{name} ({machine.isa()})" if hasattr(machine, "isa") else name
+    return named

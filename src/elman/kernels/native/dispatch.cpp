@@ -1,0 +1,98 @@
+// The C interface: checks the call, chooses the instruction set, plans the team.
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic>
+#include <new>
+
+#include "isa.h"
+
+namespace elman {
+namespace {
+
+struct Isa {
+    const char* name;
+    const Machine* machine;
+    bool here;
+};
+
+const Isa* isas() {
+#if defined(ELMAN_X86)
+    __builtin_cpu_init();
+    static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+    static const Isa all[] = {{"avx512", &avx512::machine, avx512},
+                              {"avx2", &avx2::machine, avx2},
+                              {"portable", &portable::machine, true},
+                              {nullptr, nullptr, false}};
+#else
+    static const Isa all[] = {{"portable", &portable::machine, true}, {nullptr, nullptr, false}};
+#endif
+    return all;
+}
+
+const Isa* named(const char* name) {
+    for (const Isa* isa = isas(); isa->name; ++isa)
+        if (isa->here && (!name || !strcmp(isa->name, name))) return isa;
+    return nullptr;
+}
+
+std::atomic<const Isa*> current{nullptr};
+
+const Isa& chosen() {
+    const Isa* isa = current.load(std::memory_order_acquire);
+    if (!isa) {
+        const char* wanted = getenv("ELMAN_ISA");
+        isa = wanted && *wanted ? named(wanted) : nullptr;
+        if (!isa) isa = named(nullptr);
+        current.store(isa, std::memory_order_release);
+    }
+    return *isa;
+}
+
+bool sound(const elman_call& call) {
+    if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
+    if (call.dtype < 0 || call.dtype > 2 || call.nonlinearity < 0 || call.nonlinearity > 1) return false;
+    for (int64_t b = 0; call.lengths && b < call.B; ++b)
+        if (call.lengths[b] < 0 || call.lengths[b] > call.T) return false;
+    return true;
+}
+
+int run(const elman_call* call, bool backward) {
+    if (!sound(*call) || (backward && call->dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
+    const Machine& machine = chosen_machine();
+    const auto pass = (backward ? machine.backward : machine.forward)[call->dtype];
+    const int64_t element = call->dtype == ELMAN_FLOAT64 ? 8 : 4;
+    try {
+        Scratch& scratch = this_threads_scratch();
+        scratch.reset();
+        if (pass(*make_plan(*call, static_cast<int>(call->threads), element, backward, scratch), scratch)) return ELMAN_OK;
+        scratch.reset();
+        pass(*make_plan(*call, 1, element, backward, scratch), scratch);
+    } catch (const std::bad_alloc&) {
+        return ELMAN_NO_MEMORY;
+    }
+    return ELMAN_OK;
+}
+
+}  // namespace
+
+const Machine& chosen_machine() { return *chosen().machine; }
+
+}  // namespace elman
+
+int elman_forward(const elman_call* call) { return elman::run(call, false); }
+int elman_backward(const elman_call* call) { return elman::run(call, true); }
+int elman_abi(void) { return ELMAN_ABI; }
+const char* elman_isa(void) { return elman::chosen().name; }
+
+int elman_set_isa(const char* name) {
+    const elman::Isa* isa = elman::named(name && *name ? name : nullptr);
+    if (!isa) return 1;
+    elman::current.store(isa, std::memory_order_release);
+    return 0;
+}
+
+int64_t elman_multiply_adds(int64_t rounds) { return elman::chosen_machine().multiply_adds(rounds); }
+void elman_tanh(const float* in, float* out, int64_t n) { elman::chosen_machine().tanh(in, out, n); }
+void elman_tanh64(const double* in, double* out, int64_t n) { elman::chosen_machine().tanh64(in, out, n); }

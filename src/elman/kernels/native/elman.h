@@ -1,0 +1,87 @@
+// The plain C interface of the fast CPU machine. T steps, B sequences, I inputs, H hidden units.
+// Every field is eight bytes wide, so that Python fills the struct with one struct.pack.
+#pragma once
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ELMAN_API __attribute__((visibility("default")))
+
+enum { ELMAN_ABI = 1 };
+// BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
+enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
+enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
+enum elman_status { ELMAN_OK = 0, ELMAN_BAD_CALL = 1, ELMAN_NO_MEMORY = 2 };
+
+// Strides count elements. What says "rows" has unit stride within a row; what is not given a stride is contiguous.
+typedef struct elman_call {
+    int64_t T, B, I, H;
+    int64_t dtype, nonlinearity, reverse, residual, threads;
+    const void* x;  // (T, B, I)
+    int64_t x_stride[3];
+    const void* h0;          // (B, H)
+    const void* w_ih;        // (H, I)
+    const void* w_hh;        // (H, H)
+    const void* bias;        // (H) or null
+    const int64_t* lengths;  // (B) or null: all of length T
+    const void* mask;        // (B, H) or null
+    void* h;                 // (T, B, H) rows: written by forward, read by backward
+    int64_t h_stride[2];
+    void* h_last;        // (B, H), forward
+    const void* grad_h;  // (T, B, H) or null
+    int64_t grad_h_stride[3];
+    const void* grad_h_last;  // (B, H) or null
+    void* grad_x;             // (T, B, I) rows, or null where not wanted; likewise below
+    int64_t grad_x_stride[2];
+    void* grad_h0;    // (B, H)
+    void* grad_w_ih;  // (H, I)
+    void* grad_w_hh;  // (H, H)
+    void* grad_bias;  // (H)
+} elman_call;
+
+ELMAN_API int elman_forward(const elman_call* call);
+ELMAN_API int elman_backward(const elman_call* call);
+// A stack of layers with its weights packed once, for many single steps without gradients: streaming and generation.
+// Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.
+typedef struct elman_stack_spec {
+    int64_t layers, I, H, V;  // I is 0 with a table; V is 0 where there is no output layer
+    int64_t nonlinearity, residual, bfloat16;
+    const float* table;         // (V, H) or null
+    const float* const* w_ih;   // layers x (H, I or H); the first is null with a table
+    const float* const* w_hh;   // layers x (H, H)
+    const float* const* bias;   // layers x (H), each or all null
+    const float* w_out;         // (V, H), output layer
+    const float* b_out;         // (V) or null
+} elman_stack_spec;
+typedef struct elman_stack elman_stack;
+
+// How a token is chosen: temperature (0 is greedy), then the top_k most probable (0 is all), then the fewest of those that
+// reach top_p in probability. The pointers of the spec's table and b_out must outlive the stack.
+typedef struct elman_choice {
+    double temperature, top_p;
+    int64_t top_k;
+    uint64_t seed, first_draw;  // the number of the first draw, where a text goes on
+} elman_choice;
+
+ELMAN_API elman_stack* elman_stack_new(const elman_stack_spec* spec);  // null: no memory, or a spec that makes no sense
+ELMAN_API void elman_stack_free(elman_stack* stack);
+// One step of S sequences: x (S, I), state (layers, S, H) read and written; the last layer's part is the output.
+ELMAN_API int elman_stack_step(elman_stack* stack, int64_t S, const float* x, float* state, int64_t threads);
+// `length` tokens for each of S texts: first (S) is the token each goes on from, tokens (length, S) is written.
+ELMAN_API int elman_stack_generate(elman_stack* stack, int64_t S, int64_t length, const int64_t* first, float* state,
+                                   const elman_choice* choice, int64_t* tokens, int64_t threads);
+// The same choice for given logits (S, V): the first draw.
+ELMAN_API int elman_choose(const float* logits, int64_t S, int64_t V, const elman_choice* choice, int64_t* tokens);
+ELMAN_API int elman_abi(void);
+ELMAN_API const char* elman_isa(void);               // "avx512", "avx2" or "portable"
+ELMAN_API int elman_set_isa(const char* name);       // 0, or 1 where this processor cannot run it
+// Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's peak.
+ELMAN_API int64_t elman_multiply_adds(int64_t rounds);
+ELMAN_API void elman_tanh(const float* in, float* out, int64_t n);  // for the accuracy test
+ELMAN_API void elman_tanh64(const double* in, double* out, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,160 @@
+// Everything an instruction set's build consists of. A .cpp defines ELMAN_ISA (a namespace), ELMAN_BYTES (a vector) and
+// ELMAN_ROWS (of a register tile), then includes this. Only what is in that namespace may be compiled here: a function
+// shared with another build could be the wrong one after linking, and stop an older processor.
+#include <stdint.h>
+
+#include <utility>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#include "isa.h"
+#include "plan.h"
+
+#define ELMAN_INLINE inline __attribute__((always_inline))
+#define ELMAN_ALWAYS __attribute__((always_inline))
+#define ELMAN_UNROLL _Pragma("GCC unroll 16")  // an array indexed by a loop left standing is an array in memory
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+#include "vec.h"
+#include "tanh.h"
+#include "gemm.h"
+#include "pack.h"
+#include "forward.h"
+#include "backward.h"
+#include "stack.h"
+
+template <class T, class W = T>
+Panels<T, W> take_panels(Scratch& scratch, long K, long columns) {
+    return {scratch.take<W>(K * (sizeof(W) == sizeof(T) ? padded<T>(columns) : row_length<T>(columns))), K, columns};
+}
+
+template <class T>
+const T*** take_pointers(Scratch& scratch, const Plan& plan, long each, bool chunks) {
+    const T*** lists = scratch.take<const T**>(plan.threads);
+    for (int i = 0; i < plan.threads; ++i) {
+        const Group& group = plan.group[i / plan.members];
+        const long n = each * group.n + plan.groups;
+        lists[i] = scratch.take<const T*>(chunks && group.chunk_rows > n ? group.chunk_rows : n);
+    }
+    return lists;
+}
+
+template <class Shared>
+struct Job {
+    Plan& plan;
+    Shared& shared;
+    void (*thread)(Plan&, const Shared&, int);
+    static void run(void* job, int thread) {
+        Job& self = *static_cast<Job*>(job);
+        self.thread(self.plan, self.shared, thread);
+    }
+};
+
+template <class T, class W = T>
+bool forward(Plan& plan, Scratch& scratch) {
+    const elman_call& call = *plan.call;
+    ForwardShared<T, W> shared;
+    const bool one_chunk = plan.most_chunks() <= 1, one_step = call.T <= 1;
+    shared.w_ih = one_chunk ? Panels<T, W>{nullptr, call.I, call.H} : take_panels<T, W>(scratch, call.I, call.H);
+    shared.w_hh = one_step ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
+    shared.own_panel_size = one_chunk ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
+    shared.copy = scratch.take<T>(call.H < 2 * k_block && call.I < 2 * k_block ? 0 : plan.threads * copy_size<T>);
+    shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
+    shared.x_row = row_length<T>(call.I);
+    shared.row = row_length<T>(call.H);
+    shared.of_group = scratch.take<typename ForwardShared<T, W>::OfGroup>(plan.groups);
+    for (int g = 0; g < plan.groups; ++g) {
+        const Group& group = plan.group[g];
+        auto& mine = shared.of_group[g];
+        mine.x = scratch.take<T>(group.chunk_rows * shared.x_row);
+        mine.drive = scratch.take<T>(group.chunk_rows * shared.row);
+        for (T*& state : mine.state) state = scratch.take<T>(group.n * shared.row);
+        mine.sums = scratch.take<T>(call.H < 2 * k_block ? 0 : group.n * shared.row);
+    }
+    shared.row_pointers = take_pointers<T>(scratch, plan, 3, false);
+    advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
+    Job<ForwardShared<T, W>> job{plan, shared, forward_thread<T, W>};
+    return run_team(plan.threads, job.run, &job);
+}
+
+template <class T>
+bool backward(Plan& plan, Scratch& scratch) {
+    const elman_call& call = *plan.call;
+    BackwardShared<T> shared;
+    const bool one_chunk = plan.most_chunks() <= 1;
+    shared.w_ih = one_chunk ? Panels<T>{nullptr, call.H, call.I} : take_panels<T>(scratch, call.H, call.I);
+    shared.own_panel_size = one_chunk ? call.H * panel_width<T> : 0;
+    shared.own_panel = scratch.take<T>(plan.threads * shared.own_panel_size);
+    shared.copy = scratch.take<T>(plan.threads * copy_size<T>);
+    shared.w_hh = take_panels<T>(scratch, call.H, call.H);
+    shared.row = row_length<T>(call.H);
+    shared.x_row = row_length<T>(call.I);
+    shared.chunk_rows = 0;
+    for (int g = 0; g < plan.groups; ++g)
+        if (plan.group[g].chunk_rows > shared.chunk_rows) shared.chunk_rows = plan.group[g].chunk_rows;
+    shared.of_group = scratch.take<typename BackwardShared<T>::OfGroup>(plan.groups);
+    for (int g = 0; g < plan.groups; ++g) {
+        const Group& group = plan.group[g];
+        auto& mine = shared.of_group[g];
+        for (T*& delta : mine.delta) delta = scratch.take<T>(group.chunk_rows * shared.row);
+        mine.x = scratch.take<T>(shared.chunk_rows * padded<T>(call.I));
+        mine.h = scratch.take<T>(shared.chunk_rows * padded<T>(call.H));
+        mine.sums = scratch.take<T>(call.H < 2 * k_block ? 0 : group.chunk_rows * (shared.row > shared.x_row ? shared.row : shared.x_row));
+        mine.carry = scratch.take<T>(call.residual ? group.n * shared.row : 0);
+        auto sums = [&](void* gradient, long n) {
+            return plan.groups == 1 || !gradient ? static_cast<T*>(gradient) : scratch.take<T>(n);
+        };
+        mine.w_ih = sums(call.grad_w_ih, call.H * call.I);
+        mine.w_hh = sums(call.grad_w_hh, call.H * call.H);
+        mine.bias = sums(call.grad_bias, call.H);
+    }
+    shared.row_pointers = take_pointers<T>(scratch, plan, 5, true);
+    if (call.grad_x) advise_huge(call.grad_x, call.T * call.B * call.I * sizeof(T));
+    Job<BackwardShared<T>> job{plan, shared, backward_thread<T>};
+    return run_team(plan.threads, job.run, &job);
+}
+
+// `rounds` times 12 independent vectors' multiply-adds: the most this processor can do. Returns how many operations.
+int64_t multiply_adds(int64_t rounds) {
+    const vec<float> a = splat<float>(0.999f), b = splat<float>(0.001f);
+    vec<float> s0 = a, s1 = a, s2 = a, s3 = a, s4 = a, s5 = a, s6 = a, s7 = a, s8 = a, s9 = a, s10 = a, s11 = a;
+    auto step = [&](vec<float>& s) ELMAN_ALWAYS {
+        s = s * a + b;
+#if defined(__AVX512F__)  // or the compiler would foresee the result
+        asm volatile("" : "+v"(s));
+#elif defined(__x86_64__)
+        asm volatile("" : "+x"(s));
+#elif defined(__aarch64__)
+        asm volatile("" : "+w"(s));
+#endif
+    };
+    for (int64_t n = 0; n < rounds; ++n) {
+        step(s0), step(s1), step(s2), step(s3), step(s4), step(s5);
+        step(s6), step(s7), step(s8), step(s9), step(s10), step(s11);
+    }
+    return rounds * 12 * 2 * lanes<float>;
+}
+
+template <class T>
+void tanh_all(const T* in, T* out, int64_t n) {
+    for (int64_t i = 0; i < n; i += lanes<T>) store_n(out + i, tanh_of<T>(load_n(in + i, n - i)), n - i);
+}
+
+}  // namespace
+
+extern const Machine machine;
+const Machine machine = {{forward<float>, forward<double>, forward<float, bfloat16>},
+                         {backward<float>, backward<double>, nullptr},
+                         tanh_all<float>,
+                         tanh_all<double>,
+                         multiply_adds,
+                         {pack_stack<float>, pack_stack<bfloat16>},
+                         {run_stack<float>, run_stack<bfloat16>}};
+
+}  // namespace ELMAN_ISA
+}  // namespace elman

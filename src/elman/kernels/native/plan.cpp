@@ -1,0 +1,99 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <new>
+
+namespace elman {
+namespace {
+
+constexpr int64_t least_work = 200000;  // multiply-adds below which waking a second thread costs more than it saves
+
+int64_t total_steps(const elman_call& call) {
+    if (!call.lengths) return call.T * call.B;
+    int64_t sum = 0;
+    for (int64_t b = 0; b < call.B; ++b) sum += call.lengths[b];
+    return sum;
+}
+
+// How many threads are worth their waking, and how many of them share one group's hidden units.
+void choose_team(const elman_call& call, int threads, int64_t element, Plan& plan) {
+    const int64_t work = total_steps(call) * call.H * (call.H + call.I);
+    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work / least_work)));
+    int members = 1;
+    const bool large = call.H * call.H * element > 640 * 1024;
+    while (members < threads && (large || call.B < 4 * (threads / members)) && threads % (members * 2) == 0 &&
+           call.H >= 64 * members * 2)
+        members *= 2;
+    const int64_t groups = std::min<int64_t>(threads / members, call.B);
+    plan.members = members;
+    plan.groups = static_cast<int>(std::max<int64_t>(1, groups));
+    plan.threads = plan.members * plan.groups;
+}
+
+void sort_sequences(const elman_call& call, Plan& plan, Scratch& scratch) {
+    int64_t* order = scratch.take<int64_t>(call.B);
+    for (int64_t b = 0; b < call.B; ++b) order[b] = b;
+    if (call.lengths)
+        std::stable_sort(order, order + call.B, [&](int64_t a, int64_t b) { return call.lengths[a] > call.lengths[b]; });
+    const int64_t groups = plan.groups;
+    for (int64_t g = 0; g < groups; ++g) {
+        Group& group = plan.group[g];
+        const int64_t first = call.B * g / groups, last = call.B * (g + 1) / groups;
+        const int64_t room = call.lengths ? call.B / groups + 1 : last - first;
+        group.sequence = scratch.take<int64_t>(room);
+        group.length = scratch.take<int64_t>(room);
+        // By lengths, the groups draw in turn and back again, so that none has all the long ones.
+        auto put = [&](int64_t b) {
+            group.sequence[group.n] = b;
+            group.length[group.n++] = call.lengths ? call.lengths[b] : call.T;
+        };
+        if (!call.lengths)
+            for (int64_t i = first; i < last; ++i) put(order[i]);
+        else
+            for (int64_t i = 0; i < call.B; ++i) {
+                const int64_t lap = i / groups, place = i % groups;
+                if ((lap % 2 ? groups - 1 - place : place) == g) put(order[i]);
+            }
+    }
+}
+
+void cut_into_chunks(Group& group, int64_t most_rows, Scratch& scratch) {
+    group.steps = group.n ? group.length[0] : 0;
+    group.active = scratch.take<int64_t>(group.steps + 1);
+    int64_t n = group.n;
+    for (int64_t s = 0; s <= group.steps; ++s) {
+        while (n && group.length[n - 1] <= s) --n;
+        group.active[s] = n;
+    }
+    group.chunks = scratch.take<Chunk>(group.steps);
+    for (int64_t s = 0; s < group.steps;) {
+        Chunk chunk{s, s, 0};
+        do {
+            chunk.rows += group.active[chunk.last++];
+        } while (chunk.last < group.steps && chunk.rows + group.active[chunk.last] <= most_rows);
+        group.chunks[group.chunk_count++] = chunk;
+        group.chunk_rows = std::max(group.chunk_rows, chunk.rows);
+        s = chunk.last;
+    }
+}
+
+}  // namespace
+
+Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch) {
+    Plan* plan = new (scratch.take<Plan>(1)) Plan{};
+    plan->call = &call;
+    choose_team(call, threads, element, *plan);
+    plan->group = scratch.take<Group>(plan->groups);
+    plan->everyone.set(plan->threads);
+    for (int g = 0; g < plan->groups; ++g) {
+        new (&plan->group[g]) Group{};
+        plan->group[g].barrier.set(plan->members);
+    }
+    sort_sequences(call, *plan, scratch);
+    const int64_t row = (call.I + call.H) * (backward ? 2 : 1) * element;
+    const int64_t rows = std::clamp<int64_t>(int64_t(256) * 1024 * plan->members / row, backward ? 256 : 128, 512);
+    for (int g = 0; g < plan->groups; ++g) cut_into_chunks(plan->group[g], rows, scratch);
+    return plan;
+}
+
+}  // namespace elman

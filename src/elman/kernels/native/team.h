@@ -1,0 +1,29 @@
+// Threads: a team out of torch's own OpenMP pool, and the barrier its members meet at.
+#pragma once
+#include <atomic>
+
+namespace elman {
+
+// Spins for a few microseconds, then gives the processor away: with more threads than processors the one that is
+// waited for must be able to run.
+class Barrier {
+  public:
+    void set(int members) { members_ = members; }
+    void wait() {
+        if (members_ > 1) meet();
+    }
+
+  private:
+    void meet();
+    int members_ = 1;
+    alignas(64) std::atomic<int> arrived_{0};
+    alignas(64) std::atomic<int> round_{0};
+};
+
+typedef void (*Work)(void* job, int thread);
+
+// Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give as
+// many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
+bool run_team(int threads, Work work, void* job);
+
+}  // namespace elman

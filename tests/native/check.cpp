@@ -1,0 +1,163 @@
+// The native library against the equations written out, over awkward shapes, every instruction set of this processor and
+// one to three threads. Buffers are exactly as large as they must be, so that the sanitizers see a step past an end.
+// Prints the first disagreement and returns 1, or returns 0.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "elman.h"
+
+namespace {
+
+struct Case {
+    int64_t T, B, I, H;
+    int nonlinearity;
+    bool reverse, residual, masked, ragged, biased;
+};
+
+template <class T>
+struct Run {
+    const Case c;
+    std::vector<T> x, h0, w_ih, w_hh, bias, mask, grad_h, grad_h_last;
+    std::vector<int64_t> lengths;
+    std::vector<T> h, h_last, grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias;
+
+    Run(const Case& c, unsigned seed) : c(c) {
+        std::mt19937 random(seed);
+        std::uniform_real_distribution<double> uniform(-1, 1);
+        auto fill = [&](std::vector<T>& v, int64_t n, double scale) {
+            v.resize(n);
+            for (T& e : v) e = T(scale * uniform(random));
+        };
+        fill(x, c.T * c.B * c.I, 1), fill(h0, c.B * c.H, 1);
+        fill(w_ih, c.H * c.I, 1 / sqrt(double(c.I))), fill(w_hh, c.H * c.H, 1 / sqrt(double(c.H)));
+        fill(grad_h, c.T * c.B * c.H, 1), fill(grad_h_last, c.B * c.H, 1);
+        if (c.biased) fill(bias, c.H, 1);
+        if (c.masked) fill(mask, c.B * c.H, 1);
+        if (c.ragged)
+            for (int64_t b = 0; b < c.B; ++b) lengths.push_back(random() % (c.T + 1));
+        h.resize(c.T * c.B * c.H, T(NAN)), h_last.resize(c.B * c.H, T(NAN));
+        grad_x.resize(c.T * c.B * c.I, T(NAN)), grad_h0.resize(c.B * c.H, T(NAN));
+        grad_w_ih.resize(c.H * c.I, T(NAN)), grad_w_hh.resize(c.H * c.H, T(NAN)), grad_bias.resize(c.H, T(NAN));
+    }
+
+    bool native(int threads) {
+        elman_call call = {};
+        call.T = c.T, call.B = c.B, call.I = c.I, call.H = c.H;
+        call.dtype = sizeof(T) == 8, call.nonlinearity = c.nonlinearity;
+        call.reverse = c.reverse, call.residual = c.residual, call.threads = threads;
+        call.x = x.data(), call.h0 = h0.data(), call.w_ih = w_ih.data(), call.w_hh = w_hh.data();
+        call.x_stride[0] = c.B * c.I, call.x_stride[1] = c.I, call.x_stride[2] = 1;
+        if (c.biased) call.bias = bias.data();
+        if (c.masked) call.mask = mask.data();
+        if (c.ragged) call.lengths = lengths.data();
+        call.h = h.data(), call.h_stride[0] = c.B * c.H, call.h_stride[1] = c.H, call.h_last = h_last.data();
+        call.grad_h = grad_h.data(), call.grad_h_last = grad_h_last.data();
+        call.grad_h_stride[0] = c.B * c.H, call.grad_h_stride[1] = c.H, call.grad_h_stride[2] = 1;
+        call.grad_x = grad_x.data(), call.grad_x_stride[0] = c.B * c.I, call.grad_x_stride[1] = c.I;
+        call.grad_h0 = grad_h0.data(), call.grad_w_ih = grad_w_ih.data(), call.grad_w_hh = grad_w_hh.data();
+        call.grad_bias = grad_bias.data();
+        return elman_forward(&call) == ELMAN_OK && elman_backward(&call) == ELMAN_OK;
+    }
+
+    // The equations, a number at a time.
+    void plain() {
+        std::fill(h.begin(), h.end(), T(0)), std::fill(grad_x.begin(), grad_x.end(), T(0));
+        for (auto* sums : {&grad_w_ih, &grad_w_hh, &grad_bias}) std::fill(sums->begin(), sums->end(), T(0));
+        for (int64_t b = 0; b < c.B; ++b) sequence(b);
+    }
+
+    void sequence(int64_t b) {
+        const int64_t H = c.H, I = c.I, length = c.ragged ? lengths[b] : c.T;
+        std::vector<T> state(h0.begin() + b * H, h0.begin() + (b + 1) * H), next(H);
+        auto time = [&](int64_t s) { return c.reverse ? length - 1 - s : s; };
+        auto masked = [&](int64_t k) { return c.masked ? mask[b * H + k] : T(1); };
+        for (int64_t s = 0; s < length; ++s) {
+            for (int64_t j = 0; j < H; ++j) {
+                T a = c.biased ? bias[j] : T(0);
+                for (int64_t i = 0; i < I; ++i) a += w_ih[j * I + i] * x[(time(s) * c.B + b) * I + i];
+                for (int64_t k = 0; k < H; ++k) a += w_hh[j * H + k] * masked(k) * state[k];
+                next[j] = (c.nonlinearity == ELMAN_RELU ? (a < 0 ? T(0) : a) : std::tanh(a)) +
+                          (c.residual ? state[j] : T(0));
+            }
+            state = next;
+            std::copy(state.begin(), state.end(), h.begin() + (time(s) * c.B + b) * H);
+        }
+        std::copy(state.begin(), state.end(), h_last.begin() + b * H);
+        std::vector<T> dh(grad_h_last.begin() + b * H, grad_h_last.begin() + (b + 1) * H), delta(H);
+        for (int64_t s = length - 1; s >= 0; --s) {
+            const T* now = &h[(time(s) * c.B + b) * H];
+            const T* before = s ? &h[(time(s - 1) * c.B + b) * H] : &h0[b * H];
+            for (int64_t j = 0; j < H; ++j) {
+                dh[j] += grad_h[(time(s) * c.B + b) * H + j];
+                const T u = now[j] - (c.residual ? before[j] : T(0));
+                delta[j] = c.nonlinearity == ELMAN_RELU ? (u <= 0 ? T(0) : dh[j]) : dh[j] * (1 - u * u);
+                grad_bias[j] += delta[j];
+            }
+            for (int64_t k = 0; k < H; ++k) {
+                T onward = 0;
+                for (int64_t j = 0; j < H; ++j) {
+                    onward += delta[j] * w_hh[j * H + k];
+                    grad_w_hh[j * H + k] += delta[j] * masked(k) * before[k];
+                }
+                dh[k] = masked(k) * onward + (c.residual ? dh[k] : T(0));
+            }
+            for (int64_t i = 0; i < I; ++i)
+                for (int64_t j = 0; j < H; ++j) {
+                    grad_x[(time(s) * c.B + b) * I + i] += delta[j] * w_ih[j * I + i];
+                    grad_w_ih[j * I + i] += delta[j] * x[(time(s) * c.B + b) * I + i];
+                }
+        }
+        std::copy(dh.begin(), dh.end(), grad_h0.begin() + b * H);
+    }
+};
+
+bool close(const std::vector<double>& want, const std::vector<double>& got, double tolerance) {
+    double largest = 1e-3;
+    for (double w : want) largest = fmax(largest, fabs(w));
+    for (size_t i = 0; i < want.size(); ++i)
+        if (!(fabs(want[i] - got[i]) <= tolerance * largest)) return false;
+    return true;
+}
+
+template <class T>
+bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
+    Run<double> want(c, seed);
+    want.plain();
+    Run<T> got(c, seed);
+    bool well = got.native(threads);
+    auto same = [&](const char* name, const std::vector<double>& w, const std::vector<T>& g) {
+        if (close(w, std::vector<double>(g.begin(), g.end()), sizeof(T) == 4 ? 2e-4 : 1e-11)) return;
+        printf("%s differs: %s, %d threads, %zu bytes, T %ld B %ld I %ld H %ld seed %u\n", name, isa, threads, sizeof(T),
+               long(c.T), long(c.B), long(c.I), long(c.H), seed);
+        well = false;
+    };
+    same("h", want.h, got.h), same("h_last", want.h_last, got.h_last), same("grad_x", want.grad_x, got.grad_x);
+    same("grad_h0", want.grad_h0, got.grad_h0), same("grad_w_ih", want.grad_w_ih, got.grad_w_ih);
+    same("grad_w_hh", want.grad_w_hh, got.grad_w_hh), same("grad_bias", want.grad_bias, got.grad_bias);
+    return well;
+}
+
+}  // namespace
+
+int main() {
+    const int64_t shapes[][4] = {{1, 1, 1, 1},   {5, 3, 2, 7},    {3, 1, 4, 16},  {2, 17, 3, 33},
+                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9}};
+    bool well = true;
+    for (const char* isa : {"avx512", "avx2", "portable"}) {
+        if (elman_set_isa(isa)) continue;
+        unsigned seed = 0;
+        for (const auto& s : shapes)
+            for (int kind = 0; kind < 4; ++kind, ++seed) {
+                const Case c = {s[0],      s[1],      s[2],          s[3],     kind % 2 ? ELMAN_RELU : ELMAN_TANH,
+                                kind >= 2, kind == 1, kind % 3 == 0, kind > 0, kind != 2};
+                for (int threads = 1; threads <= 3; ++threads)
+                    well &= agrees<double>(c, seed, threads, isa) && agrees<float>(c, seed, threads, isa);
+            }
+    }
+    return well ? 0 : 1;
+}
