@@ -1,0 +1,62 @@
+"""What can be wrong with the arguments of `recurrence`: every message names the two facts that disagree."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_arguments(
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    lengths: Tensor | None,
+    nonlinearity: str,
+    mask: Tensor | None,
+) -> None:
+    """Raise ValueError or TypeError where shapes, dtypes, devices or the nonlinearity do not fit."""
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity is {nonlinearity!r}; choose 'tanh' or 'relu'")
+    if x.dim() != 3:
+        raise ValueError(f"x has {x.dim()} dimensions, not 3: (steps, sequences, inputs)")
+    if w_hh.dim() != 2:
+        raise ValueError(f"w_hh has {w_hh.dim()} dimensions, not 2: (hidden, hidden)")
+    if not x.is_floating_point():
+        raise TypeError(f"x is {x.dtype}, not floating point")
+    _, B, inputs = x.shape
+    H = w_hh.shape[0]
+    _check_one("h0", h0, (B, H), x, w_hh)
+    _check_one("w_ih", w_ih, (H, inputs), x, w_hh)
+    _check_one("w_hh", w_hh, (H, H), x, w_hh)
+    if bias is not None:
+        _check_one("bias", bias, (H,), x, w_hh)
+    if mask is not None:
+        _check_one("mask", mask, (B, H), x, w_hh)
+    if lengths is not None:
+        if lengths.shape != (B,):
+            raise ValueError(f"lengths has shape {tuple(lengths.shape)}, x has {B} sequences")
+        if lengths.dtype != torch.int64:
+            raise TypeError(f"lengths is {lengths.dtype}, not torch.int64")
+        if lengths.device != x.device:
+            raise ValueError(f"lengths is on {lengths.device}, x is on {x.device}")
+
+
+def _check_one(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, w_hh: Tensor) -> None:
+    if tensor.shape != shape:
+        sizes = f"x {tuple(x.shape)} and w_hh {tuple(w_hh.shape)}"
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, but {sizes} ask for {tuple(shape)}")
+    if tensor.dtype != x.dtype:
+        raise TypeError(f"{name} is {tensor.dtype}, x is {x.dtype}")
+    if tensor.device != x.device:
+        raise ValueError(f"{name} is on {tensor.device}, x is on {x.device}")
+
+
+def check_lengths(lengths: Tensor, T: int) -> None:
+    """Raise ValueError where a length is outside 0..T: apart, because a compiler knows shapes but no values."""
+    if lengths.numel():
+        shortest, longest = lengths.aminmax()
+        for length in (int(shortest), int(longest)):
+            if not 0 <= length <= T:
+                raise ValueError(f"lengths holds {length}, x has {T} steps")
