@@ -1,0 +1,7 @@
+"""The layer: `RNN` and `RNNCell`, which take the place of torch's, and initialisers."""
+
+from elman.nn import init
+from elman.nn.cell import RNNCell
+from elman.nn.rnn import RNN
+
+__all__ = ["RNN", "RNNCell", "init"]

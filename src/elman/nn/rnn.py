@@ -1,0 +1,351 @@
+"""`RNN`: the layer that takes the place of `torch.nn.RNN`.
+
+T steps, B sequences, I inputs, H hidden units, L layers, D directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.nn import init as initialisers
+from elman.nn.normalised import normalised_recurrence
+from elman.nn.packed import pack_like, permute, unpack
+from elman.ops import recurrence
+
+_MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
+
+
+class RNN(nn.RNNBase):
+    """A vanilla recurrent network of one or more layers, in the place of `torch.nn.RNN`.
+
+        h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)
+
+    The first ten arguments, the parameters and their names, the random numbers they start from, the inputs, outputs
+    and errors are those of `torch.nn.RNN`. It is a `torch.nn.RNNBase`, not a `torch.nn.RNN`, because
+    `torch.compile` refuses to look inside the latter. The rest is this layer's own.
+
+    Arguments:
+        input_size: features of the input, I.
+        hidden_size: hidden units, H.
+        num_layers: layers, each taking the output of the one before, L.
+        nonlinearity: "tanh" or "relu".
+        bias: whether there are b_ih and b_hh.
+        batch_first: whether input and output are (B, T, ...) rather than (T, B, ...).
+        dropout: probability of dropout between layers.
+        bidirectional: run a second recurrence from the end to the start beside the first.
+        device, dtype: of the parameters.
+        recurrent_dropout: probability of variational dropout: one mask a sequence, the same at every step, on
+            h_(t-1) where it enters W_hh (Gal and Ghahramani 2016).
+        locked_dropout: make `dropout` variational too: between layers, one mask a sequence instead of one a step.
+        layer_norm: normalise every pre-activation (Ba, Kiros and Hinton 2016, equation 4); the bias is then the
+            normalisation's bias, and `layer_norm_weight_l{k}` its gain. Runs as a plain loop of torch operations.
+        residual: the identity connection h_t = h_(t-1) + f(a_t) of the lecture's remedy.
+        learned_h0: make the state that a sequence starts from, when none is given, a parameter: `initial_state`,
+            shape (L * D, 1, H), zero at first.
+        init: "uniform", as torch does; "orthogonal"; "identity" (Le, Jaitly and Hinton 2015, for relu); or a number,
+            the spectral radius that W_hh is scaled to.
+
+    Raises:
+        ValueError, TypeError: an argument is out of range; for torch's own arguments, as torch says it.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        recurrent_dropout: float = 0.0,
+        locked_dropout: bool = False,
+        layer_norm: bool = False,
+        residual: bool = False,
+        learned_h0: bool = False,
+        init: str | float = "uniform",
+    ) -> None:
+        if not 0 <= recurrent_dropout < 1:
+            raise ValueError(f"recurrent_dropout is {recurrent_dropout}; it must be at least 0 and less than 1")
+        if nonlinearity not in _MODES:
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        initialisers.check_choice(init, nonlinearity)
+        # torch's constructor ends by calling reset_parameters, which asks for these
+        self.nonlinearity = nonlinearity
+        self.recurrent_dropout = recurrent_dropout
+        self.locked_dropout = locked_dropout
+        self.layer_norm = layer_norm
+        self.residual = residual
+        self.learned_h0 = learned_h0
+        self.init = init
+        super().__init__(
+            _MODES[nonlinearity],
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device=device,
+            dtype=dtype,
+        )
+        self._gain_names: list[str] = []
+        if layer_norm:
+            for name, *_ in self._all_weights:
+                self._gain_names.append(name.replace("weight_ih", "layer_norm_weight"))
+                gain = torch.ones(hidden_size, device=device, dtype=dtype)
+                self.register_parameter(self._gain_names[-1], nn.Parameter(gain))
+        if learned_h0:
+            zeros = torch.zeros(len(self._all_weights), 1, hidden_size, device=device, dtype=dtype)
+            self.initial_state = nn.Parameter(zeros)
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew, as the constructor does."""
+        super().reset_parameters()
+        initialisers.apply_choice_(self, self.init)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters(recurse=False):
+                if name.startswith("layer_norm_weight"):
+                    parameter.fill_(1)
+                elif name == "initial_state":
+                    parameter.zero_()
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: no machine here needs the weights in one piece. Kept for code that calls it."""
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        return_all: bool = False,
+    ) -> tuple[Any, ...]:
+        """Run the layer over a batch of sequences, or over one.
+
+        Arguments:
+            input: (T, B, I), or (B, T, I) with `batch_first`; (T, I) for one sequence; or a `PackedSequence`.
+            hx: the state before the first step, (L * D, B, H); (L * D, H) for one sequence. Zero (or
+                `initial_state`) if not given.
+            lengths: each sequence's length, B of them, in any order, 0 to T. Steps past the end are not computed:
+                the output there is zero, and `h_n` is the state after the sequence's own last step.
+            return_all: also return the hidden states of every layer.
+
+        Returns:
+            output: the last layer's states, (T, B, D * H), laid out as the input is.
+            h_n: every layer's state after the last step, (L * D, B, H); (L * D, H) for one sequence.
+            With `return_all` also a tuple of L tensors like `output`, one a layer, before any dropout.
+
+        Raises:
+            RuntimeError, ValueError: a shape or dtype does not fit; types and messages are torch's.
+        """
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx, lengths, return_all)
+        dims = input.dim()
+        if dims == 3:
+            if hx is not None and hx.dim() != 3:
+                raise RuntimeError(f"For batched 3-D input, hx should also be 3-D but got {hx.dim()}-D tensor")
+            x = input.transpose(0, 1) if self.batch_first else input
+        elif dims == 2:
+            if hx is not None and hx.dim() != 2:
+                raise RuntimeError(f"For unbatched 2-D input, hx should also be 2-D but got {hx.dim()}-D tensor")
+            if lengths is not None:
+                raise ValueError("lengths goes with a batch of sequences, and the input is one sequence (2-D)")
+            x = input.unsqueeze(1)
+            hx = None if hx is None else hx.unsqueeze(1)
+        else:
+            raise ValueError(f"RNN: Expected input to be 2D or 3D, got {dims}D tensor instead")
+        if lengths is not None:
+            lengths = torch.as_tensor(lengths, device=x.device).to(torch.int64)
+        layers, h_n = self._run(x, hx, lengths)
+        if dims == 2:
+            layers, h_n = [layer.squeeze(1) for layer in layers], h_n.squeeze(1)
+        elif self.batch_first:
+            layers = [layer.transpose(0, 1) for layer in layers]
+        return (layers[-1], h_n, tuple(layers)) if return_all else (layers[-1], h_n)
+
+    def _forward_packed(
+        self,
+        packed: PackedSequence,
+        hx: Tensor | None,
+        lengths: Tensor | Sequence[int] | None,
+        return_all: bool,
+    ) -> tuple[Any, ...]:
+        if lengths is not None:
+            raise ValueError("a PackedSequence knows its lengths; give lengths with a padded input")
+        self._update_flat_weights()
+        self.check_input(packed.data, packed.batch_sizes)
+        x, lengths = unpack(packed)
+        if hx is not None:
+            hx = permute(hx, packed.sorted_indices)
+        layers, h_n = self._run(x, hx, lengths.to(x.device))
+        h_n = permute(h_n, packed.unsorted_indices)
+        sequences = [pack_like(layer, lengths, packed) for layer in (layers if return_all else layers[-1:])]
+        return (sequences[-1], h_n, tuple(sequences)) if return_all else (sequences[-1], h_n)
+
+    def _run(
+        self,
+        x: Tensor,  # (T, B, I)
+        hx: Tensor | None,  # (L * D, B, H)
+        lengths: Tensor | None,  # (B,)
+    ) -> tuple[list[Tensor], Tensor]:
+        """Every layer's states, (T, B, D * H) each, and the last state of each, (L * D, B, H)."""
+        states = self._first_states(x, hx)
+        layers: list[Tensor] = []
+        last: list[Tensor] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout:
+                x = x * self._mask(x) if self.locked_dropout else F.dropout(x, self.dropout, self.training)
+            h, h_last = self._direction(len(last), x, states[len(last)], lengths, reverse=False)
+            last.append(h_last)
+            if self.bidirectional:
+                back, h_last = self._direction(len(last), x, states[len(last)], lengths, reverse=True)
+                last.append(h_last)
+                h = torch.cat((h, back), 2)
+            layers.append(h)
+            x = h
+        return layers, last[0].unsqueeze(0) if len(last) == 1 else torch.stack(last)
+
+    def _mask(self, x: Tensor) -> Tensor:
+        """A mask (B, n) for the input (T, B, n) of a layer above the first."""
+        return F.dropout(x.new_ones(x.shape[1:]), self.dropout, self.training)
+
+    def _first_states(self, x: Tensor, hx: Tensor | None) -> Sequence[Tensor]:
+        """The state (B, H) that each layer and direction starts from; raises where x or hx do not fit."""
+        T, B, features = x.shape
+        count = len(self._all_weights)
+        shape = (count, B, self.hidden_size)
+        if (
+            features != self.input_size
+            or (hx is not None and hx.shape != shape)
+            or x.dtype != self._weight(self._all_weights[0][0]).dtype
+        ):
+            self._update_flat_weights()
+            self.check_input(x, None)
+            if hx is not None:
+                self.check_hidden_size(hx, shape)
+        if T == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        if hx is not None:
+            return hx.unbind(0)
+        if self.learned_h0:
+            return self.initial_state.expand(shape).unbind(0)
+        return (x.new_zeros(B, self.hidden_size),) * count
+
+    def _direction(
+        self,
+        index: int,  # layer * D + direction
+        x: Tensor,  # (T, B, ...)
+        h0: Tensor,  # (B, H)
+        lengths: Tensor | None,  # (B,)
+        reverse: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """One layer in one direction: h (T, B, H) and h_last (B, H)."""
+        w_ih, w_hh, *biases = map(self._weight, self._all_weights[index])
+        bias = biases[0] + biases[1] if biases else None
+        mask = None
+        if self.recurrent_dropout and self.training:
+            mask = F.dropout(torch.ones_like(h0), self.recurrent_dropout)
+        run = recurrence
+        if self.layer_norm:
+            run = partial(normalised_recurrence, gain=self._weight(self._gain_names[index]))
+        return run(
+            x,
+            h0,
+            w_ih,
+            w_hh,
+            bias,
+            lengths=lengths,
+            nonlinearity=self.nonlinearity,
+            reverse=reverse,
+            residual=self.residual,
+            mask=mask,
+        )
+
+    def _weight(self, name: str) -> Tensor:
+        """The parameter `name`, or the plain attribute that pruning or a parametrisation put in its place."""
+        parameter = self._parameters.get(name)  # a fifth of the time that getattr takes on a module
+        return getattr(self, name) if parameter is None else parameter
+
+    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Take one step without gradients: for streams, where the next input is not known yet.
+
+        The weights are packed at the first step, and again after they have changed. Dropout is left out.
+
+        Arguments:
+            x: (B, I) one step of B sequences.
+            state: (L, B, H) as the step before returned it; zeros (or the learned initial state) if not given.
+
+        Returns:
+            the output (B, H) and the new state (L, B, H).
+
+        Raises:
+            ValueError: the layer has two directions, or a wrong shape.
+        """
+        from elman.nn.streaming import step
+
+        return step(self, x, state)
+
+    @classmethod
+    def from_stacked(cls, stacked: Tensor | Sequence[Tensor], input_size: int, **options: Any) -> Self:
+        """A layer in the lecture's own form, h_t = tanh W [x_t ; h_(t-1)]: one W, no bias.
+
+        Arguments:
+            stacked: W, shape (H, I + H); for several layers or directions a sequence of them, in the order of
+                `h_n`. Copied.
+            input_size: I, the columns of W that x_t meets.
+            options: the constructor's other arguments.
+
+        Raises:
+            ValueError: a W's shape does not fit.
+        """
+        matrices = [stacked] if isinstance(stacked, Tensor) else list(stacked)
+        directions = 2 if options.get("bidirectional") else 1
+        if not matrices or len(matrices) % directions:
+            raise ValueError(f"{len(matrices)} stacked matrices do not make whole layers of {directions} directions")
+        hidden_size = matrices[0].shape[0]
+        options = {"dtype": matrices[0].dtype, "device": matrices[0].device, **options}
+        rnn = cls(input_size, hidden_size, len(matrices) // directions, bias=False, **options)
+        with torch.no_grad():
+            for matrix, (ih, hh) in zip(matrices, rnn._all_weights, strict=True):
+                w_ih, w_hh = rnn._weight(ih), rnn._weight(hh)
+                shape = (hidden_size, w_ih.shape[1] + hidden_size)
+                if matrix.shape != shape:
+                    raise ValueError(f"stacked W for {ih} has shape {tuple(matrix.shape)}, expected {shape}")
+                w_ih.copy_(matrix[:, : w_ih.shape[1]])
+                w_hh.copy_(matrix[:, w_ih.shape[1] :])
+        return rnn
+
+    def stacked_weight(self, layer: int = 0, reverse: bool = False) -> Tensor:
+        """The lecture's W of one layer, [W_ih W_hh], shape (H, I + H); differentiable in both."""
+        suffix = f"l{layer}_reverse" if reverse else f"l{layer}"
+        return torch.cat([self._weight(f"weight_ih_{suffix}"), self._weight(f"weight_hh_{suffix}")], 1)
+
+    def extra_repr(self) -> str:
+        """torch's, then what is not at its default."""
+        own = {
+            "recurrent_dropout": (self.recurrent_dropout, 0.0),
+            "locked_dropout": (self.locked_dropout, False),
+            "layer_norm": (self.layer_norm, False),
+            "residual": (self.residual, False),
+            "learned_h0": (self.learned_h0, False),
+            "init": (self.init, "uniform"),
+        }
+        return ", ".join(
+            [
+                super().extra_repr(),
+                *(f"{key}={value!r}" for key, (value, default) in own.items() if value != default),
+            ]
+        )
