@@ -1,0 +1,73 @@
+"""Classes of labelled examples: names, numbers, and a part held out that has the same share of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import UserError
+
+Place = Callable[[int], str]
+"""Where a person finds the example of a number: file and line."""
+
+
+def class_names(labels: Sequence[str], source: str, place: Place) -> tuple[str, ...]:
+    """The distinct labels in order: as numbers where all are whole numbers, else alphabetically.
+
+    Raises:
+        UserError: there is one class only, or a class of one example, of which nothing can be held out.
+    """
+    counts = Counter(labels)
+    if len(counts) < 2:
+        only = f"every example is {labels[0]!r}" if labels else "there are no examples"
+        raise UserError(f"{source}: {only}; a classifier needs at least two classes; give examples of another")
+    for label, count in counts.items():
+        if count == 1:
+            raise UserError(
+                f"class {label!r} has one example ({place(labels.index(label))}); to learn and to check takes"
+                " at least two; give more of them or take it out"
+            )
+    return tuple(sorted(counts, key=_order(counts)))
+
+
+def numbered(labels: Sequence[str], classes: Sequence[str], place: Place) -> NDArray[np.int64]:
+    """(N,) the number of each label among `classes`.
+
+    Raises:
+        UserError: a label is not among them.
+    """
+    numbers = {label: number for number, label in enumerate(classes)}
+    for example, label in enumerate(labels):
+        if label not in numbers:
+            shown = ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
+            raise UserError(f"{place(example)}: label {label!r} was never seen in training, which had {shown}")
+    return np.array([numbers[label] for label in labels], dtype=np.int64)
+
+
+def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hold out `share` of every class: at least one example of each, and never all of it.
+
+    Returns:
+        the indices that stay and the indices held out, each in rising order.
+
+    Raises:
+        UserError: the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"the validation share is {share:g}; it must lie between 0 and 1, as 0.1 does")
+    generator = np.random.default_rng(seed)
+    held: list[NDArray[np.int64]] = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        held.append(generator.permutation(members)[:count])
+    out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), out), out
+
+
+def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
+    whole = all(label.lstrip("-").isdecimal() for label in labels)
+    return (lambda label: (int(label), label)) if whole else (lambda label: (0, label))

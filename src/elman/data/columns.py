@@ -1,0 +1,66 @@
+"""Which column of a table is which: the one that was named, else one with a usual name, else a question."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elman.errors import UserError
+
+_TEXT_NAMES = (
+    *("text", "sentence", "review", "comment", "content", "question", "message", "tweet", "body", "document"),
+)
+_LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "rating", "stars", "polarity", "y")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of text and label by name; None where the usual names are to be looked for."""
+
+    text: str | None = None
+    label: str | None = None
+
+    def among(self, header: Sequence[str], path: Path) -> tuple[str, str]:
+        """The text column and the label column of a table with this header.
+
+        Raises:
+            UserError: a column that was named is not there, or one that was not cannot be told.
+        """
+        text = known_column(self.text, header, path) if self.text else _usual(header, _TEXT_NAMES)
+        label = known_column(self.label, header, path) if self.label else _usual(header, _LABEL_NAMES)
+        if len(header) == 2:  # the one leaves the other
+            text = text or next((name for name in header if label and name != label), None)
+            label = label or next((name for name in header if text and name != text), None)
+        for what, found in (("text", text), ("label", label)):
+            if found is None:
+                raise UserError(
+                    f"{path}: no column is called {what}; its first line names {_listed(header)};"
+                    f" say which it is with --{what}-column"
+                )
+        if text == label:
+            raise UserError(f"{path}: column {text!r} cannot be both text and label; name another")
+        return str(text), str(label)
+
+
+def known_column(name: str, header: Sequence[str], path: Path) -> str:
+    """`name`, which the table has.
+
+    Raises:
+        UserError: it has not; the message suggests the nearest.
+    """
+    if name in header:
+        return name
+    near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
+    advice = f"did you mean {near[0]!r}?" if near else f"it has {_listed(header)}"
+    raise UserError(f"{path} has no column {name!r}; {advice}")
+
+
+def _usual(header: Sequence[str], names: Sequence[str]) -> str | None:
+    small = {column.lower(): column for column in reversed(header)}
+    return next((small[name] for name in names if name in small), None)
+
+
+def _listed(header: Sequence[str]) -> str:
+    return ", ".join(map(repr, header[:10])) + (" ..." if len(header) > 10 else "")

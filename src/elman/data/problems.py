@@ -1,0 +1,210 @@
+"""The classic tests of memory, made on the spot: parity, the adding problem, copy memory.
+
+A batch follows from (seed, part, step) alone: nothing is stored, any step is had at once, validation and
+test draw from streams of their own. T steps, B sequences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Part = Literal["train", "validation", "test"]
+
+_PARTS: tuple[Part, ...] = ("train", "validation", "test")
+BLANK, RECALL = 8, 9  # copy memory: nothing to remember, and the sign to write down what was to be remembered
+PAST_END = -100  # a target that does not count, as torch's cross_entropy has it
+_SYMBOLS = 8
+_REMEMBERED = 10
+
+
+class ProblemBatch(NamedTuple):
+    """One batch: what goes in, how long each sequence is, what should come out."""
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor
+
+    def share(self, rank: int, world: int) -> ProblemBatch:
+        """The sequences of process `rank` of `world`."""
+        size = len(self.lengths)
+        part = slice(rank * size // world, (rank + 1) * size // world)
+        targets = self.targets[part] if self.targets.ndim == 1 else self.targets[:, part]
+        return ProblemBatch(self.inputs[:, part], self.lengths[part], targets)
+
+    def to(self, device: torch.device) -> ProblemBatch:
+        return ProblemBatch(*(tensor.to(device) for tensor in self))
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Is the number of ones even? (the lecture: "Output YES if the number of 1s is even, else NO").
+
+    Arguments:
+        min_length, max_length: between which the length of each string is drawn, both included.
+        every: ask after every bit, since each prefix is a string too, in place of once at the end.
+    """
+
+    min_length: int = 1
+    max_length: int = 40
+    every: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_length <= self.max_length:
+            raise UserError(f"lengths from {self.min_length} to {self.max_length}: give 1 <= shortest <= longest")
+
+    def batch(self, size: int, seed: int, step: int, part: Part = "train") -> ProblemBatch:
+        """inputs (T, B) int64 bits, 0 past the end; lengths (B,); targets int64: 1 where it is even.
+
+        Targets are (B,), or (T, B) with `every`, and there PAST_END past the end.
+        """
+        import torch
+
+        generator = _generator(seed, step, part)
+        lengths = generator.integers(self.min_length, self.max_length, size, endpoint=True)
+        bits = generator.integers(0, 2, (self.max_length, size))[: lengths.max()]
+        past = np.arange(len(bits))[:, None] >= lengths
+        bits[past] = 0
+        even = 1 - bits.cumsum(axis=0) % 2
+        even = np.where(past, PAST_END, even) if self.every else even[-1]
+        return ProblemBatch(torch.from_numpy(bits), torch.from_numpy(lengths), torch.from_numpy(even))
+
+
+@dataclass(frozen=True)
+class Adding:
+    """Two of T numbers are marked, one in each half: what is their sum?
+
+    The adding problem of Hochreiter and Schmidhuber (1997), in the form of Arjovsky, Shah and Bengio (Unitary
+    Evolution Recurrent Neural Networks, 2016). To answer 1 whatever comes has a mean squared error of 1/6.
+    """
+
+    length: int = 400
+
+    def __post_init__(self) -> None:
+        if self.length < 2:
+            raise UserError(f"the adding problem has {self.length} steps; it takes at least 2")
+
+    def batch(self, size: int, seed: int, step: int, part: Part = "train") -> ProblemBatch:
+        """inputs (T, B, 2) float32: numbers from 0 to 1, and markers; lengths (B,); targets (B,) float32."""
+        import torch
+
+        generator = _generator(seed, step, part)
+        values = generator.random((self.length, size), dtype=np.float32)
+        marks = np.zeros_like(values)
+        half = self.length // 2
+        for first, last in ((0, half), (half, self.length)):
+            marks[generator.integers(first, last, size), np.arange(size)] = 1
+        inputs = torch.from_numpy(np.stack([values, marks], axis=-1))
+        return ProblemBatch(inputs, _equal(size, self.length), torch.from_numpy((values * marks).sum(axis=0)))
+
+
+@dataclass(frozen=True)
+class CopyMemory:
+    """Ten symbols, a long silence, a sign: write the ten symbols down.
+
+    Copying memory of Arjovsky, Shah and Bengio (2016): ten of eight symbols, `delay` - 1 blanks, the sign,
+    ten blanks; blanks are to be answered until the sign, the ten symbols after it. Without memory the mean
+    cross-entropy is 10 ln 8 / (`delay` + 20).
+    """
+
+    delay: int = 100
+
+    def __post_init__(self) -> None:
+        if self.delay < 1:
+            raise UserError(f"copy memory has a delay of {self.delay}; it takes at least 1")
+
+    @property
+    def remembered(self) -> int:
+        """How many symbols are to be written down; they are the last targets."""
+        return _REMEMBERED
+
+    def batch(self, size: int, seed: int, step: int, part: Part = "train") -> ProblemBatch:
+        """inputs and targets (T, B) int64 with T = delay + 20, values below 10; lengths (B,)."""
+        import torch
+
+        symbols = _generator(seed, step, part).integers(0, _SYMBOLS, (_REMEMBERED, size))
+        inputs = self._inputs(symbols)
+        targets = np.full_like(inputs, BLANK)
+        targets[-_REMEMBERED:] = symbols
+        return ProblemBatch(torch.from_numpy(inputs), _equal(size, len(inputs)), torch.from_numpy(targets))
+
+    def inputs_for(self, symbols: Sequence[int]) -> Tensor:
+        """(T, 1) the inputs that show these ten symbols."""
+        import torch
+
+        return torch.from_numpy(self._inputs(np.array(symbols).reshape(_REMEMBERED, 1)))
+
+    def _inputs(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        inputs = np.full((self.delay + 2 * _REMEMBERED, symbols.shape[1]), BLANK)
+        inputs[:_REMEMBERED] = symbols
+        inputs[-_REMEMBERED - 1] = RECALL
+        return inputs
+
+
+def read_bits(text: str) -> list[int]:
+    """The bits of a string such as 1000010101, as parity takes them.
+
+    Raises:
+        UserError: the string is empty, or has something else than 0 and 1.
+    """
+    bits = text.strip()
+    if not bits:
+        raise UserError("there are no bits to read; give a string such as 1000010101")
+    wrong = next((place for place, bit in enumerate(bits) if bit not in "01"), None)
+    if wrong is not None:
+        raise UserError(f"{bits[wrong]!r} at place {wrong + 1} of {bits[:60]!r} is neither 0 nor 1")
+    return [int(bit) for bit in bits]
+
+
+def read_marked(text: str) -> list[tuple[float, float]]:
+    """Numbers such as "0.1 0.5* 0.3 0.8*", each with 1 where it is marked and 0 elsewhere, as adding takes them.
+
+    Raises:
+        UserError: a word is no number from 0 to 1, or other than two are marked.
+    """
+    pairs = []
+    for place, word in enumerate(text.split(), 1):
+        try:
+            value = float(word.removesuffix("*"))
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:
+            raise UserError(f"{word[:40]!r} at place {place} is no number from 0 to 1")
+        pairs.append((value, float(word.endswith("*"))))
+    marked = sum(mark for _, mark in pairs)
+    if marked != 2:
+        raise UserError(f"{marked:.0f} numbers are marked by a *; mark two, as in: 0.1 0.5* 0.3 0.8*")
+    return pairs
+
+
+def read_symbols(text: str) -> list[int]:
+    """Ten digits such as 0123456712, as copy memory takes them.
+
+    Raises:
+        UserError: there are not ten, or one is not from 0 to 7.
+    """
+    symbols = text.strip()
+    if len(symbols) != _REMEMBERED or not all("0" <= symbol < str(_SYMBOLS) for symbol in symbols):
+        raise UserError(f"{symbols[:40]!r} is not {_REMEMBERED} digits from 0 to {_SYMBOLS - 1}, as 0123456712 is")
+    return [int(symbol) for symbol in symbols]
+
+
+def _generator(seed: int, step: int, part: Part) -> np.random.Generator:
+    return np.random.default_rng((seed, _PARTS.index(part), step))
+
+
+def _equal(size: int, length: int) -> Tensor:
+    import torch
+
+    return torch.full((size,), length)

@@ -1,0 +1,67 @@
+"""Sequences of vectors brought to mean 0 and standard deviation 1, as the training part has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import UserError
+from elman.files import write_text
+
+Scale = Literal["channels", "all", "none"]
+LEAST_STD = 1e-6  # a channel that never changes is left at its size
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """What is taken from each of the I channels, and what it is then divided by: (I,) float32 each."""
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, sequences: Sequence[NDArray[np.float32]], scale: Scale) -> Scaler:
+        """From sequences (T_n, I): for each channel by itself, for all as one, or nothing to be done."""
+        channels = sequences[0].shape[1]
+        if scale == "none":
+            return cls(np.zeros(channels, np.float32), np.ones(channels, np.float32))
+        steps = np.concatenate(sequences).astype(np.float64)
+        axis = 0 if scale == "channels" else None
+        mean, std = np.asarray(np.mean(steps, axis=axis)), np.std(steps, axis=axis)
+        std = np.where(std < LEAST_STD, 1.0, std)
+        return cls(_wide(mean, channels), _wide(std, channels))
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(T, I) to (T, I)."""
+        return (values - self.mean) / self.std
+
+    def save(self, path: Path) -> None:
+        write_text(path, json.dumps({"mean": self.mean.tolist(), "std": self.std.tolist()}) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Scaler:
+        """Read a saved scaler.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            mean, std = (np.array(table[name], dtype=np.float32) for name in ("mean", "std"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+        if mean.ndim != 1 or mean.shape != std.shape or not len(mean):
+            raise UserError(
+                f"{path} is damaged: it holds {mean.shape} means, {std.shape} sizes; restore it from a copy"
+            )
+        return cls(mean, std)
+
+
+def _wide(value: NDArray[np.float64], channels: int) -> NDArray[np.float32]:
+    return np.broadcast_to(value, (channels,)).astype(np.float32)

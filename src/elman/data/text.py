@@ -1,0 +1,100 @@
+"""Plain text: read from files, taken from Python itself, split into a training and a validation part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from elman.errors import UserError
+
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def read_text(paths: Sequence[Path]) -> str:
+    """The text of one or several UTF-8 files, in the order given.
+
+    Newlines stay as they are. Where a file does not end in one, the next begins on a new line all the same.
+
+    Raises:
+        UserError: a file is missing, a folder, unreadable, empty, binary, or not UTF-8 (with the offset).
+    """
+    text = ""
+    for path in paths:
+        if text and not text.endswith("\n"):
+            text += "\n"
+        text += _read_file(Path(path))
+    return text
+
+
+def builtin_text() -> str:
+    """The language reference that every Python carries (`pydoc_data.topics`): English without a network."""
+    from pydoc_data.topics import topics
+
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+def split_text(text: str, validation_share: float) -> tuple[str, str]:
+    """The first part of `text` for training and the last `validation_share` of its characters for validation.
+
+    Raises:
+        UserError: one of the two parts would be empty.
+    """
+    if not 0 < validation_share < 1:
+        raise UserError(f"the validation share is {validation_share:g}; it must lie between 0 and 1, as 0.1 does")
+    cut = int(len(text) * (1 - validation_share))
+    if not 0 < cut < len(text):
+        empty = "training" if cut == 0 else "validation"
+        raise UserError(
+            f"a validation share of {validation_share:g} of {len(text)} characters leaves nothing"
+            f" for {empty}; give more text or another share"
+        )
+    return text[:cut], text[cut:]
+
+
+def decode_utf8(raw: bytes, path: Path) -> str:
+    """The text of a file's bytes, without the byte-order mark that some editors put first.
+
+    Raises:
+        UserError: a NUL byte (the file is binary), or bytes that are not UTF-8; the message says where.
+    """
+    mark = _BYTE_ORDER_MARKS.get(raw[:2])
+    if mark:
+        raise UserError(f"{path} is {mark}, not UTF-8; convert it with: iconv -f {mark} -t UTF-8 {path}")
+    nul = raw.find(b"\0")
+    if nul >= 0:
+        raise UserError(f"{path} is not text: it has a NUL byte at byte offset {nul}; give a text file in UTF-8")
+    start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+    try:
+        return raw[start:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = start + error.start
+        line = raw.count(b"\n", 0, offset) + 1
+        raise UserError(
+            f"{path} is not UTF-8: byte 0x{raw[offset]:02x} at byte offset {offset} (line {line});"
+            f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
+        ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file that is there, readable, and not empty.
+
+    Raises:
+        UserError: it is not so.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}; check the path") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder; give the file inside it") from error
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}; check its permissions"
+        ) from error
+    if not raw:
+        raise UserError(f"{path} is empty; give a file with something in it")
+    return raw
+
+
+def _read_file(path: Path) -> str:
+    return decode_utf8(read_bytes(path), path)

@@ -1,0 +1,48 @@
+"""Word vectors from a text file: GloVe's form (word and numbers), or word2vec's (the same after a line of sizes)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import UserError
+
+
+def read_word_vectors(path: Path, words: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """The vectors of those `words` that the file has.
+
+    Raises:
+        UserError: the file cannot be read, a line is damaged or has another size, or none of the words is there.
+    """
+    wanted, found = set(words), {}
+    size: int | None = None
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for line, content in enumerate(file, 1):
+                cells = content.rstrip().split(" ")
+                if line == 1 and len(cells) == 2 and all(cell.isdecimal() for cell in cells):
+                    size = int(cells[1])
+                    continue
+                size = len(cells) - 1 if size is None else size
+                word = " ".join(cells[:-size])  # some of GloVe's words have a space in them
+                if size < 1 or len(cells) <= size:
+                    raise UserError(f"{path} line {line} has {len(cells) - 1} numbers, not {size}; mend the line")
+                if word in wanted:
+                    found[word] = _numbers(cells[-size:], path, line)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error}); give word vectors in text form") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check the path") from error
+    if not found:
+        raise UserError(f"{path} has none of the {len(wanted)} words of the training text; is it word vectors?")
+    return found
+
+
+def _numbers(cells: list[str], path: Path, line: int) -> NDArray[np.float32]:
+    try:
+        return np.array([float(cell) for cell in cells], dtype=np.float32)
+    except ValueError:
+        raise UserError(f"{path} line {line}: {cells[0]!r} ... are not all numbers; mend the line") from None

@@ -1,0 +1,75 @@
+"""The catalogue is whole: every dataset of the user's names, pinned, and readable without torch."""
+
+import pkgutil
+import re
+import subprocess
+import sys
+
+import pytest
+
+import elman.data
+from elman.data.catalogue import CATALOGUE, find
+from elman.errors import UserError
+
+NAMES = [
+    *("shakespeare", "ptb", "sst2", "sst5", "trec", "imdb", "yelp", "flickr8k", "squeezenet", "multi30k"),
+    *("fsdd", "etth1", "airline", "sunspots", "japanese-vowels", "gunpoint", "italy-power-demand", "mnist"),
+]
+
+
+def test_every_name_is_there_and_knows_itself():
+    assert list(CATALOGUE) == NAMES
+    assert all(dataset.name == name for name, dataset in CATALOGUE.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_is_pinned(name):
+    dataset = CATALOGUE[name]
+    assert dataset.title
+    assert dataset.licence
+    assert dataset.files
+    for remote in dataset.files:
+        assert re.fullmatch(r"[0-9a-f]{64}", remote.sha256)
+        assert remote.url.startswith("https://")
+        assert remote.url.endswith("/" + remote.file)
+        assert remote.bytes > 0
+    assert dataset.bytes == sum(remote.bytes for remote in dataset.files)
+
+
+def test_recordings_are_listed_one_by_one():
+    files = CATALOGUE["fsdd"].files
+    assert len({remote.file for remote in files}) == 3000
+    assert files[0].file == "recordings/0_george_0.wav"
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("shakespear", "did you mean shakespeare?"),
+        ("SST2", "did you mean sst2?"),
+        ("zzzz", "known are shakespeare"),
+    ],
+)
+def test_unknown_name_suggests_the_near_one(asked, advice):
+    with pytest.raises(UserError, match=re.escape(advice)):
+        find(asked)
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        (["catalogue", "fetch"], ["torch", "requests", "numpy"]),
+        (sorted(module.name for module in pkgutil.iter_modules(elman.data.__path__)), ["torch", "requests"]),
+    ],
+)
+def test_importing_is_light(modules, heavy):
+    code = f"""
+import sys
+from importlib import import_module
+for module in {modules}:
+    import_module("elman.data." + module)
+assert not set({heavy}) & set(sys.modules)
+outside = {{name.split(".")[1] for name in sys.modules if name.startswith("elman.")}}
+assert outside == {{"data", "errors", "files"}}, outside
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
