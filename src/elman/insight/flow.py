@@ -1,0 +1,258 @@
+"""Gradient flow: how much of a loss reaches a step far before it, why, and what to try.
+
+The bounds are those of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks"
+(2013), section 2.1: with gamma the steepest slope of the nonlinearity, a largest singular value of W_hh below
+1/gamma is enough for gradients to vanish, and one above it is needed for them to explode.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import UserError
+from elman.insight.backward import Gradients, carried_alone, gradients, seeds, traces
+from elman.insight.cells import GATES, Cell
+from elman.insight.jacobians import JacobianProducts, jacobian_products
+from elman.insight.layers import Call, Loss, cost_of, recording
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+VANISHED = 1e-3  # of the gradient at the last step, where the first step gets less
+EXPLODED = 1e2  # times the gradient at the last step, where some step gets more
+
+
+@dataclass(frozen=True)
+class RecurrentWeight:
+    """The part of W_hh that feeds one gate, (H, H).
+
+    Attributes:
+        gate: "h" for a vanilla layer, else the gate's name.
+        largest: its largest singular value.
+        radius: its spectral radius, the largest absolute value of an eigenvalue.
+        gamma: the steepest slope of the gate's nonlinearity: 1 for tanh and relu, 1/4 for the logistic
+            sigmoid.
+        certain: whether the theorem speaks of this layer: the plain vanilla form only.
+    """
+
+    gate: str
+    largest: float
+    radius: float
+    gamma: float
+    certain: bool
+
+    @property
+    def bound(self) -> float:
+        """1/gamma: a largest singular value below it makes vanishing certain, above it exploding possible."""
+        return 1 / self.gamma
+
+    @property
+    def vanishing_is_certain(self) -> bool:
+        return self.certain and self.largest < self.bound
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """The gradient in one layer, in one direction.
+
+    Distances count steps back from the last step that a loss reaches, for each sequence its own; norms are
+    Euclidean, and means over the sequences that are long enough.
+
+    Attributes:
+        name: "rnn.l0", "rnn.l1.reverse".
+        kind: "tanh", "relu", "LSTM" or "GRU".
+        gradient: (D,) norm of dC/dh_t at distance 0, 1, ...; empty where no gradient arrives.
+        cell_gradient: (D,) the same for dC/dc_t; the LSTM's only.
+        carried: (D,) norm of the part that arrives at the last step and is carried back by this layer's
+            recurrence alone. Where the loss stands at the last step only it is the whole; where every step
+            has a loss it shows what `gradient` hides. For the LSTM with respect to the pair (h_t, c_t).
+        jacobians: singular values of dh_t/dh_k; for the LSTM of d(h, c)_t/d(h, c)_k.
+        weights: W_hh, gate by gate.
+        saturated: gate to the share of its values, over all steps, beyond which less than 2 % (tanh) or 4 %
+            (logistic) of the steepest slope is left; for relu the share that is 0.
+    """
+
+    name: str
+    kind: str
+    gradient: Tensor
+    cell_gradient: Tensor | None
+    carried: Tensor
+    jacobians: JacobianProducts | None
+    weights: tuple[RecurrentWeight, ...]
+    saturated: dict[str, float]
+
+    @property
+    def ratio(self) -> float:
+        """What is left of the carried gradient at the greatest distance, as a share of that at distance 0."""
+        return float(self.carried[-1] / self.carried[0]) if len(self.carried) else 0.0
+
+    @property
+    def factor(self) -> float:
+        """The carried gradient's mean factor from one step to the one before it."""
+        alive = int((self.carried > 0).sum())
+        if alive < 2:
+            return 0.0
+        return float((self.carried[alive - 1].log() - self.carried[0].log()).div(alive - 1).exp())
+
+    @property
+    def reach(self) -> int | None:
+        """The first distance at which less than 1 % of the carried gradient is left, or None."""
+        below = (self.carried < 0.01 * self.carried[:1]).nonzero()
+        return int(below[0]) if len(below) else None
+
+    @property
+    def state(self) -> str:
+        """One of "no gradient", "not finite", "exploding", "vanishing", "steady"."""
+        if not len(self.carried):
+            return "no gradient"
+        if not bool(self.carried.isfinite().all()):
+            return "not finite"
+        if float(self.carried.max()) > EXPLODED * float(self.carried[0]):
+            return "exploding"
+        return "vanishing" if self.ratio < VANISHED else "steady"
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """What `gradient_flow` found.
+
+    Attributes:
+        cost: the cost C on the batch.
+        steps: T, of the longest sequence.
+        layers: every recurrent layer and direction of the model.
+    """
+
+    cost: float
+    steps: int
+    layers: tuple[LayerFlow, ...]
+
+    @property
+    def worst(self) -> LayerFlow:
+        """The layer that the verdict speaks of."""
+        order = ("not finite", "exploding", "no gradient", "vanishing", "steady")
+        return min(self.layers, key=lambda layer: (order.index(layer.state), layer.ratio))
+
+    @property
+    def verdict(self) -> str:
+        """What happens to the gradient, with the numbers, and what to try, in one sentence."""
+        from elman.insight.verdict import verdict
+
+        return verdict(self)
+
+    def table(self) -> Group:
+        """Show the numbers in the terminal: `rich.print(flow.table())`."""
+        from elman.insight.verdict import flow_table
+
+        return flow_table(self)
+
+
+def gradient_flow(
+    model: nn.Module,
+    batch: Any,
+    loss: Loss | None = None,
+    *,
+    sequences: int = 2,
+    exact: bool | None = None,
+    jacobians: bool = True,
+    tolerance: float = 1e-2,
+) -> GradientFlow:
+    """Follow the gradient of the cost back through every recurrent layer of `model`.
+
+    Arguments:
+        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model with such layers in it.
+        batch: what the model, or `loss`, takes.
+        loss: called with the model and the batch, gives the cost; see `layers.cost_of` for what happens
+            without.
+        sequences: for how many sequences (the longest) the products of Jacobians are worked out.
+        exact: singular values by products in full (True), by iteration (False), or by size (None).
+        jacobians: leave them out, and the spectral radius, when False.
+        tolerance: the share of a singular value that the iteration's residual may have.
+
+    Raises:
+        UserError: no recurrent layer, weights that are not finite, T = 1, or a batch on another device.
+    """
+    with recording(model) as calls, torch.enable_grad():
+        cost = cost_of(model, batch, loss)
+    if not calls:
+        raise UserError("the cost never calls the model's recurrent layer: pass a loss that runs the model")
+    chosen = _longest(calls)
+    found = dict(zip(map(id, calls), seeds(calls, cost), strict=True))
+    layers = [
+        _layer(one, sequences if jacobians else 0, exact, tolerance)
+        for call in chosen
+        for row in gradients(traces(call), found[id(call)])
+        for one in row
+    ]
+    return GradientFlow(float(cost.detach()), max(int(c.lengths.max()) for c in chosen), tuple(layers))
+
+
+def _longest(calls: list[Call]) -> list[Call]:
+    """Take each module's longest call, the first of equals; a call of one step has nothing to carry."""
+    chosen: dict[str, Call] = {}
+    for call in calls:
+        if len(call.x) > 1 and call.x.shape[1] and (call.name not in chosen or len(call.x) > len(chosen[call.name].x)):
+            chosen[call.name] = call
+    if not chosen:
+        first = calls[0]
+        raise UserError(
+            f"{first.name} was given T={len(first.x)} step and B={first.x.shape[1]} sequences: "
+            "gradient flow needs at least 2 steps in one call and 1 sequence"
+        )
+    return list(chosen.values())
+
+
+@torch.no_grad()
+def _layer(found: Gradients, sequences: int, exact: bool | None, tolerance: float) -> LayerFlow:
+    cell, real, c = found.trace.cell, found.trace.real(), found.c()
+    size = cell.hidden_size
+    t = torch.arange(len(found.direct), device=real.device)[:, None]
+    reached = (found.direct != 0).any(-1)
+    ends = torch.where(reached, t, -1).amax(0)
+    alone = bool((reached.sum(0) <= 1).all())
+    carried = found.total if alone else carried_alone(found.local, found.direct, ends)
+    spectra = None
+    if sequences and int(ends.max()) > 0:
+        rows = ends.argsort(descending=True, stable=True)[:sequences].tolist()
+        rows = [b for b in rows if int(ends[b]) > 0]
+        last = [int(ends[b]) for b in rows]
+        spectra = jacobian_products(found.local.window(rows, last, min(last) + 1), exact, tolerance)
+    return LayerFlow(
+        name=cell.name,
+        kind=cell.kind,
+        gradient=_by_distance(found.h(), ends),
+        cell_gradient=None if c is None else _by_distance(c, ends),
+        carried=_by_distance(carried, ends),
+        jacobians=spectra,
+        weights=recurrent_weights(cell, radius=sequences > 0),
+        saturated={g: float(s.sum(-1)[real].sum() / (real.sum() * size)) for g, s in found.local.saturated.items()},
+    )
+
+
+def _by_distance(gradient: Tensor, ends: Tensor) -> Tensor:
+    """Average the norms of gradient (T, B, S) by distance from each sequence's end: (D,) float64."""
+    norms = torch.linalg.vector_norm(gradient, dim=-1, dtype=torch.float64)  # a square may underflow in float32
+    d = torch.arange(int(ends.max()) + 1, device=ends.device)[:, None]
+    there = d <= ends
+    picked = norms.gather(0, (ends - d).clamp_min(0)) if len(d) else norms[:0]
+    return (torch.where(there, picked, 0).sum(1) / there.sum(1)).cpu()
+
+
+def recurrent_weights(cell: Cell, radius: bool = True) -> tuple[RecurrentWeight, ...]:
+    """Measure W_hh, gate by gate; without `radius` the spectral radius, which takes longest, is nan."""
+    w_hh = cell.w_hh if cell.w_hh.dtype == torch.float64 else cell.w_hh.float()
+    parts = w_hh.cpu().chunk(len(GATES[cell.kind]))
+    return tuple(
+        RecurrentWeight(
+            gate=gate,
+            largest=float(torch.linalg.matrix_norm(part, 2)),
+            radius=float(torch.linalg.eigvals(part).abs().max()) if radius else math.nan,
+            gamma=1.0 if gate in ("h", "cell", "new") else 0.25,
+            certain=gate == "h" and not cell.residual and cell.gain is None,
+        )
+        for gate, part in zip(GATES[cell.kind], parts, strict=True)
+    )
