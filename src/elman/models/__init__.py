@@ -1,0 +1,1 @@
+"""Floor 4: the input-output scenarios as modules."""

@@ -1,0 +1,83 @@
+"""What a classifier answered on a labelled set, and how good that is. N sequences, C classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elman.data.batching import batches_by_length, pad_sequences
+
+STEPS_AT_ONCE = 1 << 16
+"""Steps of all sequences of an evaluation's batch together, at most: long sequences come in smaller batches."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The scores (N, C) that a classifier gave, and the true classes (N,)."""
+
+    scores: Tensor
+    truth: Tensor
+
+    @property
+    def given(self) -> Tensor:
+        """(N,) the class with the highest score."""
+        return self.scores.argmax(-1)
+
+    @property
+    def confidence(self) -> Tensor:
+        """(N,) the probability of the class that was given."""
+        return self.scores.softmax(-1).amax(-1)
+
+    def figures(self) -> dict[str, float]:
+        """Mean cross-entropy in nats, and the share that is right."""
+        loss = F.cross_entropy(self.scores, self.truth)
+        return {"loss": float(loss), "accuracy": float((self.given == self.truth).double().mean())}
+
+    def confusion(self) -> NDArray[np.int64]:
+        """(C, C) how many of each true class (row) were given each class (column)."""
+        from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+        counts: Tensor = multiclass_confusion_matrix(self.given, self.truth, num_classes=self.scores.shape[1])
+        return counts.numpy()
+
+    def by_class(self) -> NDArray[np.float64]:
+        """(C, 3) precision, recall and F1 of each class; 0 where nothing can be divided."""
+        from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
+
+        columns = [
+            measure(self.given, self.truth, num_classes=self.scores.shape[1], average="none").double()
+            for measure in (multiclass_precision, multiclass_recall, multiclass_f1_score)
+        ]
+        return torch.stack(columns, dim=1).numpy()
+
+    def mistakes(self, count: int) -> list[int]:
+        """The wrong answers that were given most confidently, the worst first."""
+        wrong = self.given != self.truth
+        order = self.confidence.masked_fill(~wrong, -1.0).argsort(descending=True, stable=True)
+        return [int(index) for index in order[: min(count, int(wrong.sum()))]]
+
+
+def answer(model: nn.Module, sequences: Sequence[NDArray[Any]], labels: NDArray[np.int64]) -> Answers:
+    """Ask a classifier about every sequence, like lengths together.
+
+    Arguments:
+        model: takes x (T, B, ...) and lengths (B,), gives scores (B, C).
+        sequences: N of shape (T_n, ...).
+    """
+    device = next(model.parameters()).device
+    lengths = [len(sequence) for sequence in sequences]
+    batch = max(1, min(512, STEPS_AT_ONCE // max(lengths)))
+    scores: list[Tensor] = []
+    order: list[NDArray[np.int64]] = batches_by_length(lengths, batch)
+    for chosen in order:
+        x, steps = pad_sequences([sequences[index] for index in chosen])
+        scores.append(model(x.to(device), steps.to(device)).float().cpu())
+    places = torch.from_numpy(np.argsort(np.concatenate(order), kind="stable"))
+    return Answers(torch.cat(scores)[places], torch.from_numpy(labels))

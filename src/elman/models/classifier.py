@@ -1,0 +1,109 @@
+"""Classifier: many to one. A sequence of any length goes in, one answer comes out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from elman.models.recurrent import Recurrent
+from elman.models.shape import Readout, RecurrentShape
+
+PREFIXES_AT_ONCE = 64
+
+
+class Classifier(nn.Module):
+    """Input layer, recurrent layers, a readout of the states, and the output layer.
+
+    Arguments:
+        inputs: the layer that turns the input into vectors: an embedding of tokens, or nn.Identity for vectors.
+        classes: how many answers there are.
+        readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
+            "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
+        dropout: on the vectors that go in and on what is read.
+    """
+
+    def __init__(
+        self,
+        inputs: nn.Module,
+        shape: RecurrentShape,
+        classes: int,
+        *,
+        readout: Readout = "last",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.recurrent = Recurrent(shape)
+        self.readout = readout
+        self.dropout = nn.Dropout(dropout)
+        self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
+        self.output = nn.Linear(self.recurrent.output_size, classes)
+
+    def forward(self, x: Tensor, lengths: Tensor, *, every_step: bool = False) -> Tensor:
+        """Scores of the classes.
+
+        Arguments:
+            x: (T, B, ...) sequences, as the input layer takes them.
+            lengths: (B,) steps of each.
+            every_step: also answer after each prefix, as if the sequence ended there; for one direction only.
+
+        Returns:
+            (B, classes), or (T, B, classes) with `every_step`; what stands past a sequence's end means nothing.
+        """
+        states, last = self.recurrent(self.dropout(self.inputs(x)), (), lengths)
+        read = self.read_prefixes(states) if every_step else self.read(states, last[0], lengths)
+        scores: Tensor = self.output(self.dropout(read))
+        return scores
+
+    def prefix_scores(self, x: Tensor) -> Tensor:
+        """Scores after each prefix of one sequence: the running opinion, for one direction or two.
+
+        Two directions read every prefix anew, which takes T(T+1)/2 steps in place of T.
+
+        Arguments:
+            x: (T, ...) one sequence.
+
+        Returns:
+            (T, classes).
+        """
+        steps = len(x)
+        if not self.recurrent.shape.bidirectional:
+            scores: Tensor = self(x.unsqueeze(1), torch.tensor([steps], device=x.device), every_step=True)
+            return scores[:, 0]
+        parts = []
+        for lengths in torch.split(torch.arange(1, steps + 1, device=x.device), PREFIXES_AT_ONCE):
+            longest = int(lengths[-1])
+            parts.append(self(torch.stack([x[:longest]] * len(lengths), dim=1), lengths))
+        return torch.cat(parts)
+
+    def read(self, states: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
+        """One vector (B, D) for each sequence, from states (T, B, D) and the last ones (layers * directions, B, H)."""
+        if self.readout == "last":
+            directions = states.shape[2] // last.shape[2]
+            return torch.cat(tuple(last[-directions:]), dim=-1)
+        inside = (torch.arange(states.shape[0], device=states.device).unsqueeze(1) < lengths).unsqueeze(2)
+        if self.readout == "max":
+            return states.masked_fill(~inside, float("-inf")).amax(dim=0)
+        if self.attention is not None:
+            weights = self.attention(states).masked_fill(~inside, float("-inf")).softmax(dim=0)
+            pooled: Tensor = (weights * states).sum(dim=0)
+            return pooled
+        total = (states * inside).sum(dim=0)
+        return total if self.readout == "sum" else total / lengths.clamp(min=1).unsqueeze(1)
+
+    def read_prefixes(self, states: Tensor) -> Tensor:
+        """What `read` would give after each step, (T, B, D), from the states of one direction (T, B, D)."""
+        if self.recurrent.shape.bidirectional:
+            raise ValueError("a network that also reads backwards has no answer before the end")
+        if self.readout == "last":
+            return states
+        if self.readout == "max":
+            return states.cummax(dim=0).values
+        if self.attention is not None:
+            scores = self.attention(states)
+            weights = (scores - scores.amax(dim=0)).exp()
+            averages: Tensor = (weights * states).cumsum(dim=0) / weights.cumsum(dim=0)
+            return averages
+        total = states.cumsum(dim=0)
+        steps = torch.arange(1, states.shape[0] + 1, device=states.device, dtype=states.dtype)
+        return total if self.readout == "sum" else total / steps.view(-1, 1, 1)

@@ -1,0 +1,63 @@
+"""The readouts, against their definitions worked out one sequence at a time."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from elman.models.classifier import Classifier, Readout
+from elman.models.shape import RecurrentShape
+
+READOUTS: tuple[Readout, ...] = ("last", "mean", "sum", "max", "attention")
+
+
+def classifier(readout: Readout, *, bidirectional: bool = False) -> Classifier:
+    torch.manual_seed(0)
+    shape = RecurrentShape(input_size=3, hidden_size=5, bidirectional=bidirectional)
+    return Classifier(nn.Identity(), shape, 2, readout=readout).eval()
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(7, 4, 3), torch.tensor([7, 1, 4, 6])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_padding_changes_nothing(readout: Readout, bidirectional: bool) -> None:
+    model = classifier(readout, bidirectional=bidirectional)
+    x, lengths = batch()
+    together = model(x, lengths)
+    for column, length in enumerate(lengths.tolist()):
+        alone = model(x[:length, column : column + 1], torch.tensor([length]))
+        torch.testing.assert_close(together[column], alone[0])
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_every_step_answers_as_if_the_sequence_ended_there(readout: Readout) -> None:
+    model = classifier(readout)
+    x, lengths = batch()
+    running = model(x, lengths, every_step=True)
+    for column, length in enumerate(lengths.tolist()):
+        for step in range(1, length + 1):
+            prefix = model(x[:step, column : column + 1], torch.tensor([step]))
+            torch.testing.assert_close(running[step - 1, column], prefix[0])
+
+
+def test_readouts_by_their_definitions() -> None:
+    x, lengths = batch()
+    for readout in READOUTS:
+        model = classifier(readout)
+        states, last = model.recurrent(x, (), lengths)
+        read = model.read(states, last[0], lengths)
+        for column, length in enumerate(lengths.tolist()):
+            own = states[:length, column]
+            expected = {"last": own[-1], "mean": own.mean(0), "sum": own.sum(0), "max": own.amax(0)}
+            if model.attention is not None:
+                expected["attention"] = (model.attention(own).softmax(0) * own).sum(0)
+            torch.testing.assert_close(read[column], expected[readout])
+
+
+def test_two_directions_have_no_running_answer() -> None:
+    x, lengths = batch()
+    with pytest.raises(ValueError, match="backwards"):
+        classifier("last", bidirectional=True)(x, lengths, every_step=True)
