@@ -1,0 +1,1 @@
+"""Floor 5: one training loop, checkpoints, resume, progress. It knows no task."""

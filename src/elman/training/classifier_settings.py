@@ -1,0 +1,29 @@
+"""What a task that gives a sequence one class can be told."""
+
+# Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
+
+from dataclasses import dataclass
+from typing import Literal
+
+from elman.errors import UserError
+from elman.models.shape import Readout
+from elman.training.shape import ShapeSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSettings(ShapeSettings):
+    """Training settings, the shape of the recurrent part, and how its states become an answer."""
+
+    readout: Readout = "last"
+    """What is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
+    bidirectional: bool = False
+    """Also read from the end to the beginning."""
+    validation_share: float = 0.1
+    """Share of every class held out to choose the best weights, where the data come without a validation part."""
+    best_by: Literal["accuracy", "loss"] = "accuracy"
+    """The validation figure that decides which weights are best."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.validation_share < 1:
+            raise UserError(f"--validation-share is {self.validation_share}; it must be above 0 and below 1")

@@ -1,0 +1,153 @@
+"""The training loop: one step after the other, readable from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import Tensor, nn
+
+from elman.training.checkpoint import save_weights
+from elman.training.folder import RunFolder
+from elman.training.interrupt import Interrupt
+from elman.training.metrics import Metrics
+from elman.training.parts import build_optimizer, clip, total_count
+from elman.training.progress import Bar
+from elman.training.resume import restore, save_checkpoint
+from elman.training.schedule import Judge, learning_rate
+from elman.training.settings import TrainingSettings
+from elman.training.state import Progressed, check_weights, evaluation_line, take_in, window_figures
+from elman.training.task import Carry, Task
+from elman.training.tensorboard import Scalars
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended."""
+
+    steps: int
+    metric: str
+    best: float
+    best_step: int
+    seconds: float
+    figures: dict[str, float]  # the last evaluation's
+    first_process: bool  # of several, the one that writes and shows
+
+
+def train(
+    task: Task, settings: TrainingSettings, folder: RunFolder, accelerator: Accelerator, *, resume: bool = False
+) -> Result:
+    """Train `task`'s model by `settings`, into `folder`.
+
+    On several processes (`accelerate launch`) each trains on its share of every batch.
+
+    Arguments:
+        resume: go on from the folder's checkpoint, to the same weights as a run that was never stopped.
+
+    Raises:
+        UserError: the loss is not finite, a file cannot be written, or the checkpoint does not fit.
+        Interrupted: Ctrl-C or SIGTERM; the state is saved.
+    """
+    torch.manual_seed(settings.seed)
+    bare = task.build_model().to(accelerator.device)
+    optimizer = build_optimizer(bare, settings)
+    model = accelerator.prepare_model(bare)
+    torch.manual_seed(settings.seed + accelerator.process_index)  # dropout differs between processes
+    state = Progressed(Judge(task.higher_is_better))
+    carry: Carry = ()
+    metrics = Metrics(folder.metrics)
+    if resume and folder.checkpoint.is_file():
+        carry = restore(folder, bare, optimizer, state, accelerator)
+        metrics = Metrics.resumed(folder.metrics, state.step)
+    scalars = Scalars(folder, settings.tensorboard and accelerator.is_main_process)
+    parameters = [p for p in bare.parameters() if p.requires_grad]
+    figures: dict[str, float] = {}
+
+    def save() -> None:
+        if accelerator.is_main_process:
+            metrics.write()  # first: rows past the checkpoint are dropped on resuming, rows short of it would be lost
+        save_checkpoint(folder, bare, optimizer, state, carry, accelerator)
+
+    def note(row: dict[str, float]) -> None:
+        metrics.add({"step": state.step, **row})
+        scalars.add(row, state.step)
+
+    bar = Bar(settings.steps, state.step, task.unit, show=accelerator.is_main_process)
+    # Reading the loss makes a GPU wait, so there it is read with the log.
+    check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
+    pending: list[tuple[Tensor, Tensor, int]] = []
+    with bar, Interrupt(accelerator.num_processes == 1) as interrupt:
+        clock = time.perf_counter()
+        while state.step < settings.steps and not state.judge.out_of_patience(settings.patience):
+            rate = learning_rate(settings, state.step, state.judge.drops)
+            for parameter_group in optimizer.param_groups:
+                parameter_group["lr"] = rate
+            batch = task.batch(state.step, accelerator.process_index, accelerator.num_processes)
+            with accelerator.autocast():
+                loss = task.loss(model, batch, carry)
+            carry, count = loss.carry, total_count(loss.count, accelerator)
+            (loss.total * (accelerator.num_processes / count)).backward()
+            grad_norm = clip(parameters, settings)
+            optimizer.step()
+            optimizer.zero_grad()
+            pending.append((loss.total.detach(), grad_norm, count))
+            state.step += 1
+
+            last = state.step == settings.steps
+            due = {
+                name: last or state.step % getattr(settings, name) == 0
+                for name in ("log_every", "eval_every", "checkpoint_every")
+            }
+            if len(pending) >= check_every or any(due.values()):
+                take_in(pending, state, accelerator)
+                bar.step(state.step)
+            state.window.seconds += time.perf_counter() - clock
+            if due["log_every"]:
+                row = window_figures(state, rate, task.unit)
+                bar.figures(row["loss"], row[f"{task.unit}_per_second"])
+                note(row)
+            saving = due["eval_every"] or due["checkpoint_every"] or interrupt.asked
+            if saving:
+                take_in(pending, state, accelerator)
+                check_weights(parameters, state)
+            if due["eval_every"]:
+                figures = evaluate(task, bare, accelerator, bar)
+                is_best = state.judge.see(figures[task.metric], state.step, settings.schedule)
+                if is_best and accelerator.is_main_process:
+                    save_weights(folder.weights, bare, {"step": state.step, **figures})
+                note({f"validation_{name}": value for name, value in figures.items()})
+                bar.line(evaluation_line(state, task.metric, figures))
+            if saving:
+                save()
+            interrupt.raise_if_asked(state.step, folder.path)
+            clock = time.perf_counter()
+    scalars.close()
+    judge = state.judge
+    assert judge.best is not None, "the last step evaluates"
+    return Result(
+        state.step, task.metric, judge.best, judge.best_step, state.seconds, figures, accelerator.is_main_process
+    )
+
+
+def evaluate(task: Task, model: nn.Module, accelerator: Accelerator, bar: Bar) -> dict[str, float]:
+    """The task's figures on its validation part, computed by the first process, known to all."""
+    bar.evaluating(True)
+    figures: dict[str, float] = {}
+    model.eval()
+    with torch.no_grad():
+        if accelerator.is_main_process or accelerator.num_processes == 1:
+            figures = task.evaluate(model)
+    model.train()
+    if accelerator.num_processes > 1:
+        figures = share_figures(figures, task.metric, accelerator)
+    bar.evaluating(False)
+    return figures
+
+
+def share_figures(figures: dict[str, float], metric: str, accelerator: Accelerator) -> dict[str, float]:
+    """The figure that decides goes from the first process to all, so that all decide alike."""
+    value = torch.tensor(figures.get(metric, 0.0), dtype=torch.float64, device=accelerator.device)
+    return {**figures, metric: float(broadcast(value))}

@@ -1,0 +1,61 @@
+"""The parts that the loop is made of: processes and precision, the optimiser, clipping."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, reduce
+from torch import Tensor, nn
+
+from elman.errors import UserError
+from elman.training.settings import TrainingSettings
+
+
+def start_accelerator(settings: TrainingSettings) -> Accelerator:
+    """Devices, processes and precision as the settings ask."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda, but torch finds no CUDA GPU; leave the option out to train on the CPU")
+    accelerator = Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision="bf16" if settings.precision == "bfloat16" else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    if settings.batch_size % accelerator.num_processes:
+        counts = f"{settings.batch_size} for {accelerator.num_processes} processes"
+        raise UserError(f"--batch-size is {counts}; it must be a multiple, so that every process has its share")
+    return accelerator
+
+
+def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """AdamW that decays matrices only."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [g for g in groups if g["params"]], lr=settings.lr, betas=(0.9, settings.beta2), fused=True
+    )
+
+
+def clip(parameters: list[nn.Parameter], settings: TrainingSettings) -> Tensor:
+    """Clip the gradients as the settings ask; returns the norm (as a tensor, no wait) that they had before."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if settings.clip_value:
+        torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
+        norm_now = torch.nn.utils.get_total_norm(gradients)
+    else:
+        norm_now = norm
+    if settings.clip_norm:
+        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm_now)
+    return norm
+
+
+def total_count(count: int, accelerator: Accelerator) -> int:
+    """The count over all processes."""
+    if accelerator.num_processes == 1:
+        return count
+    return int(reduce(torch.tensor(count, device=accelerator.device), "sum"))

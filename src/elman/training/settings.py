@@ -1,0 +1,93 @@
+"""What every training run can be told, checked when it is made."""
+
+# Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from elman.errors import UserError
+
+Schedule = Literal["cosine", "plateau", "constant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained. Tasks inherit from this and add what is theirs."""
+
+    steps: int = 2000
+    """Optimiser steps in all."""
+    batch_size: int = 64
+    """Sequences in one step, over all processes together."""
+    lr: float = 2e-3
+    """Peak learning rate of AdamW."""
+    schedule: Schedule = "cosine"
+    """After the warm-up: cosine to --lr-floor, divided by 4 when validation stops improving, or constant."""
+    warmup: int = 100
+    """Steps over which the learning rate rises linearly to its peak."""
+    lr_floor: float = 0.02
+    """Where the cosine ends, as a share of the peak."""
+    weight_decay: float = 0.01
+    """AdamW's decay of matrices; vectors are left alone."""
+    beta2: float = 0.99
+    """AdamW's memory of squared gradients."""
+    clip_norm: float = 1.0
+    """Largest norm of the whole gradient; 0 does not clip."""
+    clip_value: float = 0.0
+    """Largest size of one gradient entry; 0 does not clip."""
+    eval_every: int = 250
+    """Steps between two looks at the validation part."""
+    checkpoint_every: int = 250
+    """Steps between two checkpoints to resume from."""
+    log_every: int = 25
+    """Steps between two rows of metrics.csv."""
+    patience: int = 0
+    """Stop after this many evaluations without a new best; 0 never stops early. The plateau schedule waits for 3."""
+    seed: int = 1
+    """Seed of initial weights, data order and dropout."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 computes the products in half the bits (autocast); weights stay float32."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    threads: int = 0
+    """Processor threads; 0 leaves the choice to torch."""
+    tensorboard: bool = False
+    """Also write TensorBoard event files into the run folder."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every"):
+            at_least(self, name, 1)
+        for name in (
+            "warmup",
+            "lr_floor",
+            "weight_decay",
+            "clip_norm",
+            "clip_value",
+            "patience",
+            "threads",
+            "seed",
+        ):
+            at_least(self, name, 0)
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise UserError(f"--lr is {self.lr}; it must be a number above 0, 0.002 for instance")
+        below_one(self, "beta2")
+
+
+def at_least(settings: Any, name: str, least: float) -> None:
+    """Raise a UserError unless the setting `name` is a finite number >= `least`."""
+    value = getattr(settings, name)
+    if not (math.isfinite(value) and value >= least):
+        raise UserError(f"{option(name)} is {value}; it must be at least {least}")
+
+
+def below_one(settings: Any, *names: str) -> None:
+    """Raise a UserError unless each named setting is a share: at least 0 and below 1."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < 1:
+            raise UserError(f"{option(name)} is {value}; it must be at least 0 and below 1")
+
+
+def option(name: str) -> str:
+    """How a setting is written on the command line."""
+    return "--" + name.replace("_", "-")

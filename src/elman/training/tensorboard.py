@@ -1,0 +1,34 @@
+"""TensorBoard event files, where they were asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elman.errors import UserError
+from elman.training.folder import RunFolder
+
+
+class Scalars:
+    """Writes figures as TensorBoard scalars into the run folder; does nothing when not `wanted`."""
+
+    def __init__(self, folder: RunFolder, wanted: bool) -> None:
+        self._writer: Any = _writer(folder) if wanted else None
+
+    def add(self, figures: dict[str, float], step: int) -> None:
+        if self._writer:
+            for name, value in figures.items():
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.close()
+
+
+def _writer(folder: RunFolder) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UserError(
+            "--tensorboard needs the package tensorboard; install it with: pip install tensorboard"
+        ) from None
+    return SummaryWriter(str(folder.path / "tensorboard"))
