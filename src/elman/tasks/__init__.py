@@ -1,0 +1,68 @@
+"""Floor 6: one file a task. The name of the file is the name of the task on the command line.
+
+A task file holds `Settings` (a frozen dataclass that inherits `TrainingSettings`: the options of `elman train`),
+`Options` (those of `elman predict`), and `Task`, which the training loop and `elman.run` call. Its docstring is the
+command's help. Heavy imports happen inside functions, so that help is quick.
+
+A task may have recipes, recipes/TASK.toml: settings that were measured to work for a dataset, a table each. They take
+the place of the defaults when the dataset is named.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import pkgutil
+import tomllib
+from importlib import import_module
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+from elman.errors import UserError
+
+
+def task_names() -> list[str]:
+    """The names of all tasks: the files of this folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def task_summary(name: str) -> str:
+    """The first line of the task's docstring, read without importing it."""
+    source = files("elman.tasks").joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def task_module(name: str) -> ModuleType:
+    """The file of the task called `name`.
+
+    Raises:
+        UserError: there is none; the message suggests the nearest name.
+    """
+    names = task_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the tasks are {', '.join(names)}"
+        raise UserError(f"there is no task {name!r}; {hint}")
+    return import_module(f"elman.tasks.{name}")
+
+
+def recipes(task: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The setting that a task's recipes go by ("data", for most), and for its values the settings that suit them."""
+    path = files("elman.tasks").joinpath("recipes", f"{task}.toml")
+    if not path.is_file():
+        return "data", {}
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return table.pop("by"), table
+
+
+def recipe(task: str, choice: str) -> dict[str, Any]:
+    """Settings that were measured to work: `Settings(**recipe("sentiment", "trec"))`.
+
+    Raises:
+        UserError: the task has no recipe for this choice.
+    """
+    by, table = recipes(task)
+    if choice not in table:
+        raise UserError(f"{task} has no recipe for {by} {choice!r}; it has {', '.join(table) or 'none'}")
+    return {by: choice} | table[choice]
