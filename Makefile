@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNS ?= runs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench sanitize format clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed  ## set up, train on parity and on text, show what came out (a few minutes)
+	$(BIN)/python -m elman.app.demo --out $(RUNS)/demo
+
+test: $(VENV)/developed  ## set up, then run every check
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest
+
+check: $(VENV)/developed  ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/developed  ## a short form of the benchmarks
+	$(BIN)/python benchmarks/layer.py --quick
+	$(BIN)/python benchmarks/train.py --turns 7
+	$(BIN)/python benchmarks/generate.py --turns 3
+	$(BIN)/python benchmarks/loop.py
+
+sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
+	cmake -S . -B build/sanitize -DELMAN_CHECK=ON
+	cmake --build build/sanitize --target elman_check --parallel 2
+	build/sanitize/src/elman/kernels/native/elman_check
+
+format: $(VENV)/developed  ## put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove what make has made, but no runs
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/elman/kernels/native/*)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
