@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -32,8 +33,9 @@ def by_torch(model: LanguageModel, rnn: nn.RNN, length: int) -> None:
             token = torch.multinomial(probabilities, 1)
 
 
-def by_elman(model: LanguageModel, length: int) -> None:
-    for _ in generate(model, torch.zeros(1, dtype=torch.int64), length, Choice(temperature=0.8).drawing(1)):
+def by_elman(model: LanguageModel, length: int, *, bfloat16: bool = False) -> None:
+    drawing = Choice(temperature=0.8).drawing(1)
+    for _ in generate(model, torch.zeros(1, dtype=torch.int64), length, drawing, bfloat16=bfloat16):
         pass
 
 
@@ -50,19 +52,23 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=1000)
     arguments = parser.parse_args()
     table = Table(title=f"characters a second, V={VOCABULARY}, median of {arguments.turns} turns")
-    for column in ("H", "layers", "PyTorch", "elman", "times faster"):
+    for column in ("H", "layers", "PyTorch", "elman", "times faster", "elman, bfloat16", "times faster "):
         table.add_column(column, justify="right")
     for hidden, layers in ((128, 1), (512, 1), (512, 2), (1024, 1)):
         model = LanguageModel(VOCABULARY, RecurrentShape(input_size=128, hidden_size=hidden, layers=layers)).eval()
         rnn = nn.RNN(128, hidden, layers)
         rnn.load_state_dict(model.recurrent.layer.state_dict())
         times = [
-            (seconds(by_torch, model, rnn, arguments.length), seconds(by_elman, model, arguments.length))
+            (
+                seconds(by_torch, model, rnn, arguments.length),
+                seconds(by_elman, model, arguments.length),
+                seconds(partial(by_elman, bfloat16=True), model, arguments.length),
+            )
             for _ in range(arguments.turns + 1)
         ][1:]
-        theirs, ours = (statistics.median(column) for column in zip(*times, strict=True))
-        speeds = (arguments.length / theirs, arguments.length / ours)
-        table.add_row(str(hidden), str(layers), *(f"{speed:,.0f}" for speed in speeds), f"{theirs / ours:.1f}")
+        theirs, *ours = (statistics.median(column) for column in zip(*times, strict=True))
+        cells = [cell for mine in ours for cell in (f"{arguments.length / mine:,.0f}", f"{theirs / mine:.1f}")]
+        table.add_row(str(hidden), str(layers), f"{arguments.length / theirs:,.0f}", *cells)
     Console().print(table)
 
 

@@ -1,7 +1,9 @@
 """The recurrent layer against torch.nn.RNN, and against JAX and onnxruntime where they are installed.
 
-All run in one process, in turns, on the same inputs and weights; the figures are medians over the turns, with the
-distance between the quartiles. Run: python benchmarks/layer.py [--quick] [--threads N] [--picture FILE] [--json FILE]
+Each meets torch in one process, in turns, on the same inputs and weights, and no third one is there: the threads of
+JAX and onnxruntime spin on after their turn and would slow whoever comes next. The figures are medians over the turns,
+with the distance between the quartiles. Run:
+python benchmarks/layer.py [--quick | --sweep] [--no-peers] [--threads N] [--picture FILE] [--json FILE]
 
 Shapes are T steps, B sequences, I inputs, H hidden units; float32. "train" is forward, then backward to the input and
 all weights. "peak" is the share of what this processor does in nothing but multiply-adds, measured here as well.
@@ -13,6 +15,7 @@ import argparse
 import ctypes
 import importlib.util
 import json
+import math
 import platform
 import statistics
 import threading
@@ -24,6 +27,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 import elman
@@ -75,6 +79,15 @@ FULL = (
     Shape(128, 32, 128, 128, layers=2, bidirectional=True),
     Shape(1, 1, 1024, 1024),
     Shape(1, 16, 128, 128),
+)
+CLOSEST = 30
+# every corner: is there a shape at which torch is faster?
+SWEEP = tuple(
+    Shape(T, B, H, H)
+    for H in (8, 32, 128, 256, 512, 1024)
+    for B in (1, 4, 16, 64, 256)
+    for T in (1, 2, 4, 8, 32, 128, 1024)
+    if T * B * H * H <= 2**33
 )
 
 
@@ -169,7 +182,7 @@ def onnx_runs(layer: torch.nn.RNN, x: torch.Tensor, threads: int) -> dict[str, R
     return {"forward": lambda: session.run(None, inputs)}
 
 
-def competitors(shape: Shape, threads: int) -> dict[str, dict[str, Run]]:
+def competitors(shape: Shape, threads: int, *, peers: bool) -> dict[str, dict[str, Run]]:
     torch.manual_seed(0)
     options: dict[str, Any] = {"num_layers": shape.layers, "bidirectional": shape.bidirectional}
     theirs = torch.nn.RNN(shape.I, shape.H, **options)
@@ -179,7 +192,7 @@ def competitors(shape: Shape, threads: int) -> dict[str, dict[str, Run]]:
     grad = torch.randn(shape.T, shape.B, shape.H * (2 if shape.bidirectional else 1))
     lengths = torch.randint(1, shape.T + 1, (shape.B,)) if shape.ragged else None
     runs = {"torch": torch_runs(theirs, x, grad, lengths), "elman": torch_runs(ours, x, grad, lengths)}
-    plain = not (shape.ragged or shape.bidirectional or shape.layers > 1)
+    plain = peers and not (shape.ragged or shape.bidirectional or shape.layers > 1)
     if plain and importlib.util.find_spec("jax"):
         runs["jax"] = jax_runs(theirs, x, grad)
     if plain and importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
@@ -188,31 +201,49 @@ def competitors(shape: Shape, threads: int) -> dict[str, dict[str, Run]]:
 
 
 def seconds_of(runs: list[Run], budget: float) -> list[list[float]]:
-    """The times of each, taken in turns, for about `budget` seconds, at least five turns."""
-    for run in runs:
-        run()
-        run()
+    """The times of each, taken in turns, for about `budget` seconds, at least five turns.
+
+    A turn of something short is as many calls as make a millisecond (as `timeit` does), and counts as one call.
+    """
+    calls = [calls_a_turn(run) for run in runs]
     times: list[list[float]] = [[] for _ in runs]
     end = time.perf_counter() + budget
     while len(times[0]) < 5 or (time.perf_counter() < end and len(times[0]) < 500):
-        for run, mine in zip(runs, times, strict=True):
+        for run, repeat, mine in zip(runs, calls, times, strict=True):
             start = time.perf_counter()
-            run()
-            mine.append(time.perf_counter() - start)
+            for _ in range(repeat):
+                run()
+            mine.append((time.perf_counter() - start) / repeat)
     return times
 
 
-def measure(shape: Shape, threads: int, budget: float, peak: float) -> list[Timing]:
-    everyone = competitors(shape, threads)
+def calls_a_turn(run: Run) -> int:
+    """How often to call `run` in a turn; it is called to find out, which warms it up too."""
+    fastest = min(timed(run) for _ in range(3))
+    return max(1, math.ceil(1e-3 / fastest))
+
+
+def timed(run: Run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def measure(shape: Shape, everyone: dict[str, dict[str, Run]], budget: float, peak: float) -> list[Timing]:
     results: list[Timing] = []
-    for what, times_forward in (("forward", 1), ("train", 3)):
-        names = [name for name, runs in everyone.items() if what in runs]
-        times = seconds_of([everyone[name][what] for name in names], budget)
-        medians = [statistics.median(mine) for mine in times]
-        for name, mine, median in zip(names, times, medians, strict=True):
-            low, _, high = statistics.quantiles(mine, n=4)
-            share = times_forward * shape.operations() / median / peak
-            results.append(Timing(str(shape), what, name, median, (high - low) / median, medians[0] / median, share))
+    for what, passes in (("forward", 1), ("train", 3)):
+        for name, runs in everyone.items():
+            if name == "torch" or what not in runs:
+                continue
+            pair = {"torch": everyone["torch"][what], name: runs[what]}
+            times = seconds_of(list(pair.values()), budget)
+            base = statistics.median(times[0])
+            for who, mine in zip(pair, times, strict=True):
+                if who == "torch" and name != "elman":
+                    continue  # one line for torch: that of its turns with elman
+                low, median, high = statistics.quantiles(mine, n=4)
+                share = passes * shape.operations() / median / peak
+                results.append(Timing(str(shape), what, who, median, (high - low) / median, base / median, share))
     return results
 
 
@@ -287,6 +318,9 @@ def draw(timings: list[Timing], title: str, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer shapes, less time each")
+    parser.add_argument(
+        "--no-peers", dest="peers", action="store_false", help="torch.nn.RNN alone, no JAX, no onnxruntime"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--picture", type=Path, help="also draw the ratios")
     parser.add_argument("--json", type=Path, help="also write the figures")
@@ -298,8 +332,15 @@ def main() -> None:
         f"multiply-add peak {peak / 1e9:.0f} GFLOP/s, torch's sgemm {sgemm / 1e9:.0f}"
     )
     timings: list[Timing] = []
-    for shape in QUICK if options.quick else FULL:
-        timings += measure(shape, options.threads, 0.3 if options.quick else 2.0, peak)
+    shapes, budget = (SWEEP, 0.1) if options.sweep else (QUICK, 0.3) if options.quick else (FULL, 1.0)
+    for shape in track(shapes, console=Console(stderr=True)):
+        everyone = competitors(shape, options.threads, peers=options.peers and not options.sweep)
+        timings += measure(shape, everyone, budget, peak)
+    if options.sweep:
+        ours = [t for t in timings if t.who == "elman"]
+        slower = sum(t.ratio < 1 for t in ours)
+        title += f"\n{slower} of {len(ours)} slower than torch; the {CLOSEST} closest"
+        timings = sorted(ours, key=lambda t: t.ratio)[:CLOSEST]
     show(timings, title)
     if options.picture:
         draw(timings, title, options.picture)

@@ -84,6 +84,12 @@ def test_only_square_recurrent_weights(apply: Any, module: nn.Module) -> None:
         apply(module)
 
 
+def test_the_largest_singular_value_of_an_antisymmetric_matrix_is_about_its_scale() -> None:
+    torch.manual_seed(0)
+    rnn = init.antisymmetric_(elman.RNN(5, 400), scale=0.3)
+    assert 0.27 < torch.linalg.matrix_norm(rnn.weight_hh_l0, 2) < 0.33
+
+
 def test_the_layers_option() -> None:
     torch.manual_seed(0)
     uniform = elman.RNN(5, 8)
@@ -95,6 +101,9 @@ def test_the_layers_option() -> None:
     torch.testing.assert_close(w @ w.T, torch.eye(8))
     rnn = elman.RNN(5, 8, 2, "relu", init="identity")
     assert torch.equal(rnn.weight_hh_l1, torch.eye(8))
+    w = elman.RNN(5, 8, init="antisymmetric").weight_hh_l0
+    assert w.abs().max() > 0
+    torch.testing.assert_close(w, -w.T)
     assert elman.RNN(5, 8, init=0.5, device="meta").weight_hh_l0.is_meta
 
 

@@ -18,13 +18,14 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
     """The training and the validation text.
 
     Arguments:
-        data: paths of text files, read in this order; or one name: a text dataset of the catalogue, or "builtin".
+        data: paths of text files, read in this order; or one name: a text dataset of the catalogue, or "builtin"
+            (also where a folder is called so).
         validation_share: the last part, held out; a dataset that comes with its own validation file uses that.
 
     Raises:
         UserError: what cannot be read, downloaded or split; an unknown name suggests the near one.
     """
-    if len(data) == 1 and not Path(data[0]).exists() and _is_name(data[0]):
+    if len(data) == 1 and not Path(data[0]).is_file() and _is_name(data[0]):
         if data[0] == BUILTIN:
             return split_text(builtin_text(), validation_share)
         dataset = find(data[0])

@@ -18,7 +18,7 @@ BLOCK = 64
 
 
 def generate(
-    model: LanguageModel, prompt: Tensor, length: int, drawing: Drawing, *, samples: int = 1
+    model: LanguageModel, prompt: Tensor, length: int, drawing: Drawing, *, samples: int = 1, bfloat16: bool = False
 ) -> Iterator[Tensor]:
     """Read the prompt, then write `length` tokens.
 
@@ -28,6 +28,7 @@ def generate(
         prompt: (P,) integers, at least one.
         drawing: how a token is drawn; the same seed writes the same texts.
         samples: S, how many texts to write side by side.
+        bfloat16: round the weights to bfloat16 (sums stay float32), for speed; elman's recurrent part only.
 
     Yields:
         (S,) integers, the next token of each text.
@@ -40,7 +41,7 @@ def generate(
             state: State = model(tokens[:-1])[1] if len(prompt) > 1 else ()
             layer = model.recurrent.layer
             if isinstance(layer, RNN) and not layer.layer_norm:
-                yield from _by_blocks(model, layer, tokens[-1], state, length, drawing)
+                yield from _by_blocks(model, layer, tokens[-1], state, length, drawing, bfloat16)
             else:
                 yield from _by_steps(model, tokens[-1], state, length, drawing)
     finally:
@@ -48,9 +49,10 @@ def generate(
 
 
 def _by_blocks(
-    model: LanguageModel, layer: RNN, first: Tensor, state: State, length: int, drawing: Drawing
+    model: LanguageModel, layer: RNN, first: Tensor, state: State, length: int, drawing: Drawing, bfloat16: bool
 ) -> Iterator[Tensor]:
-    stack = pack_for_steps(layer, embedding=model.embedding.weight, output=(model.decoder.weight, model.decoder.bias))
+    output = (model.decoder.weight, model.decoder.bias)
+    stack = pack_for_steps(layer, embedding=model.embedding.weight, output=output, bfloat16=bfloat16)
     hidden = (
         state[0]
         if state

@@ -8,7 +8,7 @@ from typing import Literal
 from elman.errors import UserError
 
 Cell = Literal["rnn", "lstm", "gru"]
-Init = Literal["uniform", "orthogonal", "identity"] | float
+Init = Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float
 Readout = Literal["last", "mean", "sum", "max", "attention"]
 
 

@@ -28,7 +28,7 @@ class RNNCell(nn.RNNCell):
         device, dtype: of the parameters.
         layer_norm: normalise the pre-activation; adds the gain `layer_norm_weight`. See `RNN`.
         residual: the identity connection h' = h + f(a).
-        init: "uniform", "orthogonal", "identity" or a spectral radius. See `RNN`.
+        init: "uniform", "orthogonal", "identity", "antisymmetric" or a spectral radius. See `RNN`.
     """
 
     def __init__(

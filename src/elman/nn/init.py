@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 Module = TypeVar("Module", bound=nn.Module)
 
+CHOICES = ("uniform", "orthogonal", "identity", "antisymmetric")
+"""What the layers' option `init` takes, besides a number."""
+
 
 def orthogonal_(module: Module, gain: float = 1.0) -> Module:
     """Make every W_hh a random orthogonal matrix times `gain` (Saxe, McClelland and Ganguli 2014).
@@ -41,6 +44,23 @@ def identity_(module: Module, scale: float = 1.0, input_std: float = 0.001) -> M
             nn.init.normal_(w_ih, std=input_std)
         for bias in _named(module, "bias_"):
             nn.init.zeros_(bias)
+    return module
+
+
+def antisymmetric_(module: Module, scale: float = 0.1) -> Module:
+    """Make every W_hh antisymmetric, W - W^T with W's entries normal, its largest singular value about `scale`.
+
+    For layers with the identity connection, h_t = h_(t-1) + f(a_t): the eigenvalues of an antisymmetric matrix are
+    imaginary, so that a small state neither grows nor fades (Chang, Chen, Haber and Chi 2019, section 3; their step
+    size is `scale`).
+
+    Raises:
+        ValueError: the module has no square recurrent weights.
+    """
+    with torch.no_grad():
+        for w_hh in _named(module, "weight_hh"):
+            nn.init.normal_(w_hh, std=scale / math.sqrt(8 * max(len(w_hh), 1)))
+            w_hh.sub_(w_hh.t().clone())
     return module
 
 
@@ -78,10 +98,9 @@ def _named(module: nn.Module, name: str) -> list[Tensor]:
 def check_choice(choice: str | float, nonlinearity: str) -> None:
     """Raise ValueError unless `choice` is one that the layers' option `init` takes."""
     if isinstance(choice, str):
-        if choice not in ("uniform", "orthogonal", "identity"):
-            raise ValueError(
-                f"init is {choice!r}; choose 'uniform', 'orthogonal', 'identity', or a number, the spectral radius"
-            )
+        if choice not in CHOICES:
+            names = ", ".join(map(repr, CHOICES))
+            raise ValueError(f"init is {choice!r}; choose {names}, or a number, the spectral radius")
         if choice == "identity" and nonlinearity != "relu":
             raise ValueError(f"init='identity' is for nonlinearity='relu', which is {nonlinearity!r} here")
     elif not (math.isfinite(choice) and choice > 0):
@@ -94,5 +113,7 @@ def apply_choice_(module: nn.Module, choice: str | float) -> None:
         orthogonal_(module)
     elif choice == "identity":
         identity_(module)
+    elif choice == "antisymmetric":
+        antisymmetric_(module)
     elif not isinstance(choice, str):
         spectral_(module, choice)

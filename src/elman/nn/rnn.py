@@ -49,8 +49,8 @@ class RNN(nn.RNNBase):
         residual: the identity connection h_t = h_(t-1) + f(a_t) of the lecture's remedy.
         learned_h0: make the state that a sequence starts from, when none is given, a parameter: `initial_state`,
             shape (L * D, 1, H), zero at first.
-        init: "uniform", as torch does; "orthogonal"; "identity" (Le, Jaitly and Hinton 2015, for relu); or a number,
-            the spectral radius that W_hh is scaled to.
+        init: "uniform", as torch does; "orthogonal"; "identity" (Le, Jaitly and Hinton 2015, for relu); "antisymmetric"
+            (Chang et al. 2019, for `residual`); or a number, the spectral radius that W_hh is scaled to.
 
     Raises:
         ValueError, TypeError: an argument is out of range; for torch's own arguments, as torch says it.

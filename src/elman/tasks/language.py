@@ -54,7 +54,7 @@ class Settings(ShapeSettings):
     """Hidden units of each layer."""
     dropout: float = 0.1
     """Share of units dropped at the input, between layers and at the output, the same ones throughout a chunk."""
-    init: Literal["uniform", "orthogonal", "identity"] | float = "orthogonal"
+    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
     """How the recurrent matrix begins; a number is its spectral radius."""
     steps: int = 5000
     """Optimiser steps in all; the default is 10 times through a text of a million characters."""
@@ -202,8 +202,13 @@ class Task:
         """The exact figures: the validation text as one stream."""
         return self.evaluate(model, streams=1)
 
-    def sample(self, model: nn.Module, prompt: str, length: int, choice: Choice, seed: int) -> Iterator[str]:
+    def sample(
+        self, model: nn.Module, prompt: str, length: int, choice: Choice, seed: int, *, bfloat16: bool = False
+    ) -> Iterator[str]:
         """Text that goes on from the prompt, piece by piece as it is written.
+
+        Arguments:
+            bfloat16: round the weights to bfloat16, for speed.
 
         Raises:
             UserError: the prompt has characters that the vocabulary lacks.
@@ -216,7 +221,7 @@ class Task:
         assert isinstance(model, LanguageModel)
         ids = self.vocabulary.encode(prompt or "\n")
         tokens = torch.tensor(ids, device=next(model.parameters()).device)
-        written = (int(token) for token in generate(model, tokens, length, choice.drawing(seed)))
+        written = (int(token) for token in generate(model, tokens, length, choice.drawing(seed), bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
 
     def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:

@@ -44,8 +44,10 @@ class Settings(ShapeSettings):
     """parity: ask after every bit (each prefix is a string too), or only at the end."""
     hidden_size: int = 16
     """Hidden units of each layer."""
-    init: Literal["uniform", "orthogonal", "identity"] | float = "orthogonal"
+    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
     """How the recurrent matrix begins; a number is its spectral radius."""
+    fixed: bool = False
+    """Leave the recurrent matrix as it begins: an orthogonal one is a memory that need not be learned."""
     steps: int = 2000
     """Optimiser steps in all."""
     lr: float = 5e-3
@@ -98,7 +100,11 @@ class Task:
 
     def build_model(self) -> nn.Module:
         s = self.settings
-        return self.memory.model(s.shape(self.memory.input_size), s.dropout)
+        model = self.memory.model(s.shape(self.memory.input_size), s.dropout)
+        if s.fixed:
+            for name, parameter in model.recurrent.layer.named_parameters():
+                parameter.requires_grad_("weight_hh" not in name)
+        return model
 
     def batch(self, step: int, rank: int, world: int) -> ProblemBatch:
         s = self.settings

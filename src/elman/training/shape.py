@@ -27,7 +27,7 @@ class ShapeSettings(TrainingSettings):
     """The identity connection h_t = h_(t-1) + F(x_t, h_(t-1))."""
     layer_norm: bool = False
     """Layer normalisation inside the recurrence (slower)."""
-    init: Literal["uniform", "orthogonal", "identity"] | float = "uniform"
+    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "uniform"
     """How the recurrent matrix begins; a number is its spectral radius."""
 
     def __post_init__(self) -> None:
