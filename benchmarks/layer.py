@@ -318,6 +318,7 @@ def draw(timings: list[Timing], title: str, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer shapes, less time each")
+    parser.add_argument("--sweep", action="store_true", help="many shapes against torch; shows where it is close")
     parser.add_argument(
         "--no-peers", dest="peers", action="store_false", help="torch.nn.RNN alone, no JAX, no onnxruntime"
     )

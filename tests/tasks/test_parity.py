@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import elman
 from elman.errors import UserError
@@ -41,3 +42,15 @@ def test_help_is_quick_and_imports_no_torch() -> None:
     assert not imported & {"torch", "numpy", "pandas", "matplotlib", "accelerate"}
     assert "train" in done.stdout
     assert elman.__version__
+
+
+def test_fixed_trains_the_output_layer_alone(tmp_path: Path) -> None:
+    from elman.tasks.parity import Task
+
+    settings = Settings(problem="copy", fixed=True, max_length=3, steps=2, batch_size=2, threads=1)
+    train("parity", settings, tmp_path / "run")
+    torch.manual_seed(settings.seed)
+    before = Task(settings, tmp_path).build_model().state_dict()
+    after = load(tmp_path / "run").model.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed == {"output.weight", "output.bias"}

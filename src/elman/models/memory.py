@@ -31,6 +31,7 @@ from elman.models.shape import RecurrentShape
 
 ANSWERS = ("NO", "YES")
 SYMBOLS = RECALL + 1
+WHISPER = 0.3  # how loud copy memory's symbols begin: tanh takes its cube from every state at every step
 CLOSE = 0.04  # an answer so near counts as right (Hochreiter and Schmidhuber 1997)
 
 
@@ -135,8 +136,18 @@ class Copying(Memory):
     outputs = SYMBOLS
     shortest = 2
 
+    def model(self, shape: RecurrentShape, dropout: float) -> Classifier:
+        model = super().model(shape, dropout)
+        for name, parameter in model.recurrent.named_parameters():
+            if "bias" in name:
+                nn.init.zeros_(parameter)  # a constant drive would add up over the silence
+        return model
+
     def input_layer(self) -> nn.Module:
-        return nn.Embedding(SYMBOLS, self.input_size, padding_idx=BLANK)  # in silence nothing comes in
+        symbols = nn.Embedding(SYMBOLS, self.input_size, padding_idx=BLANK)  # in silence nothing comes in
+        with torch.no_grad():
+            symbols.weight.mul_(WHISPER)
+        return symbols
 
     def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
         return CopyMemory(length).batch(size, seed, step, part)

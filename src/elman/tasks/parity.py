@@ -47,7 +47,7 @@ class Settings(ShapeSettings):
     init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
     """How the recurrent matrix begins; a number is its spectral radius."""
     fixed: bool = False
-    """Leave the recurrent matrix as it begins: an orthogonal one is a memory that need not be learned."""
+    """Leave all but the output layer as it begins (Jaeger 2001): an orthogonal matrix is a memory unlearned."""
     steps: int = 2000
     """Optimiser steps in all."""
     lr: float = 5e-3
@@ -102,8 +102,8 @@ class Task:
         s = self.settings
         model = self.memory.model(s.shape(self.memory.input_size), s.dropout)
         if s.fixed:
-            for name, parameter in model.recurrent.layer.named_parameters():
-                parameter.requires_grad_("weight_hh" not in name)
+            model.requires_grad_(False)
+            model.output.requires_grad_(True)
         return model
 
     def batch(self, step: int, rank: int, world: int) -> ProblemBatch:
