@@ -68,7 +68,8 @@ def test_a_step_without_a_target_costs_nothing_and_hands_nothing_back() -> None:
 def test_a_model_that_answers_with_its_states_has_no_readout() -> None:
     layer, x, goal = elman.RNN(2, 3).double(), torch.randn(3, 1, 2).double(), torch.randn(3, 3).double()
     graph = model_graph(layer, unroll(layer, x, goal), goal)
-    assert graph.cost.value == pytest.approx(float((layer(x)[0][:, 0] - goal).square().sum() / 2), rel=1e-12)
+    expected = (layer(x)[0][:, 0] - goal).square().sum() / 2
+    assert graph.cost.value == pytest.approx(expected.item(), rel=1e-12)
 
 
 def test_a_model_that_does_more_is_refused() -> None:
