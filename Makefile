@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sanitize format clean
+.PHONY: help demo test check bench docs sanitize format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ bench: $(VENV)/developed  ## a short form of the benchmarks
 	$(BIN)/python benchmarks/train.py --turns 7
 	$(BIN)/python benchmarks/generate.py --turns 3
 	$(BIN)/python benchmarks/loop.py
+
+docs: $(VENV)/developed  ## run every command and example of the docs, and draw their pictures anew
+	$(BIN)/python docs/build.py
 
 sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
 	cmake -S . -B build/sanitize -DELMAN_CHECK=ON

@@ -214,12 +214,16 @@ def encoder_decoder() -> Drawing:
 SCENARIOS = (one_to_one, one_to_many, many_to_one_last, many_to_one_mean, many_to_many, encoder_decoder)
 
 
+def draw_all(png: bool) -> None:
+    """Write all pictures."""
+    for draw in SCENARIOS:
+        draw().save(png)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw the scenarios.")
     parser.add_argument("--png", action="store_true", help="write PNG beside SVG")
-    png = parser.parse_args().png
-    for draw in SCENARIOS:
-        draw().save(png)
+    draw_all(parser.parse_args().png)
 
 
 if __name__ == "__main__":

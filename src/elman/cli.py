@@ -1,4 +1,4 @@
-"""The command line: `elman train | evaluate | sample | predict | data | info`."""
+"""The command line: `elman train | evaluate | sample | predict | inspect | compare | data | info`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import elman
 from elman.errors import UserError
 
 USER_MISTAKE = 2
+INSPECTIONS = {
+    "unroll": "The network unrolled over one input, forward and backward, or its computational graph.",
+    "flow": "How far the gradient reaches, what in the recurrence makes it so, and what to try.",
+    "units": "What each hidden unit does on a text.",
+    "states": "Trajectories of the state, and its fixed and slow points.",
+}
 
 
 def build_app() -> App:
@@ -31,6 +37,11 @@ def build_app() -> App:
     app.command("elman.app.running:evaluate", name="evaluate", help="Measure a run on its held-out data.")
     app.command("elman.app.predict:predict", name="predict", help="Put questions to a trained run.", help_flags=())
     app.command("elman.app.running:sample", name="sample", help="Let a trained language model write.")
+    inspect = App(name="inspect", help="See inside a run. Example: elman inspect flow runs/parity")
+    for name, summary in INSPECTIONS.items():
+        inspect.command(f"elman.app.inspect.{name}:{name}", name=name, help=summary)
+    app.command(inspect)
+    app.command("elman.app.compare:compare", name="compare", help="Compare remedies for vanishing gradients.")
     app.command("elman.app.data:data_app", name="data", help="Public datasets: list them, download them.")
     app.command("elman.app.info:info", name="info", help="Versions, threads, and which machine runs the recurrence.")
     return app

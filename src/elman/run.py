@@ -12,8 +12,9 @@ from elman.training.folder import RunFolder
 from elman.training.report import Report
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from elman.data.look import Look
     from elman.training.loop import Result
     from elman.training.settings import TrainingSettings
 
@@ -77,6 +78,34 @@ class Run:
         with torch.no_grad():
             predictions: list[Any] = self.task.predict(self.model, inputs, options or self.options())
         return predictions
+
+    def look(self, text: str) -> Look:
+        """An input as `elman.insight` takes it: `insight.unroll(run.model, look.inputs, look.targets)`.
+
+        Arguments:
+            text: what `predict` takes, one of it.
+
+        Raises:
+            UserError: an input that the task cannot read, or a task that shows none.
+        """
+        if not hasattr(self.task, "look"):
+            raise UserError(f"a {self.task.name} run has no inputs that can be looked at one by one")
+        look: Look = self.task.look(self.model, text)
+        return look
+
+    def batch(self) -> Any:
+        """The batch that would be next in training, with which `cost` can be called.
+
+        Raises:
+            UserError: the training data are gone.
+        """
+        return self.task.batch(self.task.settings.steps, 0, 1)
+
+    def cost(self, model: nn.Module, batch: Any) -> Tensor:
+        """The mean loss of a batch, as in training: `insight.gradient_flow(run.model, run.batch(), run.cost)`."""
+        loss = self.task.loss(model, batch, ())
+        mean: Tensor = loss.total / loss.count
+        return mean
 
 
 def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume: bool = False) -> Result:

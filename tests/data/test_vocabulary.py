@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from elman.data.tokenizing import BOS, EOS, PAD, UNK
+from elman.data.tokenizing import BOS, EOS, PAD, UNK, Kind
 from elman.data.vocabulary import Vocabulary
 from elman.errors import UserError
 
@@ -220,3 +220,13 @@ def test_a_megabyte_of_characters_takes_well_under_a_second():
         vocabulary.encode(text)
         best = min(best, time.perf_counter() - begin)
     assert best < 0.5
+
+
+@pytest.mark.parametrize("kind", ["characters", "bpe", "words"])
+def test_what_is_written_is_cut_into_a_piece_for_each_id(kind: Kind) -> None:
+    text = "  The naïve cat,\n\nthe \U0001f408 and “a hat”. "
+    vocabulary = Vocabulary.build(text * 3, kind, 300 if kind == "bpe" else None)
+    pieces = vocabulary.written(text)
+    assert "".join(pieces) == text
+    assert len(pieces) == len(vocabulary.encode(text))
+    assert vocabulary.written("") == []

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import elman
 from elman.errors import UserError
 from elman.insight.flow import gradient_flow
+from elman.insight.memory_problems import Problem
 from elman.insight.remedies import REMEDIES, Budget, Comparison, Run, compare
 from elman.insight.remedies_plot import plot_remedies
 from tests.insight.looks import check
@@ -29,8 +30,8 @@ def _first(seed: int, step: int, part: str) -> tuple[Tensor, Tensor]:
 
 
 def _compare(remedies: list[str], batches: Any = _first, budget: Budget = SMALL, **options: Any) -> Comparison:
-    names = {"problem": "first of 4", "chance": 1 / 12, "solved": 0.01}
-    return compare(batches, nn.functional.mse_loss, 1, remedies=remedies, budget=budget, **names, **options)
+    problem = Problem("first of 4", batches, nn.functional.mse_loss, 1, chance=1 / 12, solved=0.01)
+    return compare(problem, remedies=remedies, budget=budget, **options)
 
 
 def test_every_remedy_runs_and_learning_beats_truncation(tmp_path: Path) -> None:
@@ -88,10 +89,13 @@ def test_a_run_that_diverges_ends_and_is_counted_as_lost(tmp_path: Path) -> None
 def test_the_finding_names_who_solves_it() -> None:
     run = Run({10: 0.5, 20: 0.001}, torch.ones(2), torch.ones(2), 1.0)
     poor = Run({10: 0.5}, torch.ones(2), torch.ones(2), 1.0)
-    found = Comparison("it", 0.2, 0.01, 20, {"lstm": (run, run, poor), "none": (poor,)})
-    assert found.finding == "lstm solves it in 20 training steps; the best, lstm, comes to a loss of 0.001 (chance 0.2)"
-    nobody = Comparison("it", 0.2, 0.01, 20, {"none": (poor,)})
-    assert nobody.finding.startswith("None solves it in 20 training steps")
+    it = Problem("it", _first, nn.functional.mse_loss, 1, chance=0.2, solved=0.01)
+    found = Comparison(it, 20, {"lstm": (run, run, poor), "none": (poor,)})
+    assert (
+        found.finding == "lstm solves it, in 20 training steps; the best, lstm, comes to a loss of 0.001 (chance 0.2)"
+    )
+    nobody = Comparison(it, 20, {"none": (poor,)})
+    assert nobody.finding.startswith("No remedy solves it, in 20 training steps")
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_the_picture(tmp_path: Path) -> None:
     found = _units(TEXT, tracks={"mine": [k % 3 for k in range(len(TEXT))]})
     text = check(plot_units(found), tmp_path)
     track, (unit, r) = next(iter(found.best().items()))
-    assert f"Unit {unit} of rnn.l0 tracks {track} (r = {r:+.2f} over" in text.replace("\n", " ")
+    assert f"unit {unit} follows {track} most closely (r = {r:+.2f} over" in text.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

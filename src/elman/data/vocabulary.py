@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -132,6 +133,12 @@ class Vocabulary:
     def token_texts(self, text: str) -> list[str]:
         """What stands in the text for each id that `encode` gives, as it was written, unknown words too."""
         return [text[begin:end] for begin, end in self._tokenizer.encode(text).offsets]
+
+    def written(self, text: str) -> list[str]:
+        """The text cut where its tokens begin, a piece for each id that `encode` gives: together they are the text."""
+        begins = [begin for begin, _ in self._tokenizer.encode(text).offsets]
+        cuts = [0, *begins[1:], len(text)]
+        return [text[begin:end] for begin, end in pairwise(cuts)] if begins else []
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids; padding, begin and end marks are left out."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from elman.insight.flow import gradient_flow
     from elman.insight.flow_plot import plot_gradient_flow
     from elman.insight.hidden_units import units
+    from elman.insight.memory_problems import Problem, memory_problem
     from elman.insight.parity_view import parity_states
     from elman.insight.remedies import REMEDIES, Budget, compare
     from elman.insight.remedies_plot import plot_remedies
@@ -25,15 +26,17 @@ if TYPE_CHECKING:
     from elman.insight.state_space import states
     from elman.insight.states_plot import plot_parity, plot_states
     from elman.insight.style import new_figure, save_figure
-    from elman.insight.text_view import coloured, html_page, save_html, terminal_view
+    from elman.insight.text_view import coloured, html_page, nearest_table, save_html, terminal_view
     from elman.insight.units_plot import plot_units
     from elman.insight.unrolled import unroll
     from elman.insight.unrolled_plot import frames, plot_unrolled
     from elman.insight.watch import Watch, figures
+    from elman.insight.whole_graph import model_graph
 
 _HOMES = {
     "Budget": "remedies",
     "REMEDIES": "remedies",
+    "Problem": "memory_problems",
     "Watch": "watch",
     "bptt": "by_hand",
     "coloured": "text_view",
@@ -44,6 +47,9 @@ _HOMES = {
     "frames": "unrolled_plot",
     "gradient_flow": "flow",
     "html_page": "text_view",
+    "memory_problem": "memory_problems",
+    "model_graph": "whole_graph",
+    "nearest_table": "text_view",
     "new_figure": "style",
     "parity_states": "parity_view",
     "plot_computation": "computation_plot",
@@ -65,6 +71,7 @@ _HOMES = {
 __all__ = [
     "REMEDIES",
     "Budget",
+    "Problem",
     "Watch",
     "bptt",
     "coloured",
@@ -75,6 +82,9 @@ __all__ = [
     "frames",
     "gradient_flow",
     "html_page",
+    "memory_problem",
+    "model_graph",
+    "nearest_table",
     "new_figure",
     "parity_states",
     "plot_computation",

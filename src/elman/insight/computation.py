@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MOST = 20_000  # nodes: more than that nobody reads
+NO_TARGET = -100  # as torch's cross_entropy has it
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class Graph:
             if steps is None or node.step in steps:
                 where = "all" if node.step is None else str(node.step)
                 back = "\n".join(
-                    f"to {self.label(p)}: {node.gradient:.4g} × {local:.4g} = {node.gradient * local:.4g}"
+                    f"to {self.label(p)}: {node.gradient:.4g} × {local:.4g} = {node.gradient * local + 0.0:.4g}"
                     for p, local in zip(node.parents, node.local, strict=True)
                 )
                 row = (
                     self.label(node.index),
                     self._made(node),
-                    f"{node.value:.4g}",
-                    f"{node.gradient:.4g}",
+                    f"{node.value + 0.0:.4g}",
+                    f"{node.gradient + 0.0:.4g}",
                     back,
                 )
                 table.add_row(where, *row)
@@ -94,13 +95,15 @@ def computational_graph(
 ) -> Graph:
     """Write out the computational graph of one sequence through a small layer.
 
-    The cost is C = C_1 + ... + C_T with C_t = ½ ‖y_t - target_t‖², y_t = h_t or what `readout` makes of it;
-    without a target C is the sum of the numbers in y_T.
+    The cost is C = C_1 + ... + C_T with C_t = ½ ‖y_t - target_t‖², or log Σ exp y_t - y_t[target_t] (cross-entropy)
+    where the targets are whole numbers; y_t = h_t or what `readout` makes of it. Without a target C is the sum of
+    the numbers in y_T.
 
     Arguments:
         layer: an elman.RNN, torch.nn.RNN, LSTM or GRU, in one direction, without normalisation.
         x: (T, I) the input.
-        target: (T, O) what y_t should be.
+        target: (T, O) what y_t should be, or (T,) whole numbers, -100 for none; with one row in place of T it
+            is meant for the last step.
         h0: (L, H) the state before the first step; zero if not given. (The LSTM's c_0 is zero.)
         readout: y_t = W_hy h_t + b_y.
 
@@ -111,8 +114,7 @@ def computational_graph(
     outputs = readout.out_features if readout is not None else rows[-1].hidden_size
     if x.dim() != 2 or x.shape[1] != rows[0].w_ih.shape[1] or not len(x):
         raise UserError(f"x has shape {tuple(x.shape)}; the graph takes one sequence, (T, {rows[0].w_ih.shape[1]})")
-    if target is not None and target.shape != (len(x), outputs):
-        raise UserError(f"target has shape {tuple(target.shape)}, but y has ({len(x)}, {outputs})")
+    wanted = _wanted(target, len(x), outputs)
     size = len(x) * sum(2 * (r.w_ih.numel() + r.w_hh.numel()) for r in rows)
     if size > MOST:
         raise UserError(
@@ -123,10 +125,26 @@ def computational_graph(
     costs: list[int] = []
     y: list[int] = []
     for t, numbers in enumerate(x.tolist(), 1):
-        y = writer.step(t, numbers)
-        if target is not None:
-            costs.append(writer.cost(t, y, target[t - 1].tolist()))
+        goal = wanted.get(t)
+        y = writer.step(t, numbers, answers=goal is not None or (target is None and t == len(x)))
+        if goal is not None:
+            costs.append(writer.cost(t, y, goal))
     return Graph(writer.tape.backward(writer.tape.plus(costs or y, "C")), len(x))
+
+
+def _wanted(target: Tensor | None, steps: int, outputs: int) -> dict[int, list[float] | int]:
+    """Give what y_t should be, by the steps (from 1) that have a cost."""
+    if target is None:
+        return {}
+    row = (outputs,) if target.is_floating_point() else ()
+    if len(target) not in (1, steps) or target.shape[1:] != row:
+        raise UserError(f"target has shape {tuple(target.shape)}, but y has ({steps}, {outputs})")
+    found = {steps - len(target) + t: goal for t, goal in enumerate(target.tolist(), 1) if goal != NO_TARGET}
+    if any(isinstance(goal, int) and not 0 <= goal < outputs for goal in found.values()):
+        raise UserError(f"a target lies outside 0 to {outputs - 1}: there are {outputs} outputs")
+    if not found:
+        raise UserError("no step has a target: give at least one")
+    return found
 
 
 def _rows(layer: nn.Module) -> list[Cell]:
@@ -165,8 +183,8 @@ class _Writer:
         self.h = [self.tape.leaves(values, f"h{mark}_0") for _, mark, values in named]
         self.c = [self.tape.leaves([0.0] * len(v), f"c{m}_0") if r.kind == "LSTM" else [] for r, m, v in named]
 
-    def step(self, t: int, numbers: list[float]) -> list[int]:
-        """Write step t and give the nodes of y_t."""
+    def step(self, t: int, numbers: list[float], answers: bool) -> list[int]:
+        """Write step t and give the nodes of y_t, or of h_t where nobody asks for an answer."""
         self.tape.step = t
         y: list[int] = []
         for k, row in enumerate(self.rows):
@@ -176,13 +194,16 @@ class _Writer:
             self.h[k] = write(k, y, f"{self.marks[k]}_{t}")
             y = self.h[k]
         self.tape.part = f"y_{t}"
-        if self.readout is None:
+        if self.readout is None or not answers:
             return y
         rows = enumerate(zip(self.w_hy, self.b_y, strict=True))
         return [self.tape.weighted(weights, y, [bias], f"y_{t}[{i}]") for i, (weights, bias) in rows]
 
-    def cost(self, t: int, y: list[int], target: list[float]) -> int:
+    def cost(self, t: int, y: list[int], target: list[float] | int) -> int:
         tape = self.tape
+        if isinstance(target, int):
+            total = tape.log(tape.plus([tape.exp(n) for n in y]))
+            return tape.plus((total, tape.negative(y[target])), f"C_{t}")
         wrong = [
             tape.plus((n, tape.leaf(-g, f"-target_{t}[{i}]"))) for i, (n, g) in enumerate(zip(y, target, strict=True))
         ]

@@ -100,7 +100,7 @@ def _weights(axes: Axes, layers: Sequence[LayerFlow]) -> None:
             axes.plot(weight.largest, row, "o", color=PALETTE[0], label="largest singular value" if first else None)
             if weight.radius == weight.radius:
                 axes.plot(weight.radius, row, "s", color=PALETTE[1], label="spectral radius" if first else None)
-            label = "1/γ" if first else None
+            label = "1/γ, the bound" if first else None
             axes.plot(weight.bound, row, "|", color=INK, markersize=18, markeredgewidth=2, label=label)
             row += 1
     axes.set(title=r"$W_{hh}$ against its bound", xlabel="size (no unit)", ylim=(row - 0.4, -0.6))

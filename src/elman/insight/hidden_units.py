@@ -124,6 +124,7 @@ def units(
     *,
     layer: str | None = None,
     tracks: Mapping[str, Iterable[float]] | None = None,
+    text: bool = True,
 ) -> Units:
     """See what the hidden units do on a text.
 
@@ -133,6 +134,7 @@ def units(
         tokens: the text itself, T characters (a string will do) or pieces.
         layer: which, by name; the last if not given.
         tracks: more to look for: a name, and a number (0 or 1, say) for each token.
+        text: also look for what there is in a text: quotes, brackets, lines.
 
     Raises:
         UserError: a text of fewer than two tokens or of another length than x, no such layer, a track that
@@ -150,7 +152,7 @@ def units(
             f"the text has {len(tokens)} tokens, and the layer saw B={B} sequences of T={T}: they must agree"
         )
     h = (turned(trace.h, trace.lengths) if trace.cell.reverse else trace.h)[:, 0].float().cpu()
-    every = text_tracks(tokens)
+    every = text_tracks(tokens) if text else {}
     every.update({name: checked_track(name, values, T) for name, values in (tracks or {}).items()})
     bounded = trace.cell.kind != "relu" and not trace.cell.residual
     return Units(

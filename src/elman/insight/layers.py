@@ -81,16 +81,21 @@ def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
     for name, module in found.items():
         if module.proj_size:
             raise UserError(f"{name} projects its state (proj_size={module.proj_size}): build it without")
-        for weight, value in module.named_parameters():
-            if value.is_meta:
-                raise UserError(f"{name}.{weight} is on the meta device and has no values: load the weights first")
-            bad = value.numel() - int(torch.isfinite(value).sum())
-            if bad:
-                raise UserError(
-                    f"{name}.{weight} has {bad} of {value.numel()} values that are not finite: go back to a "
-                    "checkpoint from before the loss became nan, and lower the learning rate or clip"
-                )
+        _check_values(name, module)
     return found
+
+
+def _check_values(name: str, module: nn.Module) -> None:
+    """Raise a UserError unless all parameters have values, and finite ones."""
+    for weight, value in module.named_parameters():
+        if value.is_meta:
+            raise UserError(f"{name}.{weight} is on the meta device and has no values: load the weights first")
+        bad = value.numel() - int(torch.isfinite(value).sum())
+        if bad:
+            raise UserError(
+                f"{name}.{weight} has {bad} of {value.numel()} values that are not finite: go back to a "
+                "checkpoint from before the loss became nan, and lower the learning rate or clip"
+            )
 
 
 def cells(name: str, module: nn.RNNBase) -> list[list[Cell]]:
@@ -131,6 +136,7 @@ def recording(model: nn.Module) -> Iterator[list[Call]]:
         UserError: as `recurrent_layers`.
     """
     found = recurrent_layers(model)
+    _check_values(type(model).__name__, model)
     calls: list[Call] = []
     with contextlib.ExitStack() as undo:
         for module in model.modules():
@@ -200,13 +206,13 @@ def cost_of(model: nn.Module, batch: Any, loss: Loss | None) -> Tensor:
 
     Arguments:
         loss: what to call with the model and the batch. Without it the model is called with the batch (a
-            tuple gives its arguments), and C is what it returns, or, for a bare recurrent layer, the sum of
+            tuple or a dict gives its arguments), and C is what it returns, or, for a bare recurrent layer, the sum of
             its last layer's final states.
 
     Raises:
         UserError: what comes out is not one number that gradients can start from.
     """
-    cost = call(model, batch) if loss is None else _on_one_device(model, batch, loss)
+    cost = call(model, batch, loss)
     if loss is None and is_recurrent(model):
         last = cost[1][0] if isinstance(cost[1], tuple) else cost[1]
         cost = last[-2 if model.bidirectional else -1 :].sum()
@@ -220,14 +226,23 @@ def cost_of(model: nn.Module, batch: Any, loss: Loss | None) -> Tensor:
     return cost
 
 
-def call(model: nn.Module, batch: Any) -> Any:
-    """Give what `model` returns for `batch`; a tuple, unless it is a PackedSequence, gives its arguments.
+def call(model: nn.Module, batch: Any, run: Loss | None = None) -> Any:
+    """Give what `model` returns for `batch`; a tuple, unless it is a PackedSequence, or a dict gives its arguments.
+
+    Arguments:
+        run: called with the model and the batch in place of the model.
 
     Raises:
         UserError: the batch is on another device than the model.
     """
+    return _on_one_device(model, batch, run or _called)
+
+
+def _called(model: nn.Module, batch: Any) -> Any:
+    if isinstance(batch, dict):
+        return model(**batch)
     several = isinstance(batch, tuple) and not isinstance(batch, PackedSequence)
-    return _on_one_device(model, batch, lambda model, batch: model(*batch) if several else model(batch))
+    return model(*batch) if several else model(batch)
 
 
 def _on_one_device(model: nn.Module, batch: Any, run: Callable[[nn.Module, Any], Any]) -> Any:

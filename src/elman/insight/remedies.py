@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from elman.errors import UserError
 from elman.insight.flow import gradient_flow
+from elman.insight.memory_problems import Problem
 from elman.nn import RNN
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ REMEDIES = {
     "gru": "torch's GRU",
 }
 _LAYERS = {"orthogonal", "identity", "residual", "lstm", "gru"}
-
-# (seed, step, part) to x (T, B, I) and the targets; part is "train" or "validation", the same arguments the same data
-Batches = Callable[[int, int, str], tuple[Tensor, Tensor]]
-Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -86,22 +83,24 @@ class Run:
         """The best validation loss; inf if there is none."""
         return min(self.losses.values(), default=math.inf)
 
+    @property
+    def left(self) -> tuple[float, float]:
+        """What is left of the gradient at the greatest distance, before training and after; nan if not finite."""
+        before, after = (float(flow[-1]) if len(flow) else math.nan for flow in (self.flow_before, self.flow_after))
+        return before, after
+
 
 @dataclass(frozen=True)
 class Comparison:
     """All remedies on one problem.
 
     Attributes:
-        problem: what it is called, with its length.
-        chance: the loss of an answer that pays the input no attention.
-        solved: the loss under which the problem counts as solved.
+        problem: what they were compared on.
         steps: of each run.
         runs: by remedy, one for each seed.
     """
 
-    problem: str
-    chance: float
-    solved: float
+    problem: Problem
     steps: int
     runs: dict[str, tuple[Run, ...]]
 
@@ -112,13 +111,12 @@ class Comparison:
     @property
     def finding(self) -> str:
         """Who solves the problem and who does not, in one sentence."""
-        good = [remedy for remedy in self.runs if self.median_loss(remedy) < self.solved]
+        good = [remedy for remedy in self.runs if self.median_loss(remedy) < self.problem.solved]
         best = min(self.runs, key=self.median_loss)
         found = f"the best, {best}, comes to a loss of {self.median_loss(best):.3g}"
-        start = (
-            f"{', '.join(good)} solve{'s' * (len(good) == 1)} {self.problem}" if good else f"None solves {self.problem}"
-        )
-        return f"{start} in {self.steps} training steps; {found} (chance {self.chance:.3g})"
+        name = self.problem.name
+        start = f"{', '.join(good)} solve{'s' * (len(good) == 1)} {name}" if good else f"No remedy solves {name}"
+        return f"{start}, in {self.steps} training steps; {found} (chance {self.problem.chance:.3g})"
 
     def table(self) -> Table:
         """Show the runs in the terminal."""
@@ -137,53 +135,47 @@ class Comparison:
         for remedy, runs in self.runs.items():
             finals = [run.final for run in runs]
             spread = f"{min(finals):.3g} to {max(finals):.3g}"
-            left = [_left([getattr(run, when) for run in runs]) for when in ("flow_before", "flow_after")]
+            left = [f"{median(shares):.1e}" for shares in zip(*(run.left for run in runs), strict=True)]
             seconds = f"{median(run.seconds for run in runs):.1f}"
             table.add_row(remedy, f"{median(finals):.3g}", spread, *left, seconds)
         return table
 
 
-def _left(flows: list[Tensor]) -> str:
-    return f"{median(float(flow[-1]) if len(flow) else math.nan for flow in flows):.1e}"
-
-
 class _Model(nn.Module):
-    """A recurrent layer and a linear answer from its last state."""
+    """A recurrent layer and a linear answer from its last state, or from every state."""
 
-    def __init__(self, layer: nn.RNNBase, outputs: int, free: int) -> None:
+    def __init__(self, layer: nn.RNNBase, problem: Problem, free: int) -> None:
         super().__init__()
-        self.rnn, self.head, self.free = layer, nn.Linear(layer.hidden_size, outputs), free
+        self.rnn, self.head = layer, nn.Linear(layer.hidden_size, problem.outputs)
+        self.every, self.free = problem.every, free
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (T, B, I) to answers (B, O); the first `free` steps run without gradients."""
+        """x (T, B, I) to answers (B, O) or (T, B, O); the first `free` steps run without gradients."""
         state: Any = None
+        parts: list[Tensor] = []
         if self.free:
             with torch.no_grad():
-                _, state = self.rnn(x[: self.free])
-        answers: Tensor = self.head(self.rnn(x[self.free :], state)[0][-1])
+                early, state = self.rnn(x[: self.free])
+            parts.append(early)
+        parts.append(self.rnn(x[self.free :], state)[0])
+        answers: Tensor = self.head(torch.cat(parts) if self.every else parts[-1][-1])
         return answers
 
 
 def compare(
-    batches: Batches,
-    criterion: Criterion,
-    outputs: int,
+    problem: Problem,
     *,
-    problem: str,
-    chance: float,
-    solved: float,
     remedies: Sequence[str] = tuple(REMEDIES),
     budget: Budget | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    tick: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Train one network for each remedy and seed on the same batches, and see who learns and whose gradient lives.
 
     Arguments:
-        batches: gives x (T, B, I) and the targets for a seed, a step and a part.
-        criterion: called with the answers (B, outputs) and the targets, gives the mean loss.
-        problem, chance, solved: as in `Comparison`.
         remedies: names from `REMEDIES`, or several joined by a plus sign.
         tell: called with one line when a run ends.
+        tick: called after every optimiser step.
 
     Raises:
         UserError: a remedy that is not known, two that exclude each other, or none.
@@ -197,10 +189,10 @@ def compare(
     for remedy in remedies:
         found = []
         for seed in budget.seeds:
-            found.append(_run(remedy, seed, batches, criterion, outputs, budget))
+            found.append(_run(remedy, seed, problem, budget, tick))
             tell(f"{remedy}, seed {seed}: loss {found[-1].final:.4g} after {found[-1].seconds:.1f} s")
         runs[remedy] = tuple(found)
-    return Comparison(problem, chance, solved, budget.steps, runs)
+    return Comparison(problem, budget.steps, runs)
 
 
 def _parts(remedy: str) -> set[str]:
@@ -223,37 +215,37 @@ def _layer(parts: set[str], inputs: int, hidden: int) -> nn.RNNBase:
     return RNN(inputs, hidden, init="orthogonal" if "orthogonal" in parts else "uniform", residual="residual" in parts)
 
 
-def _run(remedy: str, seed: int, batches: Batches, criterion: Criterion, outputs: int, budget: Budget) -> Run:
-    parts, (first, _) = _parts(remedy), batches(seed, 0, "train")
+def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callable[[], None]) -> Run:
+    parts, (first, _) = _parts(remedy), problem.batches(seed, 0, "train")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layer = _layer(parts, first.shape[-1], budget.hidden_size)
-        model = _Model(layer, outputs, len(first) * 3 // 4 if "truncated" in parts else 0)
+        model = _Model(layer, problem, len(first) * 3 // 4 if "truncated" in parts else 0)
     optimizer = torch.optim.Adam(model.parameters(), lr=budget.lr)
-    held_out = batches(seed, 0, "validation")
-    before, begin, losses = _flow(model, criterion, held_out), time.perf_counter(), dict[int, float]()
+    held_out = problem.batches(seed, 0, "validation")
+    before, begin, losses = _flow(model, problem, held_out), time.perf_counter(), dict[int, float]()
     for step in range(budget.steps):
-        x, target = batches(seed, step, "train")
+        x, target = problem.batches(seed, step, "train")
         optimizer.zero_grad()
-        criterion(model(x), target).backward()  # type: ignore[no-untyped-call]
+        problem.criterion(model(x), target).backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(model.parameters(), budget.clip_norm if "clip" in parts else math.inf)
         if not bool(norm.isfinite()):
             break  # the next step would make every weight nan
         optimizer.step()
         if (step + 1) % budget.every == 0 or step + 1 == budget.steps:
             with torch.no_grad():
-                losses[step + 1] = float(criterion(model(held_out[0]), held_out[1]))
+                losses[step + 1] = float(problem.criterion(model(held_out[0]), held_out[1]))
             if not math.isfinite(losses[step + 1]):
                 del losses[step + 1]
                 break
-    return Run(losses, before, _flow(model, criterion, held_out), time.perf_counter() - begin)
+    return Run(losses, before, _flow(model, problem, held_out), time.perf_counter() - begin)
 
 
-def _flow(model: _Model, criterion: Criterion, batch: tuple[Tensor, Tensor]) -> Tensor:
+def _flow(model: _Model, problem: Problem, batch: tuple[Tensor, Tensor]) -> Tensor:
     """Give the carried gradient by distance over the whole length, as a share of that at distance 0."""
     free, model.free = model.free, 0
     try:
-        flow = gradient_flow(model, batch, lambda m, b: criterion(m(b[0]), b[1]), jacobians=False).layers[0]
+        flow = gradient_flow(model, batch, lambda m, b: problem.criterion(m(b[0]), b[1]), jacobians=False).layers[0]
     except UserError:  # weights that are not finite
         return torch.zeros(0)
     finally:

@@ -19,12 +19,16 @@ _FLOOR = 1e-12  # of the gradient at distance 0: less is drawn at the bottom
 def plot_remedies(comparison: Comparison) -> Figure:
     """Draw the validation loss by step (median and range over the seeds) and the gradient flow after training."""
     figure, (left, right) = new_figure(comparison.finding, 1, 2, height=6.4)
-    for k, remedy in enumerate(comparison.runs):
-        _losses(left, comparison, remedy, series(k))
-        _flow(right, comparison, remedy, series(k))
-    left.axhline(comparison.chance, color=GREY, linewidth=1, linestyle="-", label="chance")
-    left.axhline(comparison.solved, color=GREY, linewidth=1, linestyle=":", label="solved")
-    left.set(title=f"Learning: {comparison.problem}", xlabel="optimiser steps", ylabel="validation loss", yscale="log")
+    treated = [remedy for remedy in comparison.runs if remedy != "none"]
+    styles = {remedy: series(k) for k, remedy in enumerate(treated)}
+    for remedy in comparison.runs:
+        style = styles.get(remedy, {"color": GREY, "linestyle": "-", "marker": "*"})
+        _losses(left, comparison, remedy, style)
+        _flow(right, comparison, remedy, style)
+    left.axhline(comparison.problem.chance, color=GREY, linewidth=1, linestyle="-", label="chance")
+    left.axhline(comparison.problem.solved, color=GREY, linewidth=1, linestyle=":", label="solved")
+    left.set(title=f"Learning: {comparison.problem.name}", xlabel="optimiser steps", yscale="log")
+    left.set_ylabel("validation loss")
     right.set(title="Gradient after training", xlabel="distance back from the loss (steps)", yscale="log")
     right.set_ylabel("share of the gradient that is left")
     right.set_ylim(bottom=_FLOOR)
@@ -40,7 +44,7 @@ def _losses(axes: Axes, comparison: Comparison, remedy: str, style: dict[str, An
         axes.plot([], [], label=f"{remedy} (never finite)", **style)
         return
     values = torch.tensor([[run.losses.get(step, torch.nan) for run in runs] for step in steps])
-    axes.plot(steps, values.nanmedian(-1).values.numpy(), label=remedy, markersize=5, markevery=0.2, **style)
+    axes.plot(steps, values.nanquantile(0.5, dim=-1).numpy(), label=remedy, markersize=5, markevery=0.2, **style)
     low, high = values.nan_to_num(torch.inf).amin(-1), values.nan_to_num(-torch.inf).amax(-1)
     axes.fill_between(steps, low.numpy(), high.numpy(), color=style["color"], alpha=0.12, linewidth=0)
 
@@ -48,5 +52,5 @@ def _losses(axes: Axes, comparison: Comparison, remedy: str, style: dict[str, An
 def _flow(axes: Axes, comparison: Comparison, remedy: str, style: dict[str, Any]) -> None:
     flows = [run.flow_after for run in comparison.runs[remedy] if len(run.flow_after)]
     if flows:
-        middle = torch.stack(flows).nanmedian(0).values.clamp_min(_FLOOR)
+        middle = torch.stack(flows).nanquantile(0.5, dim=0).clamp_min(_FLOOR)
         axes.plot(range(len(middle)), middle.numpy(), markersize=5, markevery=0.2, **style)

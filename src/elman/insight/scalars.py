@@ -18,7 +18,7 @@ class Node:
 
     Attributes:
         index: its place in the graph; a node comes after those it was made from.
-        op: "leaf", "×", "+", "tanh", "relu", "σ" (logistic), "1-" or "½²" (half the square).
+        op: "leaf", "×", "+", "tanh", "relu", "σ" (logistic), "1-", "-", "exp", "log" or "½²" (half the square).
         name: what the number is called, where it has a name: "W_hh[0,1]", "h_2[0]", "C_2".
         value: it.
         gradient: dC with respect to it.
@@ -80,6 +80,16 @@ class Tape:
 
     def one_minus(self, a: int) -> int:
         return self._add("1-", 1 - self.values[a], (a,), (-1.0,))
+
+    def negative(self, a: int) -> int:
+        return self._add("-", -self.values[a], (a,), (-1.0,))
+
+    def exp(self, a: int) -> int:
+        value = math.exp(self.values[a])
+        return self._add("exp", value, (a,), (value,))
+
+    def log(self, a: int) -> int:
+        return self._add("log", math.log(self.values[a]), (a,), (1 / self.values[a],))
 
     def half_square(self, a: int) -> int:
         return self._add("½²", 0.5 * self.values[a] ** 2, (a,), (self.values[a],))

@@ -11,6 +11,7 @@ The minimisation is by Levenberg and Marquardt's method, which is made for sums 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from torch import Tensor
 from elman.errors import UserError
 from elman.insight.cells import Cell
 from elman.insight.state_space import StateSpace
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FIXED = 1e-9  # speed, per root of the number of units, under which a point counts as fixed
 SLOW = 1e-2  # and as slow
@@ -56,6 +60,45 @@ class FixedPoints:
             found.append(kind if speed <= limit else "slow")
         return tuple(found)
 
+    @property
+    def summary(self) -> str:
+        """How many there are of each kind, and the largest eigenvalue, as part of a sentence."""
+        kinds = self.kinds
+        if not kinds:
+            return "no fixed or slow point"
+        slow = kinds.count("slow")
+        fixed = len(kinds) - slow
+        parts = [f"{kinds.count(kind)} {kind}" for kind in ("stable", "saddle", "unstable") if kind in kinds]
+        found = f"{fixed} fixed point{'s' * (fixed != 1)}" + (f" ({', '.join(parts)})" if parts else "")
+        if slow:
+            found += f" and {slow} slow one{'s' * (slow != 1)}"
+        return f"{found}, largest eigenvalue {float(self.eigenvalues.abs().max()):.2g} in size"
+
+    def table(self) -> Table:
+        """Show the points in the terminal, the slowest first."""
+        from rich.table import Table
+
+        table = Table(title=f"Under a constant input: {self.summary}", title_justify="left")
+        table.add_column("kind")
+        for heading in (
+            "speed\n‖F(s) - s‖",
+            "starts that\ncame here",
+            "outside the\nunit circle",
+            "largest\neigenvalues",
+        ):
+            table.add_column(heading, justify="right")
+        for kind, speed, starts, values in zip(
+            self.kinds, self.speed.tolist(), self.starts.tolist(), self.eigenvalues, strict=True
+        ):
+            outside = int((values.abs() >= 1).sum())
+            largest = ", ".join(_complex(value) for value in values[:2].tolist())
+            table.add_row(kind, f"{speed:.1e}", str(starts), f"{outside} of {len(values)}", largest)
+        return table
+
+
+def _complex(value: complex) -> str:
+    return f"{value.real:.3f}" + (f"{value.imag:+.3f}i" if value.imag else "")
+
 
 @torch.no_grad()
 def fixed_points(
@@ -81,7 +124,7 @@ def fixed_points(
     cell = where if isinstance(where, Cell) else where.cell
     cell = cell.to(torch.float64, "cpu")
     if starts is None:
-        starts = _spread(where) if isinstance(where, StateSpace) else torch.zeros(0, cell.state_size)
+        starts = where.visited(STARTS) if isinstance(where, StateSpace) else torch.zeros(0, cell.state_size)
     x = torch.zeros(cell.w_ih.shape[1]) if x is None else x
     if not len(starts) or starts.shape[-1] != cell.state_size or x.shape != cell.w_ih.shape[1:]:
         raise UserError(
@@ -96,12 +139,6 @@ def fixed_points(
     values = torch.linalg.eigvals(_jacobian(cell, x, state))
     order = values.abs().argsort(dim=-1, descending=True)
     return FixedPoints(x, state, speed, values.gather(-1, order), counts)
-
-
-def _spread(space: StateSpace) -> Tensor:
-    """Take states evenly from all that were visited."""
-    seen = space.state[space.real]
-    return seen[torch.linspace(0, len(seen) - 1, min(STARTS, len(seen))).round().long()]
 
 
 def _moved(cell: Cell, x: Tensor, state: Tensor) -> Tensor:

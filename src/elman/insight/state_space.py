@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.insight.backward import traces, turned
 from elman.insight.cells import Cell
-from elman.insight.layers import call, recording
+from elman.insight.layers import Loss, call, recording
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,33 @@ class StateSpace:
         """Which steps lie inside their sequence, (T, B)."""
         return torch.arange(len(self.h))[:, None] < self.lengths
 
+    def visited(self, count: int) -> Tensor:
+        """Give `count` of the whole states that were visited, spread evenly, (N, S); fewer if there were fewer."""
+        seen = self.state[self.real]
+        return seen[torch.linspace(0, len(seen) - 1, min(count, len(seen))).round().long()]
 
-def states(model: nn.Module, batch: Any, layer: str | None = None) -> StateSpace:
+    @property
+    def summary(self) -> str:
+        """How many states there were, and how much of them two directions show, in one sentence."""
+        first, second = self.explained
+        shares = f"two directions hold {first + second:.0%} of their variance ({first:.0%} and {second:.0%})"
+        return f"{self.name} went through {int(self.real.sum()):,} states; {shares}"
+
+
+def states(model: nn.Module, batch: Any, layer: str | None = None, *, run: Loss | None = None) -> StateSpace:
     """Run `model` on a batch of sequences and look at where one layer's states go.
 
     Arguments:
-        batch: what the model takes; a tuple gives its arguments.
+        batch: what the model, or `run`, takes; a tuple or a dict gives the model's arguments.
         layer: which, by name; the last if not given.
+        run: called with the model and the batch in place of the model; what it returns does not matter.
 
     Raises:
         UserError: no such layer, fewer than two states, no recurrent layer, weights that are not finite, or a batch on
             another device.
     """
     with recording(model) as calls, torch.no_grad():
-        call(model, batch)
+        call(model, batch, run)
     found = {trace.cell.name: trace for one in calls for row in traces(one) for trace in row}
     if not found or (layer is not None and layer not in found):
         raise UserError(f"there is no layer called {layer!r}; there are {', '.join(found) or 'none that were called'}")

@@ -31,7 +31,7 @@ _POINTS: dict[str, tuple[str, str]] = {
 @styled
 def plot_states(space: StateSpace, points: FixedPoints | None = None) -> Figure:
     """Draw trajectories in the two principal components, with fixed points, and their eigenvalues beside them."""
-    counts = _counts(points)
+    counts = points.summary if points is not None else ""
     shares = f"two directions hold {sum(space.explained):.0%} of the variance of {space.name}"
     title = f"{counts}: {shares}" if counts else shares[0].upper() + shares[1:]
     figure, (axes, *more) = new_figure(title, 1, 2 if points is not None else 1, height=5.6)
@@ -85,17 +85,6 @@ def plot_parity(
     handles = {name: h for axes in (left, right) for h, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     _solid(figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, markerscale=1.3))
     return figure
-
-
-def _counts(points: FixedPoints | None) -> str:
-    if points is None:
-        return ""
-    kinds = points.kinds
-    parts = [f"{kinds.count(kind)} {kind}" for kind in _POINTS if kind in kinds]
-    fixed = sum(kind != "slow" for kind in kinds)
-    if parts:
-        parts.append(f"largest eigenvalue {float(points.eigenvalues.abs().max()):.2g} in size")
-    return f"{fixed} fixed point{'s' * (fixed != 1)}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _dots(axes: Axes, points: Tensor, colour: str, name: str, marker: str = ".") -> None:

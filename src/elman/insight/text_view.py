@@ -20,6 +20,7 @@ from elman.insight.palette import colour
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
     from rich.text import Text
 
 _SHADES = 10  # on either side of white
@@ -87,6 +88,23 @@ def terminal_view(units: Units, chosen: Sequence[int] | None = None, stop: int |
     for unit, heading in _headings(units, chosen):
         parts += [Text(f"\n{heading}", style="bold"), coloured(units, unit, 0, stop)]
     return Group(units.table(), *parts)
+
+
+def nearest_table(units: Units, at: int, count: int = 5) -> Table:
+    """Show the passages that are nearest in state to that after token `at`, which comes first, in the terminal.
+
+    Raises:
+        UserError: there is no such token.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("token", "distance", "passage", title=f"Nearest in state to token {at}", title_justify="left")
+    for passage in (units.passage(at % len(units.tokens)), *units.nearest(at, count)):
+        before, token, after = _pieces(passage)
+        text = Text.assemble(before, (f"[{token}]", "bold"), after)
+        table.add_row(str(passage.at), f"{passage.distance:.3f}", text)
+    return table
 
 
 def html_page(
@@ -165,6 +183,11 @@ def _neighbours(units: Units, at: int) -> str:
 
 
 def _line(passage: Passage) -> str:
-    parts = (passage.before, passage.token, passage.after)
-    before, token, after = (html.escape(shown(part).replace("\n", "↵")) for part in parts)
+    before, token, after = map(html.escape, _pieces(passage))
     return f"{passage.distance:8.3f}  {before}<b>[{token}]</b>{after}"
+
+
+def _pieces(passage: Passage) -> tuple[str, str, str]:
+    """What stands before, at and after a place, on one line."""
+    before, token, after = (shown(p).replace("\n", "↵") for p in (passage.before, passage.token, passage.after))
+    return before, token, after

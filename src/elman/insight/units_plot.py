@@ -30,7 +30,8 @@ def plot_units(units: Units, start: int = 0, count: int = 60) -> Figure:
             f"nothing to draw: {len(best)} tracks change in this text, and it has {len(units.tokens)} tokens"
         )
     track, (unit, r) = next(iter(best.items()))
-    title = f"Unit {unit} of {units.layer} tracks {track} (r = {r:+.2f} over {len(units.tokens)} tokens)"
+    title = f"Of {units.h.shape[1]} units in {units.layer}, unit {unit} follows {track} most closely "
+    title += f"(r = {r:+.2f} over {len(units.tokens)} tokens)"
     figure, panels = new_figure(title, len(best), height=1.1 + 1.7 * len(best), sharex=True)
     places = torch.arange(start, stop).numpy()
     for axes, (name, (unit, r)) in zip(panels, best.items(), strict=True):

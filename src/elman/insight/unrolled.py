@@ -114,6 +114,10 @@ class Unrolled:
         """T."""
         return len(self.x)
 
+    def short_name(self, layer: LayerSteps) -> str:
+        """What tells the layer from the others: "" for the only one, "l0", "l1.reverse"."""
+        return "" if len(self.layers) == 1 else "l" + layer.name.rpartition(".l")[2]
+
     def output_row(self, t: int) -> int | None:
         """Give the row of `y` that step t (from 0) answers with, or None."""
         return t if len(self.y) == self.steps else 0 if t == self.steps - 1 else None
@@ -126,7 +130,7 @@ class Unrolled:
         table.add_column("t", justify="right")
         if self.tokens:
             table.add_column("token")
-        names = ["x", *(f"h {layer.name}" for layer in self.layers), "y"]
+        names = ["x", *(f"h {self.short_name(layer)}".strip() for layer in self.layers), "y"]
         for name in names:
             table.add_column(f"{name}\nvalue")
             table.add_column(f"dC/d{name.split()[0]}\ngradient", style="italic")
@@ -162,8 +166,9 @@ def unroll(
 
     Arguments:
         model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once.
-        x: what the model takes, for one sequence; a tuple gives its arguments.
-        target: (T, ...) for each y_t, or (1, ...) where the model answers once.
+        x: what the model takes, for one sequence; a tuple or a dict gives its arguments.
+        target: (T, ...) for each y_t, or (1, ...) where the model answers once; a whole number that is -100
+            leaves that y_t without a cost.
         loss: called with y_t, (O,), and its target, gives C_t. If not given: cross-entropy where the targets
             are whole numbers, else half the squared distance. Without a target C is the sum of the last y.
         tokens: what to call each step's input, such as the characters of a text.
@@ -230,8 +235,12 @@ def _costs(y: Tensor, target: Tensor | None, loss: StepLoss | None) -> Tensor:
     if len(target) != len(y):
         raise UserError(f"there are {len(target)} targets for {len(y)} outputs: give one for each")
     if loss is None:
-        loss = _half_square if target.is_floating_point() else F.cross_entropy
+        loss = _half_square if target.is_floating_point() else _cross_entropy
     return torch.stack([loss(a, b) for a, b in zip(y, target, strict=True)])
+
+
+def _cross_entropy(y: Tensor, target: Tensor) -> Tensor:
+    return F.cross_entropy(y, target, reduction="sum")  # the mean over no target at all would not be a number
 
 
 def _half_square(y: Tensor, target: Tensor) -> Tensor:

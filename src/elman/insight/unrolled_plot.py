@@ -88,7 +88,7 @@ def _rows(unrolled: Unrolled) -> list[_Row]:
         way = -1 if layer.reverse else 1
         found.append(
             _Row(
-                "h\n" + layer.name.replace(".l", "\nl"),
+                f"h\n{unrolled.short_name(layer)}".strip(),
                 list(layer.h),
                 list(layer.grad_h),
                 levels[n // ways + 1],
@@ -110,8 +110,9 @@ def _title(unrolled: Unrolled, forward_to: int, backward_from: int) -> str:
     if backward_from > 1:
         return f"Backward pass, down to step {backward_from} of {T}"
     layer = unrolled.layers[0]
-    first, last = (float(layer.grad_h[t].norm()) for t in (0, -1))
-    trend = f"the norm of dC/dh is {first:.2g} at step 1 and {last:.2g} at step {T}"
+    norms = layer.grad_h.norm(dim=-1)
+    last = int(norms.nonzero().max()) if bool(norms.any()) else T - 1  # past the last cost there is no gradient
+    trend = f"the norm of dC/dh is {float(norms[0]):.2g} at step 1 and {float(norms[last]):.2g} at step {last + 1}"
     return f"C = {unrolled.cost:.4g} over {T} copies of one network; in {layer.name} {trend}"
 
 
@@ -131,7 +132,7 @@ def _network(axes: Axes, unrolled: Unrolled, rows: list[_Row], steps: range, sho
                 _arrows(axes, rows, r, column, t, shown[1])
     tokens = labels(unrolled.tokens)
     for column, t in enumerate(steps):
-        name = f"t = {t + 1}" + (f"   {tokens[t]}" if tokens else "")
+        name = f"t = {t + 1}" + (f":  {tokens[t]}" if tokens else "")
         axes.text(column, -0.78, name, ha="center", va="bottom", fontsize=11)
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.data.look import Look
 from elman.data.problems import (
     BLANK,
     RECALL,
@@ -66,6 +67,10 @@ class Memory(ABC):
     def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
         """What the network says to what a person wrote; raises a UserError where that cannot be read."""
 
+    @abstractmethod
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        """What a person wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
+
 
 class Counting(Memory):
     """YES if the number of 1s is even; asked after every bit where `every` says so."""
@@ -100,6 +105,13 @@ class Counting(Memory):
         probability, given = scores[0].softmax(-1).max(0)
         return {"input": text, "answer": ANSWERS[int(given)], "probability": float(probability)}
 
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        bits = torch.tensor(read_bits(text), device=device)
+        even = 1 - bits.cumsum(0) % 2
+        tracks = {"odd number of 1s": (1 - even).tolist(), "this bit": bits.tolist()}
+        inputs = {"x": bits.unsqueeze(1), "lengths": _lengths(bits), "every_step": self.every}
+        return Look(inputs, tuple(map(str, bits.tolist())), even if self.every else even[-1:], tracks=tracks)
+
 
 class Summing(Memory):
     """The sum of the two marked numbers."""
@@ -127,6 +139,13 @@ class Summing(Memory):
         pairs = torch.tensor(read_marked(text))
         total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
         return {"input": text, "answer": float(total), "sum": float(pairs.prod(-1).sum())}
+
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        pairs = torch.tensor(read_marked(text), device=device)
+        sums = pairs.prod(-1).cumsum(0)
+        inputs = {"x": pairs.unsqueeze(1), "lengths": _lengths(pairs)}
+        tracks = {"sum so far": sums.tolist(), "marked so far": pairs[:, 1].cumsum(0).tolist()}
+        return Look(inputs, tuple(f"{word} " for word in text.split()), sums[-1:].unsqueeze(1), tracks=tracks)
 
 
 class Copying(Memory):
@@ -167,3 +186,19 @@ class Copying(Memory):
         scores = model(inputs, torch.tensor([len(inputs)]), every_step=True)
         given = scores[-CopyMemory().remembered :, 0].argmax(-1).tolist()
         return {"input": text, "answer": "".join(str(symbol) if symbol < BLANK else "-" for symbol in given)}
+
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        problem, symbols = CopyMemory(length), read_symbols(text)
+        inputs = problem.inputs_for(symbols).to(device)
+        targets = torch.full((len(inputs),), BLANK, device=device)
+        targets[-problem.remembered :] = torch.tensor(symbols, device=device)
+        names = "".join({BLANK: "-", RECALL: "?"}.get(symbol, str(symbol)) for symbol in inputs[:, 0].tolist())
+        writing = [0] * (len(inputs) - problem.remembered) + [1] * problem.remembered
+        tracks = {"writing down": writing, "time": list(range(len(inputs)))}
+        given = {"x": inputs, "lengths": _lengths(inputs), "every_step": True}
+        return Look(given, tuple(names), targets, tracks=tracks)
+
+
+def _lengths(sequence: Tensor) -> Tensor:
+    """The length of the one sequence of a batch, (1,)."""
+    return torch.tensor([len(sequence)], device=sequence.device)

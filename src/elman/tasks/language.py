@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from elman.data.look import Look
     from elman.data.streams import Streams
     from elman.data.vocabulary import Vocabulary
     from elman.models.decoding import Choice
@@ -223,6 +224,25 @@ class Task:
         tokens = torch.tensor(ids, device=next(model.parameters()).device)
         written = (int(token) for token in generate(model, tokens, length, choice.drawing(seed), bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
+
+    def look(self, model: nn.Module, text: str) -> Look:
+        """A text to look at: y_t should be the token after the t-th, and after the last there is none.
+
+        Raises:
+            UserError: fewer than two tokens, or characters that the vocabulary lacks.
+        """
+        import torch
+
+        from elman.data.look import Look
+        from elman.data.streams import IGNORE
+
+        ids = self.vocabulary.encode(text)
+        if len(ids) < 2:
+            raise UserError(f"the text has {len(ids)} tokens; give at least two: one to read and one to foretell")
+        device = next(model.parameters()).device
+        targets = torch.tensor([*ids[1:], IGNORE], device=device)
+        tokens = tuple(self.vocabulary.written(text))
+        return Look({"tokens": torch.tensor(ids, device=device).unsqueeze(1)}, tokens, targets)
 
     def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
         """Each prompt and how the model goes on from it."""

@@ -19,9 +19,12 @@ from elman.training.shape import ShapeSettings
 from elman.training.task import Carry, Loss
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import nn
 
+    from elman.data.look import Look
     from elman.data.problems import Part, ProblemBatch
+    from elman.insight.state_space import StateSpace
     from elman.models.memory import Memory
     from elman.training.folder import RunFolder
 
@@ -167,6 +170,31 @@ class Task:
             UserError: an input is not of the problem's form: says where.
         """
         return [self.memory.answer(model, text, self.settings.max_length) for text in inputs]
+
+    def look(self, model: nn.Module, text: str) -> Look:
+        """A string of the problem to look at, with what the answer should be.
+
+        Raises:
+            UserError: it is not of the problem's form: says where.
+        """
+        return self.memory.look(text, self.settings.max_length, next(model.parameters()).device)
+
+    def show_states(self, batch: ProblemBatch, space: StateSpace) -> tuple[Figure, list[str]] | None:
+        """parity: the picture that explains the answer, and what it shows in words; None for the other problems.
+
+        Arguments:
+            batch, space: strings, and where the states of a layer went on them.
+        """
+        if self.settings.problem != "parity":
+            return None
+        from elman.insight import fixed_points, parity_states, plot_parity
+
+        found = parity_states(space, batch.inputs)
+        # in the lowest layer a bit is always the same vector; in a higher one its mean stands for it
+        held = [space.x[space.real & (batch.inputs.cpu() == bit)].mean(0) for bit in (0, 1)]
+        points = [fixed_points(space, x) for x in held]
+        words = [f"while only {bit}s come in: {here.summary}" for bit, here in enumerate(points)]
+        return plot_parity(space, found, *points), [found.finding, *words]
 
     def show(self, predictions: list[dict[str, Any]]) -> str:
         width = min(60, max(len(prediction["input"]) for prediction in predictions))

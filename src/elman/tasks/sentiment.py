@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.labelled_text import LabelledTexts, TextClasses
+    from elman.data.look import Look
     from elman.data.vocabulary import Vocabulary
 
 
@@ -225,6 +226,24 @@ class Task(ClassificationTask):
                 prediction["opinion"] = [{"token": token, **self._opinion(now)} for token, now in pairs]
             predictions.append(prediction)
         return predictions
+
+    def look(self, model: nn.Module, text: str) -> Look:
+        """A text to look at; of a longer one than --max-length the end.
+
+        Raises:
+            UserError: the text is empty.
+        """
+        import torch
+
+        from elman.models.classifier import Classifier
+        from elman.models.own_answer import look_at_own_answer
+
+        assert isinstance(model, Classifier)
+        if not text.strip():
+            raise UserError("the text is empty; give one to judge")
+        ids = torch.from_numpy(self.encode([text])[0])
+        tokens = self.vocabulary.written(text)[-len(ids) :] or [text]
+        return look_at_own_answer(model, ids, tokens, self.classes)
 
     def _opinion(self, probabilities: list[float]) -> dict[str, Any]:
         best = max(range(len(probabilities)), key=probabilities.__getitem__)

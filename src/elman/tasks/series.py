@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from elman.data.look import Look
     from elman.data.records import Record
     from elman.data.scaling import Scaler
     from elman.data.sequences import LabelledSequences, SequenceClasses
@@ -55,6 +56,7 @@ class Task(ClassificationTask):
 
     name = "series"
     inputs = "files: a .csv file is one series, a .ts or .npz file holds several"
+    inputs_are_files = True
     settings: Settings
 
     def __init__(self, settings: Settings, folder: Path) -> None:
@@ -144,6 +146,26 @@ class Task(ClassificationTask):
                 read, answers.given.tolist(), answers.scores.softmax(-1).tolist(), strict=True
             )
         ]
+
+    def look(self, model: nn.Module, file: str) -> Look:
+        """The first series of a file to look at; a unit may follow one of its channels, or the time.
+
+        Raises:
+            UserError: the file cannot be read, or the series has other channels than the training part.
+        """
+        import torch
+
+        from elman.data.records import checked
+        from elman.models.classifier import Classifier
+        from elman.models.own_answer import look_at_own_answer
+
+        assert isinstance(model, Classifier)
+        record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
+        values = self.scaler(record.values)
+        tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
+        tracks["time"] = list(range(len(values)))
+        tokens = [f"{t} " for t in range(1, len(values) + 1)]
+        return look_at_own_answer(model, torch.from_numpy(values), tokens, self.classes, tracks)
 
     def show(self, predictions: list[dict[str, Any]]) -> str:
         width = max(len(prediction["input"]) for prediction in predictions)

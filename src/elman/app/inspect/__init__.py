@@ -1,0 +1,1 @@
+"""`elman inspect`: one command a file; what they share is in `common.py`."""
