@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.backward import Gradients, carried_alone, gradients, seeds, traces
+from elman.insight.backward import Gradients, gradients, norms, seeds, traces
 from elman.insight.cells import GATES, Cell
 from elman.insight.jacobians import JacobianProducts, jacobian_products
 from elman.insight.layers import Call, Loss, cost_of, recording
@@ -208,34 +208,28 @@ def _longest(calls: list[Call]) -> list[Call]:
 
 @torch.no_grad()
 def _layer(found: Gradients, sequences: int, exact: bool | None, tolerance: float) -> LayerFlow:
-    cell, real, c = found.trace.cell, found.trace.real(), found.c()
-    size = cell.hidden_size
-    t = torch.arange(len(found.direct), device=real.device)[:, None]
-    reached = (found.direct != 0).any(-1)
-    ends = torch.where(reached, t, -1).amax(0)
-    alone = bool((reached.sum(0) <= 1).all())
-    carried = found.total if alone else carried_alone(found.local, found.direct, ends)
+    cell, ends, c = found.trace.cell, found.ends, found.c()
     spectra = None
     if sequences and int(ends.max()) > 0:
         rows = ends.argsort(descending=True, stable=True)[:sequences].tolist()
         rows = [b for b in rows if int(ends[b]) > 0]
         last = [int(ends[b]) for b in rows]
-        spectra = jacobian_products(found.local.window(rows, last, min(last) + 1), exact, tolerance)
+        window = found.trace.of(rows).local().window(list(range(len(rows))), last, min(last) + 1)
+        spectra = jacobian_products(window, exact, tolerance)
     return LayerFlow(
         name=cell.name,
         kind=cell.kind,
-        gradient=_by_distance(found.h(), ends),
-        cell_gradient=None if c is None else _by_distance(c, ends),
-        carried=_by_distance(carried, ends),
+        gradient=_by_distance(norms(found.h()), ends),
+        cell_gradient=None if c is None else _by_distance(norms(c), ends),
+        carried=_by_distance(found.carried(), ends),
         jacobians=spectra,
         weights=recurrent_weights(cell, radius=sequences > 0),
-        saturated={g: float(s.sum(-1)[real].sum() / (real.sum() * size)) for g, s in found.local.saturated.items()},
+        saturated=found.trace.saturated(),
     )
 
 
-def _by_distance(gradient: Tensor, ends: Tensor) -> Tensor:
-    """Average the norms of gradient (T, B, S) by distance from each sequence's end: (D,) float64."""
-    norms = torch.linalg.vector_norm(gradient, dim=-1, dtype=torch.float64)  # a square may underflow in float32
+def _by_distance(norms: Tensor, ends: Tensor) -> Tensor:
+    """Average the norms (T, B) by distance from each sequence's end: (D,) float64."""
     d = torch.arange(int(ends.max()) + 1, device=ends.device)[:, None]
     there = d <= ends
     picked = norms.gather(0, (ends - d).clamp_min(0)) if len(d) else norms[:0]
