@@ -77,6 +77,7 @@ def watch_table(turns: int) -> Table:
         table.add_column(column, justify="right")
     for cell in ("rnn", "lstm", "gru"):
         options: dict[str, Any] = {"cell": cell, "device": "cpu", "watch": EVERY}
+        options |= {} if cell == "rnn" else {"init": "uniform"}
         settings = language.Settings(data=("builtin",), **options)
         name = f"language, {cell}, H={settings.hidden_size} B={settings.batch_size} T={settings.chunk}"
         table.add_row(name, *watch_row(turns, language.Task(settings, Path("nowhere")), settings))

@@ -147,15 +147,20 @@ def test_the_warning_comes_once_on_standard_error_in_one_line(
     lines = [line for line in capsys.readouterr().err.splitlines() if "vanish" in line]
     assert len(lines) == 1
     assert lines[0].startswith("elman: step 2: Gradients vanish in recurrent.layer.l0: ")
-    assert lines[0].endswith("; try --init orthogonal, --residual or --cell gru")
+    assert lines[0].endswith("; try --init orthogonal, --residual or --cell gru --init uniform")
 
 
 @pytest.mark.parametrize(
     ("settings", "state", "words"),
     [
-        (language.Settings(), "vanishing", "try --residual or --cell gru"),
+        (language.Settings(), "vanishing", "try --residual or --cell gru --init uniform"),
         (language.Settings(cell="lstm", init="uniform"), "vanishing", "try --cell rnn --residual"),
-        (parity.Settings(supervise="last", residual=True), "vanishing", "try --cell gru or --supervise every"),
+        (parity.Settings(residual=True), "vanishing", "try --cell gru --init uniform"),
+        (
+            parity.Settings(supervise="last", cell="gru", init="uniform"),
+            "vanishing",
+            "try --cell rnn --residual or --sup",
+        ),
         (parity.Settings(clip_norm=0, init="uniform"), "exploding", "try --clip-norm 1, --init orthogonal or --lr"),
         (language.Settings(clip_norm=5), "exploding", "try --clip-norm 0.5, --chunk 32 or --lr 0.0005"),
         (parity.Settings(nonlinearity="relu"), "no gradient", "try --nonlinearity tanh or --lr"),

@@ -47,6 +47,11 @@ class Trace:
     def _local(self) -> Local:
         return self.cell.local(self.x, self.h, self.state)
 
+    @property
+    def whole(self) -> bool:
+        """Whether no sequence ends before the others."""
+        return bool((self.lengths == len(self.h)).all())
+
     def of(self, rows: list[int]) -> Trace:
         """Give the same for some of the sequences."""
         x, h = self.x[:, rows], self.h[:, rows]
@@ -55,7 +60,7 @@ class Trace:
     def saturated(self) -> dict[str, float]:
         """Give for each gate the share of its values, over all real steps, that are saturated."""
         if self.cell.plain:
-            parts = (is_still(self.cell, h).sum(-1) for h in self.h.split(_BLOCK))
+            parts = (is_still(self.cell, h).sum(-1) for h in torch.split(self.h, _BLOCK))
             counts = {"h": torch.cat(list(parts))}
         else:
             counts = {gate: still.sum(-1) for gate, still in self.local().saturated.items()}
@@ -207,7 +212,8 @@ def gradients(layers: list[list[Trace]], seed: Seeds) -> list[list[Gradients]]:
             for part in parts:
                 mine = part[..., d * size : (d + 1) * size]
                 direct[..., :size] += turned(mine, trace.lengths) if trace.cell.reverse else mine
-            direct.masked_fill_(~trace.real()[..., None], 0)
+            if not trace.whole:
+                direct.masked_fill_(~trace.real()[..., None], 0)
             last = torch.cat([s[number * len(layers[number]) + d] for s in seed.last], -1)
             some = (trace.lengths > 0).nonzero()[:, 0]
             direct[trace.lengths[some] - 1, some] += last[some]
@@ -274,8 +280,13 @@ def _fused(trace: Trace, grad_h: Tensor | None, grad_last: Tensor | None, length
 def norms(x: Tensor) -> Tensor:
     """Give the Euclidean norms along the last dimension in float64, where a square would under- or overflow, too."""
     if x.dtype != torch.float32:
-        return torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64)
-    found = torch.linalg.vector_norm(x, dim=-1).double()  # many times faster
-    far = ~((found > 1e-15) & (found < 1e15))
-    found[far] = torch.linalg.vector_norm(x[far], dim=-1, dtype=torch.float64)
+        exact: Tensor = torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64)
+        return exact
+    found: Tensor = torch.linalg.vector_norm(x, dim=-1).double()  # many times faster
+    small, large = found < 1e-15, ~(found < 1e15)
+    if bool(small.any()):
+        parts = [torch.linalg.vector_norm(part * 2.0**100, dim=-1) for part in torch.split(x, _BLOCK)]
+        found = torch.where(small, torch.cat(parts).double() * 2.0**-100, found)
+    if bool(large.any()):
+        found[large] = torch.linalg.vector_norm(x[large], dim=-1, dtype=torch.float64)
     return found

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elman.insight.cells import Local, Vanilla
+from elman.insight.cells import Local, Vanilla, times
 from elman.insight.lanczos import Operator, largest_singular_value
 from elman.insight.threads import one_thread
 
@@ -184,9 +184,8 @@ class _Undo:
         return self.dead[steps.start - self.first : steps.stop - self.first].any(0).cpu()
 
     def push(self, t: int, v: Tensor) -> Tensor:
-        out: Tensor = (v if self.slope is None else v / self.slope[t]) @ self.inverses[t - self.first].T
-        return out
+        return times(v if self.slope is None else v / self.slope[t], self.inverses[t - self.first].T)
 
     def pull(self, t: int, v: Tensor) -> Tensor:
-        out: Tensor = v @ self.inverses[t - self.first]
+        out = times(v, self.inverses[t - self.first])
         return out if self.slope is None else out / self.slope[t]

@@ -65,7 +65,8 @@ class Watching:
 
         def cost(model: nn.Module, batch: Any) -> Tensor:
             loss = self._task.loss(model, batch, state)
-            return loss.total / (max(loss.count, 1) * self._parts)  # what these sequences add to the whole batch's mean
+            mean: Tensor = loss.total / (max(loss.count, 1) * self._parts)  # their share of the whole batch's mean
+            return mean
 
         try:
             return self._watch(step - 1, self._model, batch, cost)
@@ -80,7 +81,8 @@ def remedies(settings: TrainingSettings) -> dict[str, str]:
     shorter = getattr(settings, "chunk", 0) // 2
     direct = _unused(settings, readout="mean", supervise="every")  # a loss, or an answer, nearer to early steps
     orthogonal = [] if gated else _unused(settings, init="orthogonal")
-    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), "--cell gru"]
+    gates = "--cell gru" + " --init uniform" * (getattr(type(settings), "init", "uniform") != "uniform")
+    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), gates]
     clip = f"--clip-norm {settings.clip_norm / 10 or 1:g}"
     chunk = [f"--chunk {shorter}"] if shorter > 1 else []
     slower = f"--lr {settings.lr / 4:g}"
