@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman
 from elman.errors import UserError
+from elman.insight.backward import norms
 from elman.insight.flow import gradient_flow
 from tests.insight.plain import unroll
 
@@ -243,6 +244,23 @@ def test_the_verdict_says_what_happens_with_numbers_and_what_to_try(
     for word in words:
         assert word in flow.verdict
     assert "\n" not in flow.verdict
+
+
+def test_norms_whose_squares_a_float_cannot_hold() -> None:
+    x = torch.tensor([[3.0, 4.0], [3e-25, 4e-25], [3e25, 4e25], [0.0, 0.0], [math.inf, 1.0], [1e-44, 0.0]])
+    expected = torch.linalg.vector_norm(x.double(), dim=-1)
+    torch.testing.assert_close(norms(x), expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0], ids=["orthogonal", "nearly", "random"])
+def test_a_large_weights_largest_singular_value_comes_by_iteration_without_the_radius(spread: float) -> None:
+    torch.manual_seed(0)
+    module = elman.RNN(2, 100, init="orthogonal")
+    with torch.no_grad():
+        module.weight_hh_l0 += spread * torch.randn(100, 100) / 10
+    batch = torch.randn(3, 2, 2)
+    quick, exact = (gradient_flow(module, batch, jacobians=full).layers[0].weights[0] for full in (False, True))
+    assert quick.largest == pytest.approx(exact.largest, rel=1e-5)
 
 
 def test_reach_is_where_less_than_one_percent_is_left() -> None:

@@ -11,7 +11,8 @@ import pytest
 from elman.training.metrics import read_metrics
 
 SETTINGS = (
-    "--steps 30 --batch-size 8 --chunk 16 --hidden-size 16 --embedding-size 8 --eval-every 10 --checkpoint-every 10 "
+    "--steps 30 --batch-size 16 --watch 10 --chunk 16 "
+    "--hidden-size 16 --embedding-size 8 --eval-every 10 --checkpoint-every 10 "
     "--log-every 5 --threads 1 --device cpu"
 ).split()
 
@@ -40,5 +41,7 @@ def test_same_loss_curve(tmp_path: Path) -> None:
     alone, together = read_metrics(tmp_path / "one" / "metrics.csv"), read_metrics(tmp_path / "two" / "metrics.csv")
     assert [row["step"] for row in alone] == [row["step"] for row in together]
     for left, right in zip(alone, together, strict=True):
-        for name in {"loss", "grad_norm", "validation_loss"} & left.keys():
+        flow = {name for name in left if name.startswith("flow/")}  # two processes, or two parts of a batch in one
+        assert bool(flow) == (left["step"] in (10, 20, 30))
+        for name in {"loss", "grad_norm", "validation_loss", *flow} & left.keys():
             assert right[name] == pytest.approx(left[name], rel=1e-5), (left["step"], name)

@@ -8,15 +8,19 @@ from above (the direct one) is carried back step by step: total_t = direct_t + t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.insight.cells import Cell, Local, Lstm
+from elman.insight.cells import Cell, Local, Lstm, is_still
 from elman.insight.layers import Call, Sequences, cells
+from elman.ops.functions import apply_adjoint
+
+_BLOCK = 16  # steps looked at together: memory for all at once costs more than the arithmetic
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,31 @@ class Trace:
     lengths: Tensor
 
     def local(self) -> Local:
+        return self._local
+
+    @cached_property
+    def _local(self) -> Local:
         return self.cell.local(self.x, self.h, self.state)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no sequence ends before the others."""
+        return bool((self.lengths == len(self.h)).all())
+
+    def of(self, rows: list[int]) -> Trace:
+        """Give the same for some of the sequences."""
+        x, h = self.x[:, rows], self.h[:, rows]
+        return replace(self, x=x, h=h, state=self.state[rows], lengths=self.lengths[rows])
+
+    def saturated(self) -> dict[str, float]:
+        """Give for each gate the share of its values, over all real steps, that are saturated."""
+        if self.cell.plain:
+            parts = (is_still(self.cell, h).sum(-1) for h in torch.split(self.h, _BLOCK))
+            counts = {"h": torch.cat(list(parts))}
+        else:
+            counts = {gate: still.sum(-1) for gate, still in self.local().saturated.items()}
+        real = self.real()
+        return {g: float(count[real].sum() / (real.sum() * self.cell.hidden_size)) for g, count in counts.items()}
 
     def real(self) -> Tensor:
         """Say which steps lie inside their sequence, (T, B)."""
@@ -125,17 +153,28 @@ class Gradients:
 
     Attributes:
         trace: what the layer did.
-        local: its derivative at every step.
-        direct: (T, B, S) what arrives at s_t from above: from the loss at step t, or from the next layer.
-        total: (T, B, S) dC/ds_t, with what comes back through the later steps.
-        delta: (T, B, G*H) dC with respect to the drive W_ih x_t + b_ih.
+        total: (T, B, S) dC/ds_t: what arrives at s_t from above, from the loss at step t or the next layer, and
+            what comes back through the later steps.
+        ends: (B,) the last step of each sequence at which something arrives from above; -1 where nothing does.
+        last: (B, S) what arrives there.
+        alone: nothing arrives from above at any other step.
     """
 
     trace: Trace
-    local: Local
-    direct: Tensor
     total: Tensor
-    delta: Tensor
+    ends: Tensor
+    last: Tensor
+    alone: bool
+
+    @property
+    def local(self) -> Local:
+        """The layer's derivative at every step."""
+        return self.trace.local()
+
+    @property
+    def delta(self) -> Tensor:
+        """Give dC with respect to the drive W_ih x_t + b_ih, (T, B, G*H)."""
+        return self.local.delta(slice(None), self.total)
 
     def x(self) -> Tensor:
         """Give dC/dx_t, (T, B, I), in the order of the layer's steps."""
@@ -152,64 +191,102 @@ class Gradients:
         h, c = self.total.chunk(2, -1)
         return c + h * self.local.cell_to_hidden
 
+    def carried(self) -> Tensor:
+        """Give the norm of what arrives at the end and is carried back by the recurrence alone, (T, B) float64."""
+        return norms(self.total) if self.alone else carried_alone(self.trace, self.last, self.ends)
+
 
 @torch.no_grad()
 def gradients(layers: list[list[Trace]], seed: Seeds) -> list[list[Gradients]]:
     """Carry the gradient back through all layers and steps: [layer][direction]."""
     found: list[list[Gradients]] = []
     for number in reversed(range(len(layers))):
-        above = torch.cat([torch.zeros_like(trace.h) for trace in layers[number]], -1)
         outside = seed.output[number]
-        if outside is not None:
-            above += outside
+        parts = [] if outside is None else [outside]
         for one in found[-1] if found else ():
-            above += turned(one.x(), one.trace.lengths) if one.trace.cell.reverse else one.x()
+            parts.append(turned(one.x(), one.trace.lengths) if one.trace.cell.reverse else one.x())
         row = []
         for d, trace in enumerate(layers[number]):
-            size, real = trace.cell.hidden_size, trace.real()
-            mine = above[..., d * size : (d + 1) * size]
-            mine = turned(mine, trace.lengths) if trace.cell.reverse else mine
-            direct = mine.new_zeros(*mine.shape[:2], trace.cell.state_size)
-            direct[..., :size] = mine * real[..., None]
+            size = trace.cell.hidden_size
+            direct = trace.h.new_zeros(*trace.h.shape[:2], trace.cell.state_size)
+            for part in parts:
+                mine = part[..., d * size : (d + 1) * size]
+                direct[..., :size] += turned(mine, trace.lengths) if trace.cell.reverse else mine
+            if not trace.whole:
+                direct.masked_fill_(~trace.real()[..., None], 0)
             last = torch.cat([s[number * len(layers[number]) + d] for s in seed.last], -1)
             some = (trace.lengths > 0).nonzero()[:, 0]
             direct[trace.lengths[some] - 1, some] += last[some]
-            local = trace.local()
-            total, delta = carried_back(local, direct)
-            row.append(Gradients(trace, local, direct, total, delta))
+            row.append(_carried(trace, direct))
         found.append(row)
     return found[::-1]
 
 
-def carried_back(local: Local, direct: Tensor) -> tuple[Tensor, Tensor]:
-    """Add to the direct gradient of each step what comes back from the steps after it.
+def _carried(trace: Trace, direct: Tensor) -> Gradients:
+    reached = (direct != 0).any(-1)
+    t = torch.arange(len(direct), device=direct.device)[:, None]
+    ends = torch.where(reached, t, -1).amax(0)
+    last = direct[ends.clamp_min(0), torch.arange(len(ends), device=direct.device)]
+    return Gradients(trace, carried_back(trace, direct), ends, last, bool((reached.sum(0) <= 1).all()))
+
+
+def carried_back(trace: Trace, direct: Tensor) -> Tensor:
+    """Add to the direct gradient of each step, in its place, what comes back from the steps after it.
 
     Arguments:
-        direct: (T, ..., B, S).
-
-    Returns:
-        total, (T, ..., B, S), and delta, (T, ..., B, G*H).
+        direct: (T, B, S).
     """
-    total = direct.clone()
-    delta = direct.new_zeros(*direct.shape[:-1], len(local.w_hh))
-    for t in reversed(range(len(direct))):
-        back, delta[t] = local.pull(t, total[t])
-        if t:
-            total[t - 1] += back
-    return total, delta
+    if trace.cell.plain:
+        direct[:-1] += _fused(trace, direct, None, trace.lengths)[1:]
+        return direct
+    local = trace.local()
+    for t in reversed(range(1, len(direct))):
+        direct[t - 1] += local.pull(t, direct[t])[0]
+    return direct
 
 
-def carried_alone(local: Local, direct: Tensor, ends: Tensor) -> Tensor:
-    """Carry back only what arrives at each sequence's step in `ends` (B,); total, (T, B, S)."""
-    total = torch.zeros_like(direct)
-    if int(ends.max()) < 0:
-        return total
-    some = (ends >= 0).nonzero()[:, 0]
-    total[ends[some], some] = direct[ends[some], some]
-    last = int(ends[some].min())
-    for t in range(int(ends.max()), 0, -1):
-        back = local.pull(t, total[t])[0]
-        if t <= last and not back.any():
+def carried_alone(trace: Trace, last: Tensor, ends: Tensor) -> Tensor:
+    """Carry back only what arrives, `last` (B, S), at each sequence's step in `ends` (B,); its norm, (T, B) float64."""
+    begin = norms(last)
+    found = begin.new_zeros(trace.h.shape[:2])
+    if trace.cell.plain:
+        found[:-1] = norms(_fused(trace, None, last, ends + 1)[1:])
+        some = (ends >= 0).nonzero()[:, 0]
+        found[ends[some], some] = begin[some]
+        return found
+    local, carried, starts = trace.local(), torch.zeros_like(last), set(ends.tolist())
+    for t in range(max(starts), -1, -1):
+        if t in starts:
+            carried = torch.where((ends == t)[:, None], last, carried)
+        elif t < min(starts) and not carried.any():
             break  # too small for a float: all that follows is zero
-        total[t - 1] += back
-    return total
+        found[t] = norms(carried)
+        carried = local.pull(t, carried)[0]
+    return found
+
+
+def _fused(trace: Trace, grad_h: Tensor | None, grad_last: Tensor | None, lengths: Tensor) -> Tensor:
+    """Give delta_t W_hh, what goes back from each step to the one before it, (T, B, H), by the layer's own adjoint.
+
+    The adjoint gives delta_t W_ih; with W_hh in the place of W_ih, that is it.
+    """
+    cell, h = trace.cell, trace.h
+    whole = bool((lengths == len(h)).all())
+    options = (None if whole else lengths, cell.kind, False, False, None)
+    needs = (True, False, False, False, False)
+    return apply_adjoint(grad_h, grad_last, h, trace.state, cell.w_hh, cell.w_hh, None, h, *options, needs)[0]
+
+
+def norms(x: Tensor) -> Tensor:
+    """Give the Euclidean norms along the last dimension in float64, where a square would under- or overflow, too."""
+    if x.dtype != torch.float32:
+        exact: Tensor = torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64)
+        return exact
+    found: Tensor = torch.linalg.vector_norm(x, dim=-1).double()  # many times faster
+    small, large = found < 1e-15, ~(found < 1e15)
+    if bool(small.any()):
+        parts = [torch.linalg.vector_norm(part * 2.0**100, dim=-1) for part in torch.split(x, _BLOCK)]
+        found = torch.where(small, torch.cat(parts).double() * 2.0**-100, found)
+    if bool(large.any()):
+        found[large] = torch.linalg.vector_norm(x[large], dim=-1, dtype=torch.float64)
+    return found

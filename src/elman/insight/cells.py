@@ -60,6 +60,11 @@ class Cell:
     def state_size(self) -> int:
         return 2 * self.hidden_size if self.kind == "LSTM" else self.hidden_size
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is h_t = f(a_t) and no more, so that h alone gives the derivative."""
+        return self.kind in ("tanh", "relu") and not self.residual and self.gain is None
+
     def to(self, dtype: torch.dtype, device: torch.device | str) -> Cell:
         """Give the same cell with weights of another dtype or on another device."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -109,7 +114,7 @@ class Cell:
             h: (T, B, H) the hidden state after each step.
             state: (B, S) the state before the first.
         """
-        if self.kind in ("tanh", "relu") and not self.residual and self.gain is None:
+        if self.plain:
             return Vanilla.at(self, h, None)
         h_prev = torch.cat((state[None, :, : self.hidden_size], h[:-1]))
         if self.kind == "LSTM":
@@ -174,6 +179,13 @@ class Local(ABC):
         """Carry a change of s_(t-1) forward to s_t: J_t v, for v (..., B, S)."""
 
     @abstractmethod
+    def delta(self, t: int | slice, v: Tensor) -> Tensor:
+        """Turn a gradient with respect to s_t, (..., B, S), into that with respect to the drive, (..., B, G*H).
+
+        With a slice of steps in the place of t, for all of them: v (T, B, S).
+        """
+
+    @abstractmethod
     def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         """Carry a gradient with respect to s_t back to s_(t-1): v J_t, for v (..., B, S).
 
@@ -204,12 +216,15 @@ class Vanilla(Local):
         return super().singular() if self.residual else (self.factors[0] == 0).any(-1)
 
     def push(self, t: int, v: Tensor) -> Tensor:
-        out = (v @ self.w_hh.T) * self.factors[0][t]
+        out = times(v, self.w_hh.T) * self.factors[0][t]
         return out + v if self.residual else out
 
+    def delta(self, t: int | slice, v: Tensor) -> Tensor:
+        return v * self.factors[0][t]
+
     def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
-        delta = v * self.factors[0][t]
-        back = delta @ self.w_hh
+        delta = self.delta(t, v)
+        back = times(delta, self.w_hh)
         return (back + v if self.residual else back), delta
 
 
@@ -233,12 +248,14 @@ class Normalised(Local):
         slope, _, _, kept = (f[t] for f in self.factors)
         return self._normalised(t, v @ self.w_hh.T) * slope + v * kept
 
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
-        slope, _, _, kept = (f[t] for f in self.factors)
-        delta = self._normalised(t, v * slope)
-        return delta @ self.w_hh + v * kept, delta
+    def delta(self, t: int | slice, v: Tensor) -> Tensor:
+        return self._normalised(t, v * self.factors[0][t])
 
-    def _normalised(self, t: int, v: Tensor) -> Tensor:
+    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+        delta = self.delta(t, v)
+        return delta @ self.w_hh + v * self.factors[3][t], delta
+
+    def _normalised(self, t: int | slice, v: Tensor) -> Tensor:
         _, unit, inverse, _ = (f[t] for f in self.factors)
         return (v - v.mean(-1, keepdim=True) - unit * (v * unit).mean(-1, keepdim=True)) * inverse
 
@@ -262,15 +279,19 @@ class Gru(Local):
         a_r, a_z, a_n = (v @ self.w_hh.T).chunk(3, -1)
         return z * v + to_r * a_r + to_z * a_z + to_n * r * a_n
 
+    def delta(self, t: int | slice, v: Tensor) -> Tensor:
+        return torch.cat([v * to[t] for to in self.factors[1:4]], -1)
+
     def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
-        z, to_r, to_z, to_n, r = (f[t] for f in self.factors)
-        delta_r, delta_z, delta_n = v * to_r, v * to_z, v * to_n
-        back = torch.cat((delta_r, delta_z, delta_n * r), -1) @ self.w_hh + v * z
-        return back, torch.cat((delta_r, delta_z, delta_n), -1)
+        delta = self.delta(t, v)
+        return self._hidden_delta(t, delta) @ self.w_hh + v * self.factors[0][t], delta
 
     def hidden_delta(self, delta: Tensor) -> Tensor:
+        return self._hidden_delta(slice(None), delta)
+
+    def _hidden_delta(self, t: int | slice, delta: Tensor) -> Tensor:
         delta_r, delta_z, delta_n = delta.chunk(3, -1)
-        return torch.cat((delta_r, delta_z, delta_n * self.factors[4]), -1)
+        return torch.cat((delta_r, delta_z, delta_n * self.factors[4][t]), -1)
 
 
 class Lstm(Local):
@@ -307,12 +328,19 @@ class Lstm(Local):
         c = f * c + to_i * a_i + to_f * a_f + to_g * a_g
         return torch.cat((to_c * c + to_o * a_o, c), -1)
 
+    def delta(self, t: int | slice, v: Tensor) -> Tensor:
+        return self._split(t, v)[0]
+
     def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
-        f, to_i, to_f, to_g, to_o, to_c = (factor[t] for factor in self.factors)
+        delta, c = self._split(t, v)
+        return torch.cat((delta @ self.w_hh, c * self.factors[0][t]), -1), delta
+
+    def _split(self, t: int | slice, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Give delta, and the gradient with respect to c_t with what passes through h_t."""
+        _, to_i, to_f, to_g, to_o, to_c = (factor[t] for factor in self.factors)
         h, c = v.chunk(2, -1)
         c = c + h * to_c
-        delta = torch.cat((c * to_i, c * to_f, c * to_g, h * to_o), -1)
-        return torch.cat((delta @ self.w_hh, c * f), -1), delta
+        return torch.cat((c * to_i, c * to_f, c * to_g, h * to_o), -1), c
 
 
 def _lstm(cell: Cell, x: Tensor, h_prev: Tensor, c: Tensor) -> tuple[Tensor, ...]:
@@ -325,11 +353,20 @@ def _lstm(cell: Cell, x: Tensor, h_prev: Tensor, c: Tensor) -> tuple[Tensor, ...
     return i, f, g, o, torch.stack(memory)
 
 
+def times(v: Tensor, matrix: Tensor) -> Tensor:
+    """Give v @ matrix; for v (2, S) one row at a time, which takes half as long."""
+    return torch.stack([v[0] @ matrix, v[1] @ matrix]) if v.dim() == 2 and len(v) == 2 else v @ matrix
+
+
 def _slope(cell: Cell, out: Tensor) -> tuple[Tensor, Tensor]:
     """Give f' in terms of f, and where it is so small that a unit counts as saturated."""
-    if cell.kind == "relu":
-        return (~(out <= 0)).to(out.dtype), out == 0  # nan passes, as in torch
-    return 1 - out * out, out.abs() > SATURATED
+    slope = (~(out <= 0)).to(out.dtype) if cell.kind == "relu" else 1 - out * out  # nan passes, as in torch
+    return slope, is_still(cell, out)
+
+
+def is_still(cell: Cell, out: Tensor) -> Tensor:
+    """Say where f of a vanilla cell is saturated; for relu, where it is 0."""
+    return out == 0 if cell.kind == "relu" else out.abs() > SATURATED
 
 
 def _shut(gate: Tensor) -> Tensor:

@@ -15,13 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.backward import Gradients, carried_alone, gradients, seeds, traces
+from elman.insight.backward import Gradients, gradients, norms, seeds, traces
 from elman.insight.cells import GATES, Cell
-from elman.insight.jacobians import JacobianProducts, jacobian_products
+from elman.insight.jacobians import SMALL, JacobianProducts, jacobian_products
+from elman.insight.lanczos import largest_singular_value
 from elman.insight.layers import Call, Loss, cost_of, recording
+from elman.insight.threads import one_thread
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+
+class TooShortError(UserError):
+    """There is no second step to carry a gradient to."""
+
 
 VANISHED = 1e-3  # of the gradient at the last step, where the first step gets less
 EXPLODED = 1e2  # times the gradient at the last step, where some step gets more
@@ -199,7 +206,7 @@ def _longest(calls: list[Call]) -> list[Call]:
             chosen[call.name] = call
     if not chosen:
         first = calls[0]
-        raise UserError(
+        raise TooShortError(
             f"{first.name} was given T={len(first.x)} step and B={first.x.shape[1]} sequences: "
             "gradient flow needs at least 2 steps in one call and 1 sequence"
         )
@@ -208,51 +215,60 @@ def _longest(calls: list[Call]) -> list[Call]:
 
 @torch.no_grad()
 def _layer(found: Gradients, sequences: int, exact: bool | None, tolerance: float) -> LayerFlow:
-    cell, real, c = found.trace.cell, found.trace.real(), found.c()
-    size = cell.hidden_size
-    t = torch.arange(len(found.direct), device=real.device)[:, None]
-    reached = (found.direct != 0).any(-1)
-    ends = torch.where(reached, t, -1).amax(0)
-    alone = bool((reached.sum(0) <= 1).all())
-    carried = found.total if alone else carried_alone(found.local, found.direct, ends)
+    cell, ends, c = found.trace.cell, found.ends, found.c()
     spectra = None
     if sequences and int(ends.max()) > 0:
         rows = ends.argsort(descending=True, stable=True)[:sequences].tolist()
         rows = [b for b in rows if int(ends[b]) > 0]
         last = [int(ends[b]) for b in rows]
-        spectra = jacobian_products(found.local.window(rows, last, min(last) + 1), exact, tolerance)
+        window = found.trace.of(rows).local().window(list(range(len(rows))), last, min(last) + 1)
+        spectra = jacobian_products(window, exact, tolerance)
     return LayerFlow(
         name=cell.name,
         kind=cell.kind,
-        gradient=_by_distance(found.h(), ends),
-        cell_gradient=None if c is None else _by_distance(c, ends),
-        carried=_by_distance(carried, ends),
+        gradient=_by_distance(norms(found.h()), ends),
+        cell_gradient=None if c is None else _by_distance(norms(c), ends),
+        carried=_by_distance(found.carried(), ends),
         jacobians=spectra,
         weights=recurrent_weights(cell, radius=sequences > 0),
-        saturated={g: float(s.sum(-1)[real].sum() / (real.sum() * size)) for g, s in found.local.saturated.items()},
+        saturated=found.trace.saturated(),
     )
 
 
-def _by_distance(gradient: Tensor, ends: Tensor) -> Tensor:
-    """Average the norms of gradient (T, B, S) by distance from each sequence's end: (D,) float64."""
-    norms = torch.linalg.vector_norm(gradient, dim=-1, dtype=torch.float64)  # a square may underflow in float32
+def _by_distance(norms: Tensor, ends: Tensor) -> Tensor:
+    """Average the norms (T, B) by distance from each sequence's end: (D,) float64."""
     d = torch.arange(int(ends.max()) + 1, device=ends.device)[:, None]
     there = d <= ends
     picked = norms.gather(0, (ends - d).clamp_min(0)) if len(d) else norms[:0]
     return (torch.where(there, picked, 0).sum(1) / there.sum(1)).cpu()
 
 
+@one_thread()
 def recurrent_weights(cell: Cell, radius: bool = True) -> tuple[RecurrentWeight, ...]:
-    """Measure W_hh, gate by gate; without `radius` the spectral radius, which takes longest, is nan."""
+    """Measure W_hh, gate by gate.
+
+    Arguments:
+        radius: without it the spectral radius, which takes longest, is nan, and the largest singular value of a
+            large W_hh comes by iteration, at most a thousandth below the true one and as a rule a millionth.
+    """
     w_hh = cell.w_hh if cell.w_hh.dtype == torch.float64 else cell.w_hh.float()
     parts = w_hh.cpu().chunk(len(GATES[cell.kind]))
     return tuple(
         RecurrentWeight(
             gate=gate,
-            largest=float(torch.linalg.matrix_norm(part, 2)),
+            largest=_largest(part, exact=radius or len(part) <= SMALL),
             radius=float(torch.linalg.eigvals(part).abs().max()) if radius else math.nan,
             gamma=1.0 if gate in ("h", "cell", "new") else 0.25,
             certain=gate == "h" and not cell.residual and cell.gain is None,
         )
         for gate, part in zip(GATES[cell.kind], parts, strict=True)
     )
+
+
+def _largest(matrix: Tensor, exact: bool) -> float:
+    if exact:
+        return float(torch.linalg.matrix_norm(matrix, 2))
+    start = torch.randn(1, len(matrix), generator=torch.Generator().manual_seed(0)).to(matrix)
+    unscaled = torch.zeros(1, dtype=torch.float64)
+    push, pull = (lambda v: (v @ matrix.T, unscaled)), (lambda v: (v @ matrix, unscaled))
+    return float(largest_singular_value(push, pull, start, 1e-3, len(matrix))[0])

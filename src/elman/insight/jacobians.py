@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elman.insight.cells import Local, Vanilla
+from elman.insight.cells import Local, Vanilla, times
 from elman.insight.lanczos import Operator, largest_singular_value
+from elman.insight.threads import one_thread
 
 SMALL = 64  # numbers in the state up to which the products are worked out in full
 _NEAR = 16  # steps over which a large gated or residual layer's Jacobians are inverted, one by one
 _RESCALE = 4  # steps after which a vector's length is taken out of it
+_RESCALE_UNDO = 2  # the same for inverses: 1/f' of a saturated unit is up to 1e7 in float32
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def distances(most: int, dense: int = 4) -> list[int]:
 
 
 @torch.no_grad()
+@one_thread()
 def jacobian_products(
     local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 512
 ) -> JacobianProducts:
@@ -72,7 +75,7 @@ def jacobian_products(
         wanted = [4**k for k in range(16) if 4**k < local.steps] + [local.steps]
         rounds = [max(2, patience // (2 * d)) for d in wanted]
         largest, residual = _largest(local, wanted, tolerance, rounds)
-        smallest = _smallest(local.to(torch.float64), wanted, tolerance, rounds)
+        smallest = _smallest(local, wanted, tolerance, rounds)
     return JacobianProducts(torch.tensor(wanted), largest, smallest, residual, exact)
 
 
@@ -129,7 +132,8 @@ def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[in
         if d > undo.reach:
             break
         forth = range(local.steps - d, local.steps)
-        back, again = _along(undo.push, forth[::-1]), _along(undo.pull, forth)
+        back = _along(undo.push, forth[::-1], _RESCALE_UNDO)
+        again = _along(undo.pull, forth, _RESCALE_UNDO)
         value, start, _ = largest_singular_value(back, again, start, tolerance, most)
         found[n, : undo.rows] = torch.where(undo.singular(forth), 0.0, 1 / value)
     return found
@@ -139,12 +143,12 @@ def _draw(local: Local, rows: int) -> Tensor:
     return torch.randn(rows, local.size, generator=torch.Generator().manual_seed(0)).to(local.w_hh)
 
 
-def _along(step: Callable[[int, Tensor], Tensor], steps: range) -> Operator:
+def _along(step: Callable[[int, Tensor], Tensor], steps: range, rescale: int = _RESCALE) -> Operator:
     def apply(v: Tensor) -> tuple[Tensor, Tensor]:
         scales = []
         for count, t in enumerate(steps, 1):
             v = step(t, v)
-            if count % _RESCALE == 0 or count == len(steps):
+            if count % rescale == 0 or count == len(steps):
                 scales.append(v.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(v.dtype).tiny))
                 v = v / scales[-1]
         return v, torch.cat(scales, -1).double().log().sum(-1).cpu()
@@ -163,16 +167,16 @@ class _Undo:
         dead = local.singular()[self.first :, : self.rows]
         self.slope: Tensor | None = None
         if shared:
-            inverse, info = torch.linalg.inv_ex(local.w_hh)
-            self.inverses = [inverse] * self.reach
+            inverse, info = torch.linalg.inv_ex(local.w_hh.double())
+            self.inverses = [inverse.to(local.w_hh)] * self.reach
             self.dead: Tensor = dead | (info > 0)
             # Where a slope is zero the answer is zero, whatever stands here.
             self.slope = torch.where(local.factors[0] == 0, 1, local.factors[0])
         else:
             one = local.window([0], [local.steps - 1], self.reach)
-            every = [torch.linalg.inv_ex(one.matrix(t)[0]) for t in range(self.reach)]
+            every = [torch.linalg.inv_ex(one.matrix(t)[0].double()) for t in range(self.reach)]
             bad = torch.stack([info > 0 for _, info in every])[:, None]
-            self.inverses = [torch.where(info > 0, 0, inverse) for inverse, info in every]
+            self.inverses = [torch.where(info > 0, 0, inverse).to(local.w_hh) for inverse, info in every]
             self.dead = dead | bad
 
     def singular(self, steps: range) -> Tensor:
@@ -180,9 +184,8 @@ class _Undo:
         return self.dead[steps.start - self.first : steps.stop - self.first].any(0).cpu()
 
     def push(self, t: int, v: Tensor) -> Tensor:
-        out: Tensor = (v if self.slope is None else v / self.slope[t]) @ self.inverses[t - self.first].T
-        return out
+        return times(v if self.slope is None else v / self.slope[t], self.inverses[t - self.first].T)
 
     def pull(self, t: int, v: Tensor) -> Tensor:
-        out: Tensor = v @ self.inverses[t - self.first]
+        out = times(v, self.inverses[t - self.first])
         return out if self.slope is None else out / self.slope[t]

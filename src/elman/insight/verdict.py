@@ -30,8 +30,12 @@ def verdict(flow: GradientFlow) -> str:
     far = len(layer.carried) - 1
     if not math.isfinite(flow.cost):
         return f"The cost is {flow.cost}, so no gradient is finite; {TRY['not finite']}."
-    remedy = TRY_GATED if layer.state == "vanishing" and layer.kind in ("LSTM", "GRU") else TRY[layer.state]
-    return f"{headline(layer, far)}{_why(layer)}; {remedy}."
+    return f"{headline(layer, far)}{_why(layer)}; {what_to_try(layer)}."
+
+
+def what_to_try(layer: LayerFlow) -> str:
+    """Say what mends the state that `layer` is in."""
+    return TRY_GATED if layer.state == "vanishing" and layer.kind in ("LSTM", "GRU") else TRY[layer.state]
 
 
 def headline(layer: LayerFlow, far: int) -> str:

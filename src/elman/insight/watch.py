@@ -14,7 +14,7 @@ from torch import nn
 from elman.errors import UserError
 from elman.insight.flow import GradientFlow, gradient_flow
 from elman.insight.layers import Loss
-from elman.insight.verdict import TRY, headline
+from elman.insight.verdict import headline, what_to_try
 
 BUDGET = 0.05  # of the training time
 
@@ -27,16 +27,14 @@ class Watch:
             ...                                      # one training step
             figures = watch(step, model, batch, loss)   # {} but for every 100th step
 
-    A look costs a few training steps (about ten for a tiny network); it leaves gradients, modes and
-    random numbers as they were, and
-    adds no figure that a resumed run would not add. A warning comes once for each of vanishing and exploding,
+    What a look costs, in training steps, `benchmarks/insight.py` measures. It leaves gradients, modes and random
+    numbers as they were, and adds no figure that a resumed run would not add. A warning comes once for each of vanishing and exploding,
     and once if the looking takes more than 5 % of the time.
 
     Arguments:
         every: steps from one look to the next.
         warn: called with a warning's one line; None: `warnings.warn`.
-        remedies: what to try, by state ("vanishing", "exploding", ...): for a caller whose options have
-            names.
+        remedies: what to try, by state ("vanishing", "exploding", ...), in place of the general advice.
 
     Raises:
         UserError: `every` is less than 1.
@@ -51,7 +49,7 @@ class Watch:
         if every < 1:
             raise UserError(f"watching every {every} steps makes no sense: choose 1 or more")
         self.every = every
-        self.remedies = {**TRY, **(remedies or {})}
+        self.remedies = dict(remedies or {})
         self.warned: set[str] = set()
         self._warn = warn or (lambda line: warnings.warn(line, stacklevel=3))
         self._begin = time.perf_counter()
@@ -92,13 +90,14 @@ class Watch:
     def _judge(self, step: int, flow: GradientFlow) -> None:
         layer = flow.worst
         if layer.state != "steady":
-            line = f"step {step + 1}: {headline(layer, len(layer.carried) - 1)}; {self.remedies[layer.state]}"
-            self._once(layer.state, line)
+            remedy = self.remedies.get(layer.state) or what_to_try(layer)
+            self.once(layer.state, f"step {step + 1}: {headline(layer, len(layer.carried) - 1)}; {remedy}")
         if self._looks > 2 and self.share > BUDGET:
             more = math.ceil(self.every * self.share / BUDGET)
-            self._once("slow", f"watching takes {self.share:.0%} of the time: every {more} steps it would be 5 %")
+            self.once("slow", f"watching takes {self.share:.0%} of the time: every {more} steps it would be 5 %")
 
-    def _once(self, what: str, line: str) -> None:
+    def once(self, what: str, line: str) -> None:
+        """Warn with `line`, unless a warning of this kind came before."""
         if what not in self.warned:
             self.warned.add(what)
             self._warn(line)

@@ -15,7 +15,7 @@ from elman.training.settings import TrainingSettings, option
 
 S = TypeVar("S", bound=TrainingSettings)
 
-MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "tensorboard"})
+MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "watch", "tensorboard"})
 """Settings that do not decide what the weights become (but for rounding), so that a resumed run may change them."""
 
 

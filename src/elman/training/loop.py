@@ -22,6 +22,7 @@ from elman.training.settings import TrainingSettings
 from elman.training.state import Progressed, check_weights, evaluation_line, take_in, window_figures
 from elman.training.task import Carry, Task
 from elman.training.tensorboard import Scalars
+from elman.training.watching import Watching
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def train(
         scalars.add(row, state.step)
 
     bar = Bar(settings.steps, state.step, task.unit, show=accelerator.is_main_process)
+    watching = Watching(task, settings, bare, accelerator, bar.warn)
     # Reading the loss makes a GPU wait, so there it is read with the log.
     check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
     pending: list[tuple[Tensor, Tensor, int]] = []
@@ -109,6 +111,8 @@ def train(
                 row = window_figures(state, rate, task.unit)
                 bar.figures(row["loss"], row[f"{task.unit}_per_second"])
                 note(row)
+            if watching.due(state.step):
+                note(watching(state.step, carry))
             saving = due["eval_every"] or due["checkpoint_every"] or interrupt.asked
             if saving:
                 take_in(pending, state, accelerator)

@@ -49,6 +49,10 @@ class Bar:
     def evaluating(self, now: bool) -> None:
         self._progress.update(self._task, description="evaluating" if now else "training")
 
+    def warn(self, text: str) -> None:
+        """A line above the bar that must be read, so it comes where there is no bar, too."""
+        self._progress.console.print(f"elman: {text}", highlight=False, markup=False, soft_wrap=True)
+
     def line(self, text: str) -> None:
         """A line above the bar."""
         if self._visible:

@@ -51,6 +51,9 @@ class TrainingSettings:
     """Where to train; auto takes a GPU if there is one."""
     threads: int = 0
     """Processor threads; 0 leaves the choice to torch."""
+    watch: int = 0
+    """Steps between two looks at the gradient flow (100, say): figures in metrics.csv, a warning if it vanishes or
+    explodes; 0 never looks."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run folder."""
 
@@ -65,6 +68,7 @@ class TrainingSettings:
             "clip_value",
             "patience",
             "threads",
+            "watch",
             "seed",
         ):
             at_least(self, name, 0)
