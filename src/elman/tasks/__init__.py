@@ -4,9 +4,9 @@ A task file holds `Settings` (a frozen dataclass that inherits `TrainingSettings
 `Options` (those of `elman predict`), and `Task`, which the training loop and `elman.run` call. Its docstring is the
 command's help. Heavy imports happen inside functions, so that help is quick.
 
-`elman inspect` asks a task for no more than training does, but for two methods that it may have: `look(model, text)` gives
-one input as an `elman.data.look.Look` (`inputs_are_files = True` where the text names a file), without which single
-inputs cannot be looked at; `show_states(batch, space)` gives a picture of its own of where the states go.
+`elman inspect` asks a task for no more than training does, but for two methods that it may have: `look(model, text)`
+gives one input as an `elman.data.look.Look` (`inputs_are_files = True` where the text names a file), without which
+single inputs cannot be looked at; `show_states(batch, space)` gives a picture of its own of where the states go.
 
 A task may have recipes, recipes/TASK.toml: settings that were measured to work for a dataset, a table each. They take
 the place of the defaults when the dataset is named.
