@@ -161,7 +161,7 @@ def _box(axes: Axes, node: Node, x: float, y: float, gradients: bool) -> None:
 def _colour(node: Node) -> str:
     if node.op == "leaf":
         return GREY if node.step is None else BLUE
-    return {"×": ORANGE, "+": GREEN}.get(node.op, VERMILLION)
+    return {"×": ORANGE, "+": GREEN, "-": GREEN, "1-": GREEN}.get(node.op, VERMILLION)
 
 
 def _legend(gradients: bool) -> list[Line2D]:

@@ -130,7 +130,7 @@ def _network(axes: Axes, unrolled: Unrolled, rows: list[_Row], steps: range, sho
             if row.values[t] is not None:
                 _node(axes, row, column, r, t, limits, shown)
                 _arrows(axes, rows, r, column, t, shown[1])
-    tokens = labels(unrolled.tokens)
+    tokens = labels([token.strip() or token for token in unrolled.tokens])
     for column, t in enumerate(steps):
         name = f"t = {t + 1}" + (f":  {tokens[t]}" if tokens else "")
         axes.text(column, -0.78, name, ha="center", va="bottom", fontsize=11)
