@@ -6,6 +6,7 @@ distance of two of them ("1").
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Feature = Literal["hour", "weekday", "month"]
-_RUN = 8  # times from which a step can be told
+_RUNS = (8, 4)  # times from which a step can be told: five days in a row may be business days or all days
 _PLACES = 200  # how many such runs are looked at
 _SEASONS = {"h": 24, "D": 7, "B": 5, "W": 52, "ME": 12, "MS": 12, "QE": 4, "QS": 4, "min": 1440, "s": 60}
 
@@ -81,16 +82,15 @@ def find_frequency(times: pd.Index, place: str) -> str:
         raise UserError(f"{place} has {len(times)} rows, too few to tell the step between them; give more")
     if not isinstance(times, pd.DatetimeIndex):
         return f"{np.diff(times.to_numpy(dtype=np.float64)).min():g}"
-    whole: str | None = pd.infer_freq(times)
+    whole = _inferred(times)
     if whole is not None:
         return whole
-    starts = np.unique(np.linspace(0, max(0, len(times) - _RUN), _PLACES).astype(int))
-    found: Counter[str] = Counter(
-        step for start in starts if (step := pd.infer_freq(times[start : start + _RUN])) is not None
-    )
-    if not found:
-        raise UserError(f"{place}: the times follow no regular step; write them at one, such as hourly or monthly")
-    return found.most_common(1)[0][0]
+    for run in _RUNS:
+        starts = np.unique(np.linspace(0, max(0, len(times) - run), _PLACES).astype(int))
+        found = Counter(filter(None, (_inferred(times[start : start + run]) for start in starts)))
+        if found:
+            return found.most_common(1)[0][0]
+    raise UserError(f"{place}: the times follow no regular step; write them at one, such as hourly or monthly")
 
 
 def full_times(times: pd.Index, frequency: str, place: str) -> pd.Index:
@@ -119,7 +119,7 @@ def season_of(frequency: str) -> int:
         return 1
     offset = pd.tseries.frequencies.to_offset(frequency)
     assert offset is not None
-    season: int = _SEASONS.get(offset.name.split("-")[0], 1) // offset.n
+    season: int = _SEASONS.get(offset.rule_code.split("-")[0], 1) // offset.n
     return max(1, season)
 
 
@@ -145,7 +145,7 @@ def calendar(times: pd.Index, names: Sequence[str]) -> NDArray[np.float32]:
         raise UserError(f"--calendar {names[0]} needs dates, and the times are numbers; ask for --calendar none")
     turns = {
         "hour": (times.hour + times.minute / 60 + times.second / 3600) / 24,
-        "weekday": times.weekday / 7,
+        "weekday": times.day_of_week / 7,
         "month": (times.month - 1 + (times.day - 1) / 31) / 12,
     }
     angles = 2 * np.pi * np.stack([np.asarray(turns[name], dtype=np.float64) for name in names], axis=1)
@@ -156,6 +156,16 @@ def shown(time: Any) -> str:
     """A time as a person writes it: without a clock where that is at midnight."""
     text = str(time)
     return text.removesuffix(" 00:00:00")
+
+
+def _inferred(times: pd.Index) -> str | None:
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer pandas say that they will give an offset in place of its name
+        found = pd.infer_freq(times)
+    name: str | None = getattr(found, "freqstr", found)
+    return name
 
 
 def _span(start: Any, frequency: str, *, end: Any = None, periods: int | None = None) -> pd.Index:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Intervals = Literal["quantile", "gaussian", "none"]
+FIRST_STD_NUMBER = -1.0  # a standard deviation of softplus(-1) = 0.31
 LEAST_STD = 1e-3  # of a scaled target: without it one lucky step would send the likelihood to infinity
 
 
@@ -21,6 +22,10 @@ class Head(ABC):
 
     size: int
     """Q."""
+
+    def start(self, bias: Tensor) -> None:
+        """Set the output layer's bias (n * Q,) to what an untrained network had best say."""
+        del bias
 
     @abstractmethod
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
@@ -86,6 +91,11 @@ class Gaussian(Head):
 
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
         return F.gaussian_nll_loss(numbers[..., 0], target, self.std(numbers).square(), full=True, reduction="none")
+
+    def start(self, bias: Tensor) -> None:
+        """Begin with a standard deviation below that of the scaled targets, 1: a forecast knows more than nothing."""
+        with torch.no_grad():
+            bias.view(-1, self.size)[:, 1] = FIRST_STD_NUMBER
 
     def point(self, numbers: Tensor) -> Tensor:
         return numbers[..., 0]

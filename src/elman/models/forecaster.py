@@ -58,6 +58,7 @@ class Forecaster(nn.Module):
         self.recurrent = Recurrent(shape)
         self.dropout = LockedDropout(dropout)
         self.output = nn.Linear(read, answers * head.size)
+        head.start(self.output.bias)
         self.register_buffer("widen", torch.zeros(layout.horizon, layout.targets))
 
     def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
