@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, texts: bool = False) -> pd.DataFrame:
     """The rows of a .csv, .tsv or .parquet file.
+
+    Arguments:
+        texts: leave every cell the text that it is, "" where it is empty.
 
     Raises:
         UserError: the file is missing, empty, damaged, or of another format.
@@ -37,7 +40,8 @@ def read_table(path: Path) -> pd.DataFrame:
         else:
             decode_utf8(raw, path)
             separator = "\t" if kind == ".tsv" else _separator(raw)
-            table = pd.read_csv(path, sep=separator, skipinitialspace=True, encoding="utf-8-sig")
+            kinds: dict[str, Any] = {"dtype": str, "keep_default_na": False} if texts else {}
+            table = pd.read_csv(path, sep=separator, skipinitialspace=True, encoding="utf-8-sig", **kinds)
     except UserError:
         raise
     except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
