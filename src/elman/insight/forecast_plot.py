@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 
 from elman.insight.palette import BLUE, INK, VERMILLION
@@ -55,7 +56,11 @@ def draw_forecasts(panels: Sequence[Panel], title: str, level: float, path: Path
         for number, stretch in enumerate(panel.stretches):
             _draw(axis, stretch, level, first=number == 0)
         axis.set_ylabel(plain(panel.name))
-    axes[0].legend(loc="upper left", ncols=3)
+        if np.issubdtype(np.asarray(panel.times).dtype, np.datetime64):
+            dates = AutoDateLocator()  # type: ignore[no-untyped-call]
+            axis.xaxis.set_major_locator(dates)
+            axis.xaxis.set_major_formatter(ConciseDateFormatter(dates))  # type: ignore[no-untyped-call]
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     axes[-1].set_xlabel("time")
     return save_figure(figure, path)
 

@@ -104,30 +104,25 @@ class PrefixBeam:
 
     def push(self, scores: Tensor) -> None:
         """Take in the log-probabilities (T, V + 1) of the steps that follow."""
-        best = scores.topk(min(CANDIDATES, scores.shape[-1]), dim=-1)
-        blanks = scores[:, BLANK].tolist()
-        for step, (values, symbols) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            pairs = zip(symbols, values, strict=True)
-            likely = [(symbol, value) for symbol, value in pairs if symbol != BLANK and value > UNLIKELY]
-            self._step(blanks[step], likely, scores[step])
+        order = scores.topk(min(CANDIDATES, scores.shape[-1]), dim=-1).indices.tolist()
+        for row, symbols in zip(scores.tolist(), order, strict=True):
+            self._step(row, [symbol for symbol in symbols if symbol != BLANK and row[symbol] > UNLIKELY])
             self._steps += 1
 
-    def _step(self, blank: float, likely: list[tuple[int, float]], scores: Tensor) -> None:
+    def _step(self, row: list[float], likely: list[int]) -> None:
         new: dict[_Prefix, tuple[float, float]] = {}
-
-        def add(prefix: _Prefix, in_blank: float, in_symbol: float) -> None:
-            old = new.get(prefix, (-math.inf, -math.inf))
-            new[prefix] = _log_add(old[0], in_blank), _log_add(old[1], in_symbol)
-
         for prefix, (in_blank, in_symbol) in self._beam.items():
             either = _log_add(in_blank, in_symbol)
-            again = float(scores[prefix.symbol]) + in_symbol if prefix.before else -math.inf
-            add(prefix, either + blank, again)
-            for symbol, value in likely:
+            again = row[prefix.symbol] + in_symbol if prefix.before else -math.inf
+            old = new.get(prefix)  # there is one where a shorter prefix was lengthened to this one
+            new[prefix] = either + row[BLANK], again if old is None else _log_add(old[1], again)
+            for symbol in likely:
                 # After itself a symbol begins anew only where a blank stood between.
-                before = in_blank if symbol == prefix.symbol else either
-                if before > -math.inf:
-                    add(prefix.extended(symbol, self._steps), -math.inf, before + value)
+                score = row[symbol] + (in_blank if symbol == prefix.symbol else either)
+                if score > -math.inf:
+                    longer = prefix.extended(symbol, self._steps)
+                    old = new.get(longer)
+                    new[longer] = (-math.inf, score) if old is None else (old[0], _log_add(old[1], score))
         kept = sorted(new.items(), key=lambda entry: _log_add(*entry[1]), reverse=True)[: self._width]
         self._beam = dict(kept)
 

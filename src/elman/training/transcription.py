@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 MISTAKES = 20
 EVALUATED_TOGETHER = 32
 _TEST_LENGTHS = (3, 7)
-_STRINGS = {"validation": 200, "test": 500}
+HELD_OUT_STRINGS = {"validation": 200, "test": 500}
+"""How many strings are joined to evaluate on."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Strings:
         joiner = self._joiner(part, shortest, longest)
         return [
             self._joined(joiner, np.random.default_rng((PARTS.index(part), number)), Variation(), number + 1)
-            for number in range(_STRINGS[part])
+            for number in range(HELD_OUT_STRINGS[part])
         ]
 
     def recorded(self, part: Part) -> list[Utterance]:
