@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,26 @@ class Answers:
         wrong = self.given != self.truth
         order = self.confidence.masked_fill(~wrong, -1.0).argsort(descending=True, stable=True)
         return [int(index) for index in order[: min(count, int(wrong.sum()))]]
+
+
+def mean_probabilities(model: nn.Module, pieces: Iterable[Tensor], most: int) -> list[float]:
+    """The probability of each class for one sequence that comes in pieces (t, I): the mean over every `most` steps.
+
+    So a sequence of any length takes the memory of `most` steps. One that is not longer is read as a whole.
+    """
+    held, total, count = torch.zeros(0), torch.zeros(()), 0
+    for piece in pieces:
+        held = torch.cat([held, piece]) if len(held) else piece
+        while len(held) > 2 * most:  # the last piece is never a short one
+            total, count = total + _probabilities(model, held[:most]) * most, count + most
+            held = held[most:]
+    mean: list[float] = ((total + _probabilities(model, held) * len(held)) / (count + len(held))).tolist()
+    return mean
+
+
+def _probabilities(model: nn.Module, steps: Tensor) -> Tensor:
+    scores: Tensor = model(steps.unsqueeze(1), torch.tensor([len(steps)]))
+    return scores[0].float().softmax(-1)
 
 
 def answer(model: nn.Module, sequences: Sequence[NDArray[Any]], labels: NDArray[np.int64]) -> Answers:

@@ -98,6 +98,11 @@ class ClassificationTask(ABC):
         lengths = [len(sequence) for sequence in self.examples("train").sequences]
         return Buckets(lengths, self.settings.batch_size, self.settings.seed)
 
+    def shown(self, index: int, step: int) -> NDArray[Any]:
+        """A training sequence as a step shows it: as it is, where the task does not vary it."""
+        sequence: NDArray[Any] = self.examples("train").sequences[index]
+        return sequence
+
     def batch(self, step: int, rank: int, world: int) -> LabelledBatch:
         import torch
 
@@ -109,7 +114,7 @@ class ClassificationTask(ABC):
         labels = torch.from_numpy(train.labels[share])
         if not len(share):  # an epoch's last batch may be smaller than there are processes
             share, labels = chosen[:1], torch.tensor([IGNORE])
-        x, lengths = pad_sequences([train.sequences[index] for index in share])
+        x, lengths = pad_sequences([self.shown(index, step) for index in share.tolist()])
         return LabelledBatch(x, lengths, labels)
 
     def loss(self, model: nn.Module, batch: LabelledBatch, carry: Carry) -> Loss:

@@ -1,0 +1,183 @@
+"""The time column of a series: its order, its regular step, and what a calendar says of each time.
+
+A step ("frequency") is an offset as pandas writes them ("h", "D", "MS"), or, where times are plain numbers, the
+distance of two of them ("1").
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Feature = Literal["hour", "weekday", "month"]
+_RUNS = (8, 4)  # times from which a step can be told: five days in a row may be business days or all days
+_PLACES = 200  # how many such runs are looked at
+_SEASONS = {"h": 24, "D": 7, "B": 5, "W": 52, "ME": 12, "MS": 12, "QE": 4, "QS": 4, "min": 1440, "s": 60}
+
+
+def parse_times(column: pd.Series, source: str) -> pd.Index:
+    """The times of a column: dates, or the numbers themselves where all cells are numbers.
+
+    Raises:
+        UserError: a cell is neither: says the row.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+        return pd.Index(column)
+    try:
+        times = pd.to_datetime(column, errors="coerce")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{source}, column {column.name!r}: {str(error)[:80]}; write all times in one form") from error
+    if times.isna().any():
+        row = int(times.isna().to_numpy().argmax())
+        cell = str(column.iloc[row])[:40]
+        raise UserError(f"{source} row {row + 1}, column {column.name!r}: {cell!r} is no date or time; mend it")
+    return pd.Index(times)
+
+
+def check_order(times: pd.Index, rows: NDArray[np.int64], place: str) -> None:
+    """Raise a UserError unless the times rise from row to row.
+
+    Arguments:
+        rows: (N,) the row of the table that each time stands in, from 0.
+        place: the file, and the series where there are several.
+    """
+    falls = np.flatnonzero(times[1:] <= times[:-1])
+    if not len(falls):
+        return
+    place_of, first, second = int(falls[0]), rows[falls[0]] + 1, rows[falls[0] + 1] + 1
+    if times[place_of] == times[place_of + 1] or times.has_duplicates:
+        twice = times[times.duplicated(keep=False)][0]
+        first, second = (rows[i] + 1 for i in np.flatnonzero(times == twice)[:2])
+        raise UserError(
+            f"{place}: time {shown(twice)} stands twice, in rows {first} and {second}; take one out, or name the"
+            " column that tells several series apart with --series-id"
+        )
+    raise UserError(
+        f"{place} row {second}: time {shown(times[place_of + 1])} comes after {shown(times[place_of])} of row"
+        f" {first}; sort the rows by time"
+    )
+
+
+def find_frequency(times: pd.Index, place: str) -> str:
+    """The regular step of rising times, found also where some times are missing.
+
+    Raises:
+        UserError: there are too few times, or they follow no step.
+    """
+    import pandas as pd
+
+    if len(times) < 3:
+        raise UserError(f"{place} has {len(times)} rows, too few to tell the step between them; give more")
+    if not isinstance(times, pd.DatetimeIndex):
+        return f"{np.diff(times.to_numpy(dtype=np.float64)).min():g}"
+    whole = _inferred(times)
+    if whole is not None:
+        return whole
+    for run in _RUNS:
+        starts = np.unique(np.linspace(0, max(0, len(times) - run), _PLACES).astype(int))
+        found = Counter(filter(None, (_inferred(times[start : start + run]) for start in starts)))
+        if found:
+            return found.most_common(1)[0][0]
+    raise UserError(f"{place}: the times follow no regular step; write them at one, such as hourly or monthly")
+
+
+def full_times(times: pd.Index, frequency: str, place: str) -> pd.Index:
+    """All times from the first to the last at the step `frequency`.
+
+    Raises:
+        UserError: a time lies between two steps.
+    """
+    full = _span(times[0], frequency, end=times[-1])
+    off = times.difference(full)
+    if len(off):
+        raise UserError(f"{place}: time {shown(off[0])} does not lie on the step {frequency!r} of the others; mend it")
+    return full
+
+
+def times_after(last: Any, frequency: str, count: int) -> pd.Index:
+    """The `count` times that follow `last`."""
+    return _span(last, frequency, periods=count + 1)[1:]
+
+
+def season_of(frequency: str) -> int:
+    """The usual season of a step, in steps: a day of hours, a week of days, a year of months; 1 where there is none."""
+    import pandas as pd
+
+    if _is_number(frequency):
+        return 1
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    assert offset is not None
+    season: int = _SEASONS.get(offset.rule_code.split("-")[0], 1) // offset.n
+    return max(1, season)
+
+
+def calendar_features(frequency: str) -> tuple[Feature, ...]:
+    """The feature that goes round once in the usual season of this step; none where it has no such season."""
+    if season_of(frequency) == 1:
+        return ()
+    step = frequency.lstrip("0123456789").split("-")[0]
+    return ("weekday",) if step in ("D", "B") else ("month",) if step in ("W", "ME", "MS", "QE", "QS") else ("hour",)
+
+
+def calendar(times: pd.Index, names: Sequence[str]) -> NDArray[np.float32]:
+    """(N, 2 C) sine and cosine of each named position in the day, the week or the year.
+
+    Raises:
+        UserError: the times are plain numbers, which no calendar knows.
+    """
+    import pandas as pd
+
+    if not names:
+        return np.zeros((len(times), 0), np.float32)
+    if not isinstance(times, pd.DatetimeIndex):
+        raise UserError(f"--calendar {names[0]} needs dates, and the times are numbers; ask for --calendar none")
+    turns = {
+        "hour": (times.hour + times.minute / 60 + times.second / 3600) / 24,
+        "weekday": times.day_of_week / 7,
+        "month": (times.month - 1 + (times.day - 1) / 31) / 12,
+    }
+    angles = 2 * np.pi * np.stack([np.asarray(turns[name], dtype=np.float64) for name in names], axis=1)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+
+
+def shown(time: Any) -> str:
+    """A time as a person writes it: without a clock where that is at midnight."""
+    text = str(time)
+    return text.removesuffix(" 00:00:00")
+
+
+def _inferred(times: pd.Index) -> str | None:
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer pandas say that they will give an offset in place of its name
+        found = pd.infer_freq(times)
+    name: str | None = getattr(found, "freqstr", found)
+    return name
+
+
+def _span(start: Any, frequency: str, *, end: Any = None, periods: int | None = None) -> pd.Index:
+    import pandas as pd
+
+    if not _is_number(frequency):
+        return pd.date_range(start, end, periods=periods, freq=frequency)
+    step = float(frequency)
+    count = periods if periods is not None else round((end - start) / step) + 1
+    numbers = start + step * np.arange(count)
+    return pd.Index(numbers.astype(np.int64) if step.is_integer() and float(start).is_integer() else numbers)
+
+
+def _is_number(frequency: str) -> bool:
+    return frequency.replace(".", "", 1).replace("e-", "", 1).isdigit()

@@ -1,0 +1,437 @@
+"""Train a network to understand speech: the word in a recording, or all that is said in it, written down.
+
+Many to one (--answer class), or many to many without an alignment, by CTC (--answer symbols). Data: fsdd (spoken
+digits), or a folder of sound files with a .csv file of transcripts.
+Example: elman train speech --data fsdd --answer symbols --out runs/digits
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
+
+from elman.errors import UserError
+from elman.models.shape import Readout
+from elman.training.classification import ClassificationTask, Examples, Part, read_names
+from elman.training.classifier_settings import ClassifierSettings
+from elman.training.settings import at_least, below_one
+from elman.training.task import Carry, Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from elman.data.front_end import FrontEnd
+    from elman.data.joining import Variation
+    from elman.data.spoken import Spoken
+    from elman.training.folder import RunFolder
+    from elman.training.report import Report
+    from elman.training.transcription import Heard, Strings, Utterance, UtteranceBatch
+
+FSDD = "fsdd"
+BEAM = 8
+"""The prefixes that evaluation keeps."""
+PIECE_SECONDS = 30
+"""A longer recording is put into a class piece by piece."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings(ClassifierSettings):
+    """A network that listens, and its training."""
+
+    data: str = FSDD
+    """fsdd; or a folder of sound files with one .csv file that has the columns file and transcript."""
+    answer: Literal["class", "symbols"] = "class"
+    """Which of the transcripts it is, as a whole; or its symbols one after the other."""
+    symbols: Literal["auto", "words", "characters"] = "auto"
+    """What a transcript is made of; auto: words for fsdd, characters for a folder."""
+    speaker: str = ""
+    """Keep all recordings of this speaker for the test: a voice never heard."""
+    join: int | None = None
+    """symbols: join up to so many recordings of a speaker, anew at every step; fsdd: 10, a folder: 1 (never)."""
+    pause: float = 0.3
+    """Longest pause before, between and after joined recordings, in seconds."""
+    join_gain: float = 6.0
+    """How much louder or softer each of the joined recordings is, at most, in decibels."""
+    vary_speed: float = 0.15
+    """In training, play recordings faster or slower by up to this share; the pitch goes along."""
+    vary_gain: float = 6.0
+    """In training, make recordings louder or softer by up to so many decibels."""
+    vary_hiss: float = 0.003
+    """In training, add noise of up to this standard deviation (the loudest sample is 1)."""
+    rate: int = 8000
+    """Samples a second to which all sound is brought."""
+    bands: int = 40
+    """Bands of the log-mel spectrum."""
+    stack: int = 3
+    """Frames of 10 ms that make one step."""
+    max_seconds: float = 60.0
+    """Longer recordings are left out of training and evaluation."""
+    bidirectional: bool = True
+    """Also read from the end to the beginning; without it a recording can be transcribed while it goes on."""
+    readout: Readout = "max"
+    """class: what is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
+    hidden_size: int = 128
+    """Hidden units of each layer and direction."""
+    dropout: float = 0.2
+    """Share of values dropped between layers, at the input and at the output."""
+    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
+    """How the recurrent matrix begins; a number is its spectral radius."""
+    batch_size: int = 32
+    """Recordings, or strings of them, in one step, over all processes together."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("bands", "stack", "batch_size", *(("join",) if self.join is not None else ())):
+            at_least(self, name, 1)
+        for name in ("pause", "join_gain", "vary_gain", "vary_hiss", "max_seconds"):
+            at_least(self, name, 0)
+        below_one(self, "vary_speed")
+        if self.rate < 1000:
+            raise UserError(f"--rate is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
+
+    @property
+    def kind(self) -> str:
+        """What symbols are."""
+        return ("words" if self.data == FSDD else "characters") if self.symbols == "auto" else self.symbols
+
+    @property
+    def joined(self) -> int:
+        """How many recordings are joined at most."""
+        return (10 if self.data == FSDD else 1) if self.join is None else self.join
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `elman predict` can be told of a run that listens."""
+
+    beam: int = 1
+    """symbols: keep so many prefixes and find the likeliest text; 1 takes the best symbol of each step."""
+    stream: bool = False
+    """symbols, one direction: show the text on standard error while the file is read."""
+    plot: bool = False
+    """symbols: draw the spectrogram with the symbols over it, into the run folder."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "beam", 1)
+        if self.stream and self.beam > 1:
+            raise UserError("--stream writes each symbol as it is heard, and --beam may change its mind; leave one out")
+
+
+class Task:
+    """Makes the one of the two that the settings ask for."""
+
+    inputs = "sound files (WAV, FLAC)"
+
+    def __new__(cls, settings: Settings, folder: Path) -> Any:
+        return (Words if settings.answer == "class" else Transcripts)(settings, folder)
+
+
+class Listener:
+    """What both have: recordings, and the way from sound to steps."""
+
+    name = "speech"
+    inputs = Task.inputs
+    settings: Settings
+    folder: Path
+
+    @cached_property
+    def spoken(self) -> Spoken:
+        """The recordings; what a person should know of them is said on standard error."""
+        from elman.data.spoken import Spoken
+
+        s = self.settings
+        spoken = Spoken.read(
+            s.data, speaker=s.speaker, validation_share=s.validation_share, max_seconds=s.max_seconds, rate=s.rate
+        )
+        if spoken.note:
+            print(f"elman: {spoken.note}", file=sys.stderr)
+        return spoken
+
+    def other_spoken(self, path: Path) -> Spoken:
+        """The recordings of another folder."""
+        from elman.data.recordings import read_folder, without_long
+        from elman.data.spoken import Spoken
+
+        s = self.settings
+        recordings, note = without_long(read_folder(path), s.max_seconds)
+        if note:
+            print(f"elman: {note}", file=sys.stderr)
+        return Spoken(recordings, s.rate)
+
+    @cached_property
+    def front_end(self) -> FrontEnd:
+        from elman.data.front_end import FrontEnd
+        from elman.data.scaling import Scaler
+        from elman.data.spectrum import LogMel
+
+        s, saved = self.settings, self.folder / "scaler.json"
+        spectrum = LogMel(s.rate, s.bands)
+        if saved.exists():
+            return FrontEnd(spectrum, s.stack, Scaler.load(saved))
+        return FrontEnd.fit(spectrum, s.stack, [self.spoken.sound(one) for one in self.spoken.part("train")])
+
+    @property
+    def variation(self) -> Variation:
+        from elman.data.joining import Variation
+
+        s = self.settings
+        return Variation(s.vary_speed, s.vary_gain, s.vary_hiss)
+
+    def save_front_end(self, folder: Path) -> None:
+        self.front_end.scaler.save(folder / "scaler.json")
+
+
+class Words(Listener, ClassificationTask):
+    """Which of the transcripts a recording is."""
+
+    settings: Settings
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        ClassificationTask.__init__(self, settings, folder)
+        self._parts: dict[Part, Examples] = {}
+
+    def classes_of_data(self) -> tuple[str, ...]:
+        from elman.data.classes import class_names
+
+        train = self.spoken.part("train")
+        labels = [one.transcript for one in train]
+        return class_names(labels, str(self.settings.data), lambda number: str(train[number].path))
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        self.save_front_end(folder)
+
+    def examples(self, part: Part) -> Examples:
+        if part not in self._parts:
+            self._parts[part] = self._heard(self.spoken, part)
+        return self._parts[part]
+
+    def other_examples(self, path: Path) -> Examples:
+        return self._heard(self.other_spoken(path), "train")
+
+    def _heard(self, spoken: Spoken, part: Part) -> Examples:
+        from elman.data.classes import numbered
+
+        recordings = spoken.part(part)
+        labels = numbered([one.transcript for one in recordings], self.classes, lambda i: str(recordings[i].path))
+        steps = [self.front_end(spoken.sound(one)) for one in recordings]
+        return Examples(steps, labels, [one.path.name for one in recordings])
+
+    def shown(self, index: int, step: int) -> NDArray[Any]:
+        import numpy as np
+
+        generator = np.random.default_rng((self.settings.seed, step, index))
+        return self.front_end(self.variation(self.spoken.sound(self._train[index]), generator))
+
+    @cached_property
+    def _train(self) -> list[Any]:
+        return self.spoken.part("train")
+
+    def build_model(self) -> nn.Module:
+        from torch import nn
+
+        from elman.models.classifier import Classifier
+
+        s = self.settings
+        shape = s.shape(self.front_end.size, bidirectional=s.bidirectional)
+        return Classifier(nn.Identity(), shape, len(self.classes), readout=s.readout, dropout=s.dropout)
+
+    def predict(self, model: nn.Module, inputs: list[str | Path], options: Options) -> list[dict[str, Any]]:
+        """Label and probabilities of each recording; of a long one the mean over pieces of half a minute.
+
+        Raises:
+            UserError: a file is no sound, empty, or silent.
+        """
+        if options.beam > 1 or options.stream or options.plot:
+            raise UserError("--beam, --stream and --plot are for runs trained with --answer symbols; leave them out")
+        predictions = []
+        for given in inputs:
+            probabilities = self._probabilities(model, Path(given))
+            best = max(range(len(probabilities)), key=probabilities.__getitem__)
+            shares = dict(zip(self.classes, probabilities, strict=True))
+            predictions.append(
+                {
+                    "input": str(given),
+                    "label": self.classes[best],
+                    "probability": probabilities[best],
+                    "probabilities": shares,
+                }
+            )
+        return predictions
+
+    def _probabilities(self, model: nn.Module, path: Path) -> list[float]:
+        from elman.data.front_end import Listening
+        from elman.models.answers import mean_probabilities
+
+        steps = round(PIECE_SECONDS / self.front_end.seconds)
+        return mean_probabilities(model, Listening(path, self.front_end), steps)
+
+    def show(self, predictions: list[dict[str, Any]]) -> str:
+        width = max(len(prediction["input"]) for prediction in predictions)
+        return "\n".join(f"{p['input']:<{width}}  {p['label']}  {p['probability']:.1%}" for p in predictions)
+
+
+class Transcripts(Listener):
+    """All that is said in a recording."""
+
+    unit = "symbols"
+    metric = "wer"
+    higher_is_better = False
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of the transcripts: the run's own, where there is one."""
+        from elman.training.transcription import symbols_heard
+
+        path = self.folder / "symbols.json"
+        s = self.settings
+        return read_names(path) if path.exists() else symbols_heard(self.spoken, s.kind, s.joined > 1)
+
+    @cached_property
+    def strings(self) -> Strings:
+        return self._strings_of(self.spoken)
+
+    def _strings_of(self, spoken: Spoken) -> Strings:
+        from elman.training.transcription import Strings
+
+        s = self.settings
+        how = (s.joined, s.pause, s.join_gain, self.variation, s.seed)
+        return Strings(spoken, self.front_end, self.symbols, s.kind, *how)
+
+    @cached_property
+    def _held_out(self) -> dict[Part, list[Utterance]]:
+        return {part: self.strings.held_out(part) for part in ("validation", "test")}
+
+    def prepare(self) -> None:
+        """Read and check everything that training needs."""
+        self.strings.prepare()
+        _ = self._held_out
+
+    def save(self, folder: Path) -> None:
+        from elman.training.transcription import save_symbols
+
+        save_symbols(folder / "symbols.json", self.symbols)
+        self.save_front_end(folder)
+
+    def build_model(self) -> nn.Module:
+        from elman.models.transcriber import Transcriber
+
+        s = self.settings
+        shape = s.shape(self.front_end.size, bidirectional=s.bidirectional)
+        return Transcriber(shape, len(self.symbols), dropout=s.dropout)
+
+    def batch(self, step: int, rank: int, world: int) -> UtteranceBatch:
+        from elman.training.transcription import make_batch
+
+        return make_batch(self.strings.drawn(step, self.settings.batch_size, rank, world))
+
+    def loss(self, model: nn.Module, batch: UtteranceBatch, carry: Carry) -> Loss:
+        from elman.training.transcription import batch_loss
+
+        return Loss(*batch_loss(model, batch))
+
+    def _hear(self, model: nn.Module, utterances: Sequence[Utterance], beam: int) -> Heard:
+        from elman.training.transcription import hear
+
+        return hear(model, utterances, self.symbols, self.settings.kind, beam)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and error rates on the validation part, decoded greedily."""
+        figures = self._hear(model, self._held_out["validation"], 1).figures()
+        return {name: value for name, value in figures.items() if name != "wer_beam"}
+
+    def report(self, model: nn.Module) -> dict[str, float]:
+        """The figures of `examine`."""
+        return self.examine(model).figures
+
+    def examine(self, model: nn.Module, data: Path | None = None) -> Report:
+        """Figures on the validation and the test part; by number of words, and what was misheard, of the test part.
+
+        Arguments:
+            data: a folder to measure on in place of the parts.
+        """
+        from elman.training.report import Report
+
+        if data is not None:
+            others = self._strings_of(self.other_spoken(data)).recorded("train")
+            heard = self._hear(model, others, BEAM)
+            return Report(heard.figures(), heard.tables(data.name, [one.name for one in others]))
+        part: Part = "test" if self._held_out["test"] else "validation"
+        figures: dict[str, float] = {}
+        for name in dict.fromkeys(("validation", part)):
+            heard = self._hear(model, self._held_out[name], BEAM)
+            figures |= {f"{name}_{figure}": value for figure, value in heard.figures().items()}
+        return Report(figures, heard.tables(part, [one.name for one in self._held_out[part]]))
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the curves."""
+        from elman.training.curves import draw_curves
+
+        draw_curves(folder, self.metric, "nats per symbol")
+
+    def predict(self, model: nn.Module, inputs: list[str | Path], options: Options) -> list[dict[str, Any]]:
+        """The text of each recording, and when each of its symbols was heard.
+
+        Raises:
+            UserError: a file is no sound, empty, or silent; or --stream is asked of a run in both directions.
+        """
+        if options.stream and self.settings.bidirectional:
+            raise UserError(
+                "--stream needs a run in one direction, and this one also reads from the end; train with"
+                " --no-bidirectional"
+            )
+        return [self._transcribed(model, Path(given), options) for given in inputs]
+
+    def _transcribed(self, model: nn.Module, path: Path, options: Options) -> dict[str, Any]:
+        from elman.data.front_end import Listening
+        from elman.models.ctc import Greedy, PrefixBeam
+        from elman.models.transcriber import Transcriber, log_probabilities
+        from elman.training.transcription import written
+
+        assert isinstance(model, Transcriber)
+        listening = Listening(path, self.front_end)
+        decoder = PrefixBeam(options.beam) if options.beam > 1 else Greedy()
+        between = " " if self.settings.kind == "words" else ""
+        for scores in log_probabilities(model, listening):
+            new = decoder.push(scores.cpu())
+            if options.stream and new:
+                print(
+                    "".join(self.symbols[one.symbol - 1] + between for one in new), end="", file=sys.stderr, flush=True
+                )
+        if options.stream:
+            print(file=sys.stderr)
+        emitted, seconds = decoder.best(), self.front_end.seconds
+        heard = [(self.symbols[one.symbol - 1], round(one.step * seconds, 3)) for one in emitted]
+        text = written(emitted, self.symbols, self.settings.kind)
+        prediction = {"input": str(path), "text": text, "seconds": listening.seconds, "heard": heard}
+        if options.plot:
+            prediction["written"] = self._draw(listening.first, heard, text, path)
+        return prediction
+
+    def _draw(self, frames: NDArray[np.float32], heard: list[tuple[str, float]], text: str, path: Path) -> list[str]:
+        from elman.insight.spectrogram_plot import draw_spectrogram
+
+        shown = text if len(text) <= 60 else text[:59] + "…"
+        title = f"{path.name}: “{shown}” was heard" if text else f"{path.name}: nothing was heard"
+        hop = self.front_end.spectrum.hop
+        return [str(made) for made in draw_spectrogram(frames, hop, heard, title, self.folder / f"heard-{path.stem}")]
+
+    def show(self, predictions: list[dict[str, Any]]) -> str:
+        width = max(len(prediction["input"]) for prediction in predictions)
+        lines = [f"{p['input']:<{width}}  {p['text']}" for p in predictions]
+        return "\n".join(lines + ["written: " + ", ".join(p["written"]) for p in predictions if "written" in p])
