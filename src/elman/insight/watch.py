@@ -28,8 +28,8 @@ class Watch:
             figures = watch(step, model, batch, loss)   # {} but for every 100th step
 
     What a look costs, in training steps, `benchmarks/insight.py` measures. It leaves gradients, modes and random
-    numbers as they were, and adds no figure that a resumed run would not add. A warning comes once for each of vanishing and exploding,
-    and once if the looking takes more than 5 % of the time.
+    numbers as they were, and adds no figure that a resumed run would not add. A warning comes once for each of
+    vanishing and exploding, and once if the looking takes more than 5 % of the time.
 
     Arguments:
         every: steps from one look to the next.
