@@ -63,7 +63,7 @@ def jacobian_products(
         exact: by products in full; None: where the state has at most 64 numbers.
         tolerance: by iteration, the share of the value that the residual may have.
         patience: by iteration, the products with one Jacobian after which no further round is begun, but for
-            the second.
+            the second over distances up to it. Each distance starts from the answer for the one before.
     """
     if exact is None:
         exact = local.size <= SMALL
@@ -73,7 +73,7 @@ def jacobian_products(
         residual = torch.zeros_like(largest)
     else:
         wanted = [4**k for k in range(16) if 4**k < local.steps] + [local.steps]
-        rounds = [max(2, patience // (2 * d)) for d in wanted]
+        rounds = [max(1 + (d <= patience), patience // (2 * d)) for d in wanted]
         largest, residual = _largest(local, wanted, tolerance, rounds)
         smallest = _smallest(local, wanted, tolerance, rounds)
     return JacobianProducts(torch.tensor(wanted), largest, smallest, residual, exact)
