@@ -291,14 +291,15 @@ def show(timings: list[Timing], title: str) -> None:
     Console(width=120).print(table)
 
 
-def draw(timings: list[Timing], title: str, path: Path) -> None:
+def draw(timings: list[Timing], machine: str, path: Path) -> None:
     """Bars of how many times faster than torch.nn.RNN elman is, forward and training, one pair a shape."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator, ScalarFormatter
 
     shapes = list(dict.fromkeys(t.shape for t in timings))[::-1]
     ratios = {(t.shape, t.what): t.ratio for t in timings if t.who == "elman"}
-    figure = Figure(figsize=(10, 1.5 + 0.45 * len(shapes)), layout="constrained")
+    figure = Figure(figsize=(10, 2 + 0.4 * len(shapes)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for offset, what, colour, hatch in ((0.2, "forward", "#0072b2", ""), (-0.2, "train", "#e69f00", "//")):
@@ -308,9 +309,16 @@ def draw(timings: list[Timing], title: str, path: Path) -> None:
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
     axes.axvline(1, color="#444444", linewidth=1)
     axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20])
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(right=1.2 * max(ratios.values()))
     axes.set_yticks(range(len(shapes)), shapes)
-    axes.set_xlabel("times faster than torch.nn.RNN (1: as fast)")
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_ylim(-0.6, len(shapes) - 0.4)
+    axes.set_xlabel(f"times faster than torch.nn.RNN (1: as fast)\n{machine}", fontsize=9)
+    typical = statistics.geometric_mean(ratios.values())
+    finding = f"elman.RNN is {min(ratios.values()):.1f} to {max(ratios.values()):.0f} times as fast as torch.nn.RNN"
+    figure.suptitle(f"{finding}, {typical:.1f} in the geometric mean", x=0.01, ha="left", fontsize=12, weight="bold")
     axes.legend(loc="lower right", frameon=False)
     figure.savefig(path, dpi=100)
 

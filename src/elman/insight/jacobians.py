@@ -32,7 +32,8 @@ class JacobianProducts:
     Attributes:
         distance: (N,) d, in steps.
         largest, smallest: (N, R) float64, for each distance and each of R sequences; smallest is nan where it
-            was not worked out (a large gated or residual layer, beyond the first sequence or 16 steps).
+            was not worked out (by iteration, beyond `far` steps; a large gated or residual layer, beyond the
+            first sequence or 16 steps).
         residual: (N, R) by iteration, as a share of the largest value: a singular value lies that near to
             `largest`, which is never above the true one. 0 by products in full.
         exact: by products in full, not by iteration.
@@ -54,7 +55,7 @@ def distances(most: int, dense: int = 4) -> list[int]:
 @torch.no_grad()
 @one_thread()
 def jacobian_products(
-    local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 512
+    local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 384, far: int = 64
 ) -> JacobianProducts:
     """Work out the singular values of the products that end with the last step of `local`.
 
@@ -64,6 +65,7 @@ def jacobian_products(
         tolerance: by iteration, the share of the value that the residual may have.
         patience: by iteration, the products with one Jacobian after which no further round is begun, but for
             the second over distances up to it. Each distance starts from the answer for the one before.
+        far: by iteration, the steps beyond which no smallest value is sought, for its cost.
     """
     if exact is None:
         exact = local.size <= SMALL
@@ -75,7 +77,7 @@ def jacobian_products(
         wanted = [4**k for k in range(16) if 4**k < local.steps] + [local.steps]
         rounds = [max(1 + (d <= patience), patience // (2 * d)) for d in wanted]
         largest, residual = _largest(local, wanted, tolerance, rounds)
-        smallest = _smallest(local, wanted, tolerance, rounds)
+        smallest = _smallest(local, wanted, tolerance, rounds, far)
     return JacobianProducts(torch.tensor(wanted), largest, smallest, residual, exact)
 
 
@@ -123,9 +125,9 @@ def _largest(local: Local, wanted: list[int], tolerance: float, rounds: list[int
     return torch.stack([value for value, _ in found]), torch.stack([residual for _, residual in found])
 
 
-def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[int]) -> Tensor:
+def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[int], far: int) -> Tensor:
     rows = local.factors[0].shape[1]
-    undo = _Undo(local)
+    undo = _Undo(local, far)
     start = _draw(local, undo.rows)
     found = torch.full((len(wanted), rows), math.nan, dtype=torch.float64)
     for n, (d, most) in enumerate(zip(wanted, rounds, strict=True)):
@@ -159,10 +161,10 @@ def _along(step: Callable[[int, Tensor], Tensor], steps: range, rescale: int = _
 class _Undo:
     """Products with each J_t's inverse: by one inverse of W_hh where J_t = diag(f') W_hh, else by its own."""
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, far: int) -> None:
         shared = isinstance(local, Vanilla) and not local.residual
         self.rows = local.factors[0].shape[1] if shared else 1
-        self.reach = local.steps if shared else min(local.steps, _NEAR)
+        self.reach = min(local.steps, far if shared else _NEAR)
         self.first = local.steps - self.reach
         dead = local.singular()[self.first :, : self.rows]
         self.slope: Tensor | None = None
