@@ -24,12 +24,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/speakers"))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("speakers", nargs="*", default=SPEAKERS)
     arguments = parser.parse_args()
     table = Table("speaker left out", "test accuracy", "validation accuracy", "seconds")
     found = []
-    for speaker in SPEAKERS:
+    for speaker in arguments.speakers:
         start = time.perf_counter()
-        settings = Settings(speaker=speaker, steps=arguments.steps, eval_every=200, seed=arguments.seed, threads=1)
+        settings = Settings(
+            speaker=speaker,
+            normalise="recording",
+            steps=arguments.steps,
+            eval_every=200,
+            seed=arguments.seed,
+            threads=1,
+        )
         train("speech", settings, arguments.out / speaker)
         figures = load(arguments.out / speaker).evaluate()
         found.append(figures["test_accuracy"])

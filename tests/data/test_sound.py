@@ -64,15 +64,24 @@ def test_a_stream_gives_the_same_frames(cuts: list[int]) -> None:
     np.testing.assert_allclose(np.concatenate([*frames, stream.close()]), spectrum(sound), rtol=1e-5)
 
 
-def test_a_file_read_in_pieces_is_the_file_read_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scaler", [Scaler(np.full(40, -3, np.float32), np.full(40, 2, np.float32)), None])
+def test_a_file_read_in_pieces_is_the_file_read_whole(scaler: Scaler | None, tmp_path: Path) -> None:
     sound = np.concatenate([tone(300, 1.3), tone(900, 1.9)])
     soundfile.write(tmp_path / "a.wav", sound, RATE)
-    front_end = FrontEnd(LogMel(RATE), 3, Scaler(np.full(40, -3, np.float32), np.full(40, 2, np.float32)))
+    front_end = FrontEnd(LogMel(RATE), 3, scaler)
     listening = Listening(tmp_path / "a.wav", front_end)
     steps = np.concatenate([piece.numpy() for piece in listening])
     np.testing.assert_allclose(steps, front_end(read_sound(tmp_path / "a.wav", RATE)), rtol=1e-4, atol=1e-4)
     assert listening.seconds == pytest.approx(3.2)
     assert len(listening.first) == (len(sound) - 200) // 80 + 1
+
+
+def test_scaled_by_itself_a_recording_is_the_same_however_loud() -> None:
+    sound = np.concatenate([tone(300, 0.5), 0.1 * tone(900, 0.5)])
+    front_end = FrontEnd(LogMel(RATE), 1, None)
+    frames = front_end(sound)
+    np.testing.assert_allclose(frames.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(front_end(sound * 0.01), frames, atol=1e-3)
 
 
 def test_stacking_fills_up() -> None:

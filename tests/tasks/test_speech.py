@@ -18,7 +18,17 @@ from elman.training import transcription
 
 RATE = 8000
 WORDS = {"low": 300.0, "mid": 900.0, "high": 1800.0}
-SMALL = {"hidden_size": 16, "threads": 1, "lr": 1e-2, "warmup": 10, "bands": 20, "batch_size": 16}
+SMALL = {
+    "vary_speed": 0.0,
+    "vary_gain": 0.0,
+    "vary_hiss": 0.0,
+    "hidden_size": 16,
+    "threads": 1,
+    "lr": 1e-2,
+    "warmup": 10,
+    "bands": 20,
+    "batch_size": 16,
+}
 
 
 def word(name: str, generator: np.random.Generator) -> np.ndarray:
@@ -57,7 +67,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def classes(words: Path) -> Run:
     out = words.parent / "classes"
-    train("speech", Settings(data=str(words), steps=40, eval_every=20, **SMALL), out)
+    train("speech", Settings(data=str(words), steps=60, eval_every=30, dropout=0.0, **SMALL), out)
     return load(out)
 
 
@@ -68,12 +78,12 @@ def strings(words: Path) -> Run:
         data=str(words),
         answer="symbols",
         symbols="words",
-        join=3,
+        join=6,
         bidirectional=False,
-        eval_every=100,
-        vary_speed=0.05,
+        eval_every=125,
+        join_gain=0.0,
         dropout=0.0,
-        **SMALL | {"steps": 400, "batch_size": 8, "hidden_size": 32},
+        **SMALL | {"steps": 250, "hidden_size": 32, "lr": 3e-3},
     )
     train("speech", settings, out)
     return load(out)

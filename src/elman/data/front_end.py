@@ -5,7 +5,7 @@ M bands, S frames to a step, T steps of I = S M values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_FITTED = 500
 """The scaler is fitted on at most so many recordings."""
+LEAST_STD = 1e-3
+"""Added to the standard deviation of a recording, whose frames may all be alike."""
 KEPT_SECONDS = 60.0
 """How much of a recording is kept to be drawn."""
 
@@ -33,18 +35,40 @@ class FrontEnd:
     Arguments:
         spectrum: sound to frames.
         stack: S.
-        scaler: over the M bands.
+        scaler: over the M bands; None scales each recording by itself: its loudest sample to 1, each band to mean 0,
+            all bands together to standard deviation 1. That takes out much of microphone, room and voice, and needs the
+            whole recording.
     """
 
     spectrum: LogMel
     stack: int
-    scaler: Scaler
+    scaler: Scaler | None
 
     @classmethod
     def fit(cls, spectrum: LogMel, stack: int, sounds: Sequence[Sound]) -> FrontEnd:
         """With the scaler of these sounds."""
         some = sounds[:: -(-len(sounds) // MOST_FITTED)]
         return cls(spectrum, stack, Scaler.fit([spectrum(sound) for sound in some], "channels"))
+
+    def fitted(self, pieces: Callable[[], Iterable[Sound]]) -> tuple[np.float32, Scaler]:
+        """What to multiply a recording's samples by, and the scaler of its frames.
+
+        Arguments:
+            pieces: gives the recording from its beginning, piece by piece, each time it is called.
+        """
+        if self.scaler is not None:
+            return np.float32(1), self.scaler
+        loudest = max((float(np.abs(piece).max(initial=0)) for piece in pieces()), default=0.0)
+        gain = np.float32(1 / loudest if loudest else 1)
+        count, total, squares = 0, np.zeros(self.spectrum.bands), np.zeros(self.spectrum.bands)
+        for frames in frame_pieces(self.spectrum, pieces(), gain):
+            count += len(frames)
+            total += frames.sum(axis=0, dtype=np.float64)
+            squares += np.square(frames, dtype=np.float64).sum(axis=0)
+        mean = total / max(1, count)
+        overall = float(np.sqrt(max(0.0, float(squares.sum() / (max(1, count) * len(mean)) - mean.mean() ** 2))))
+        std = np.full(len(mean), overall + LEAST_STD, np.float32)
+        return gain, Scaler(mean.astype(np.float32), std)
 
     @property
     def size(self) -> int:
@@ -57,8 +81,17 @@ class FrontEnd:
         return self.stack * self.spectrum.step / self.spectrum.rate
 
     def __call__(self, sound: Sound) -> Frames:
-        """(T, I) from (n,)."""
-        return stacked(self.scaler(self.spectrum(sound)), self.stack)
+        """(T, I) from (n,), which is not silent."""
+        gain, scaler = self.fitted(lambda: [sound])
+        return stacked(scaler(self.spectrum(sound * gain)), self.stack)
+
+
+def frame_pieces(spectrum: LogMel, pieces: Iterable[Sound], gain: np.float32) -> Iterator[Frames]:
+    """(N, M) the frames of a recording that comes in pieces, louder by `gain`."""
+    stream = LogMelStream(spectrum)
+    for piece in pieces:
+        yield stream.push(piece * gain)
+    yield stream.close()
 
 
 class Listening:
@@ -88,22 +121,28 @@ class Listening:
         import torch
 
         spectrum, stack = self._front_end.spectrum, self._front_end.stack
-        stream, held = LogMelStream(spectrum), np.zeros((0, spectrum.bands), np.float32)
-        loudest, samples = 0.0, 0
-        for piece in sound_pieces(self.path, spectrum.rate):
+        gain, scaler = self._front_end.fitted(lambda: sound_pieces(self.path, spectrum.rate))
+        held = np.zeros((0, spectrum.bands), np.float32)
+        for frames in frame_pieces(spectrum, self._heard(), gain):
+            held = np.concatenate([held, self._keep(frames)])
+            whole = len(held) // stack * stack
+            if whole:
+                yield torch.from_numpy(stacked(scaler(held[:whole]), stack))
+            held = held[whole:]
+        if len(held):
+            yield torch.from_numpy(stacked(scaler(held), stack))
+
+    def _heard(self) -> Iterator[Sound]:
+        """The recording, with an eye on whether there is anything in it."""
+        loudest, samples, rate = 0.0, 0, self._front_end.spectrum.rate
+        for piece in sound_pieces(self.path, rate):
             loudest = max(loudest, float(np.abs(piece).max(initial=0)))
             samples += len(piece)
-            held = np.concatenate([held, self._keep(stream.push(piece))])
-            whole = len(held) // stack * stack
-            yield torch.from_numpy(stacked(self._front_end.scaler(held[:whole]), stack))
-            held = held[whole:]
+            yield piece
         if not samples:
             raise UserError(f"{self.path} has no sound in it (0 samples); give a longer recording")
         check_heard(loudest, self.path)
-        self.seconds = samples / spectrum.rate
-        held = np.concatenate([held, self._keep(stream.close())])
-        if len(held):
-            yield torch.from_numpy(stacked(self._front_end.scaler(held), stack))
+        self.seconds = samples / rate
 
     def _keep(self, frames: Frames) -> Frames:
         if sum(map(len, self._kept)) * self._front_end.spectrum.hop < KEPT_SECONDS:

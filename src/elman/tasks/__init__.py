@@ -32,9 +32,9 @@ def task_names() -> list[str]:
 
 
 def task_summary(name: str) -> str:
-    """The first line of the task's docstring, read without importing it."""
+    """The task's docstring, read without importing it: its first line is shown in lists, all of it in the help."""
     source = files("elman.tasks").joinpath(f"{name}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    return ast.get_docstring(ast.parse(source)) or ""
 
 
 def task_module(name: str) -> ModuleType:

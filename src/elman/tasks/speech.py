@@ -72,6 +72,8 @@ class Settings(ClassifierSettings):
     """Samples a second to which all sound is brought."""
     bands: int = 40
     """Bands of the log-mel spectrum."""
+    normalise: Literal["recording", "training"] = "training"
+    """Scale the spectrum by each recording's own mean and size (helps with new voices), or by the training part's."""
     stack: int = 3
     """Frames of 10 ms that make one step."""
     max_seconds: float = 60.0
@@ -177,6 +179,8 @@ class Listener:
 
         s, saved = self.settings, self.folder / "scaler.json"
         spectrum = LogMel(s.rate, s.bands)
+        if s.normalise == "recording":
+            return FrontEnd(spectrum, s.stack, None)
         if saved.exists():
             return FrontEnd(spectrum, s.stack, Scaler.load(saved))
         return FrontEnd.fit(spectrum, s.stack, [self.spoken.sound(one) for one in self.spoken.part("train")])
@@ -189,7 +193,8 @@ class Listener:
         return Variation(s.vary_speed, s.vary_gain, s.vary_hiss)
 
     def save_front_end(self, folder: Path) -> None:
-        self.front_end.scaler.save(folder / "scaler.json")
+        if self.front_end.scaler is not None:
+            self.front_end.scaler.save(folder / "scaler.json")
 
 
 class Words(Listener, ClassificationTask):
@@ -394,6 +399,10 @@ class Transcripts(Listener):
             raise UserError(
                 "--stream needs a run in one direction, and this one also reads from the end; train with"
                 " --no-bidirectional"
+            )
+        if options.stream and self.settings.normalise == "recording":
+            raise UserError(
+                "--stream cannot know the mean of a recording before its end; train with --normalise training"
             )
         return [self._transcribed(model, Path(given), options) for given in inputs]
 
