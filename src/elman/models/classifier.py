@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from elman.models.quiet import quiet_inputs, quiet_output
 from elman.models.recurrent import Recurrent
 from elman.models.shape import Readout, RecurrentShape
 
@@ -20,6 +21,7 @@ class Classifier(nn.Module):
         readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
+        quiet: begin with small input weights and no biases, and let the output layer learn faster (`models/quiet.py`).
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Classifier(nn.Module):
         *,
         readout: Readout = "last",
         dropout: float = 0.0,
+        quiet: bool = False,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -38,6 +41,9 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
         self.output = nn.Linear(self.recurrent.output_size, classes)
+        if quiet:
+            quiet_inputs(self.recurrent)
+            self.output = quiet_output(self.output)
 
     def forward(self, x: Tensor, lengths: Tensor, *, every_step: bool = False) -> Tensor:
         """Scores of the classes.

@@ -18,6 +18,9 @@ class ClassifierSettings(ShapeSettings):
     """What is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
     bidirectional: bool = False
     """Also read from the end to the beginning."""
+    quiet: bool = False
+    """Begin with small input weights and no biases, so that tanh hardly bends and an orthogonal matrix forgets
+    nothing; the output layer learns 50 times as fast. For very long sequences."""
     validation_share: float = 0.1
     """Share of every class held out to choose the best weights, where the data come without a validation part."""
     best_by: Literal["accuracy", "loss"] = "accuracy"
@@ -25,5 +28,7 @@ class ClassifierSettings(ShapeSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.quiet and self.cell != "rnn":
+            raise UserError(f"--quiet is for --cell rnn, not {self.cell}; leave one of the two out")
         if not 0 < self.validation_share < 1:
             raise UserError(f"--validation-share is {self.validation_share}; it must be above 0 and below 1")
