@@ -55,7 +55,7 @@ def distances(most: int, dense: int = 4) -> list[int]:
 @torch.no_grad()
 @one_thread()
 def jacobian_products(
-    local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 384, far: int = 64
+    local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 256, far: int = 64
 ) -> JacobianProducts:
     """Work out the singular values of the products that end with the last step of `local`.
 
