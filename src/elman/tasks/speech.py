@@ -8,18 +8,13 @@ Example: elman train speech --data fsdd --answer symbols --out runs/digits
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
-from elman.models.shape import Readout
 from elman.training.classification import ClassificationTask, Examples, Part, read_names
-from elman.training.classifier_settings import ClassifierSettings
-from elman.training.settings import at_least, below_one
+from elman.training.speech_settings import Options, Settings
 from elman.training.task import Carry, Loss
 
 if TYPE_CHECKING:
@@ -36,98 +31,10 @@ if TYPE_CHECKING:
     from elman.training.report import Report
     from elman.training.transcription import Heard, Strings, Utterance, UtteranceBatch
 
-FSDD = "fsdd"
 BEAM = 8
 """The prefixes that evaluation keeps."""
 PIECE_SECONDS = 30
 """A longer recording is put into a class piece by piece."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Settings(ClassifierSettings):
-    """A network that listens, and its training."""
-
-    data: str = FSDD
-    """fsdd; or a folder of sound files with one .csv file that has the columns file and transcript."""
-    answer: Literal["class", "symbols"] = "class"
-    """Which of the transcripts it is, as a whole; or its symbols one after the other."""
-    symbols: Literal["auto", "words", "characters"] = "auto"
-    """What a transcript is made of; auto: words for fsdd, characters for a folder."""
-    speaker: str = ""
-    """Keep all recordings of this speaker for the test: a voice never heard."""
-    join: int | None = None
-    """symbols: join up to so many recordings of a speaker, anew at every step; fsdd: 10, a folder: 1 (never)."""
-    pause: float = 0.3
-    """Longest pause before, between and after joined recordings, in seconds."""
-    join_gain: float = 6.0
-    """How much louder or softer each of the joined recordings is, at most, in decibels."""
-    vary_speed: float = 0.15
-    """In training, play recordings faster or slower by up to this share; the pitch goes along."""
-    vary_gain: float = 6.0
-    """In training, make recordings louder or softer by up to so many decibels."""
-    vary_hiss: float = 0.003
-    """In training, add noise of up to this standard deviation (the loudest sample is 1)."""
-    rate: int = 8000
-    """Samples a second to which all sound is brought."""
-    bands: int = 40
-    """Bands of the log-mel spectrum."""
-    normalise: Literal["recording", "training"] = "training"
-    """Scale the spectrum by each recording's own mean and size (helps with new voices), or by the training part's."""
-    stack: int = 3
-    """Frames of 10 ms that make one step."""
-    max_seconds: float = 60.0
-    """Longer recordings are left out of training and evaluation."""
-    bidirectional: bool = True
-    """Also read from the end to the beginning; without it a recording can be transcribed while it goes on."""
-    readout: Readout = "max"
-    """class: what is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
-    hidden_size: int = 128
-    """Hidden units of each layer and direction."""
-    dropout: float = 0.2
-    """Share of values dropped between layers, at the input and at the output."""
-    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
-    """How the recurrent matrix begins; a number is its spectral radius."""
-    batch_size: int = 32
-    """Recordings, or strings of them, in one step, over all processes together."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("bands", "stack", "batch_size", *(("join",) if self.join is not None else ())):
-            at_least(self, name, 1)
-        for name in ("pause", "join_gain", "vary_gain", "vary_hiss", "max_seconds"):
-            at_least(self, name, 0)
-        below_one(self, "vary_speed")
-        if self.rate < 1000:
-            raise UserError(f"--rate is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
-
-    @property
-    def kind(self) -> str:
-        """What symbols are."""
-        return ("words" if self.data == FSDD else "characters") if self.symbols == "auto" else self.symbols
-
-    @property
-    def joined(self) -> int:
-        """How many recordings are joined at most."""
-        return (10 if self.data == FSDD else 1) if self.join is None else self.join
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What `elman predict` can be told of a run that listens."""
-
-    beam: int = 1
-    """symbols: keep so many prefixes and find the likeliest text; 1 takes the best symbol of each step."""
-    stream: bool = False
-    """symbols, one direction: show the text on standard error while the file is read."""
-    plot: bool = False
-    """symbols: draw the spectrogram with the symbols over it, into the run folder."""
-
-    def __post_init__(self) -> None:
-        at_least(self, "beam", 1)
-        if self.stream and self.beam > 1:
-            raise UserError("--stream writes each symbol as it is heard, and --beam may change its mind; leave one out")
 
 
 class Task:
