@@ -167,8 +167,10 @@ class RNN(nn.RNNBase):
             hx = None if hx is None else hx.unsqueeze(1)
         else:
             raise ValueError(f"RNN: Expected input to be 2D or 3D, got {dims}D tensor instead")
-        if lengths is not None:
-            lengths = torch.as_tensor(lengths, device=x.device).to(torch.int64)
+        if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
+            lengths = torch.as_tensor(lengths).to(torch.int64)
+        if lengths is not None and lengths.device != x.device:
+            lengths = lengths.to(x.device)
         layers, h_n = self._run(x, hx, lengths)
         if dims == 2:
             layers, h_n = [layer.squeeze(1) for layer in layers], h_n.squeeze(1)

@@ -55,8 +55,7 @@ def _check_one(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, w_h
 
 def check_lengths(lengths: Tensor, T: int) -> None:
     """Raise ValueError where a length is outside 0..T: apart, because a compiler knows shapes but no values."""
-    if lengths.numel():
-        shortest, longest = lengths.aminmax()
-        for length in (int(shortest), int(longest)):
-            if not 0 <= length <= T:
-                raise ValueError(f"lengths holds {length}, x has {T} steps")
+    values = lengths.tolist()  # plain numbers: three small tensor operations cost more than a short sequence
+    for length in (min(values, default=0), max(values, default=0)):
+        if not 0 <= length <= T:
+            raise ValueError(f"lengths holds {length}, x has {T} steps")
