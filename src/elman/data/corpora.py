@@ -25,7 +25,7 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
     Raises:
         UserError: what cannot be read, downloaded or split; an unknown name suggests the near one.
     """
-    if len(data) == 1 and not Path(data[0]).is_file() and _is_name(data[0]):
+    if len(data) == 1 and _is_name(data[0]):
         if data[0] == BUILTIN:
             return split_text(builtin_text(), validation_share)
         dataset = find(data[0])
@@ -41,4 +41,8 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
 
 
 def _is_name(word: str) -> bool:
+    """Whether a dataset is meant: not a file; and a folder only gives way to a dataset that there is."""
+    path = Path(word)
+    if path.is_file() or (path.exists() and word not in (BUILTIN, *CATALOGUE)):
+        return False
     return "/" not in word and "." not in word

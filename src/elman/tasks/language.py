@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from elman.errors import UserError
+from elman.models.shape import Init
 from elman.training.settings import at_least, below_one
 from elman.training.shape import ShapeSettings
 from elman.training.task import Carry, Loss
@@ -55,7 +56,7 @@ class Settings(ShapeSettings):
     """Hidden units of each layer."""
     dropout: float = 0.1
     """Share of units dropped at the input, between layers and at the output, the same ones throughout a chunk."""
-    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "orthogonal"
+    init: Init = "orthogonal"
     """How the recurrent matrix begins; a number is its spectral radius."""
     steps: int = 5000
     """Optimiser steps in all; the default is 10 times through a text of a million characters."""

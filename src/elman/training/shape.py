@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from elman.models.shape import RecurrentShape
+from elman.models.shape import Init, RecurrentShape
 from elman.training.settings import TrainingSettings, at_least, below_one
 
 
@@ -27,7 +27,7 @@ class ShapeSettings(TrainingSettings):
     """The identity connection h_t = h_(t-1) + F(x_t, h_(t-1))."""
     layer_norm: bool = False
     """Layer normalisation inside the recurrence (slower)."""
-    init: Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float = "uniform"
+    init: Init = "uniform"
     """How the recurrent matrix begins; a number is its spectral radius."""
 
     def __post_init__(self) -> None:
