@@ -1,4 +1,4 @@
-"""How to choose the next token, as a person asks for it: greedy, temperature, top-k, top-p."""
+"""How a text is written, as a person asks for it: greedy, temperature, top-k, top-p, or a beam."""
 
 from __future__ import annotations
 
@@ -42,3 +42,32 @@ class Choice:
         from elman.kernels.stack import Drawing
 
         return Drawing(self.temperature, self.top_k, self.top_p, seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding(Choice):
+    """How a text that has an end is written. Greedy, unless a temperature or a beam is given.
+
+    Arguments:
+        beam: how many unfinished texts are kept side by side; 1 keeps one.
+        length_penalty: texts are compared by their log-probability divided by length^this: 0 favours short texts, 1
+            compares the mean of their tokens.
+        max_length: tokens after which a text is cut, its end mark among them.
+
+    Raises:
+        UserError: a figure outside its range, or a beam together with a temperature.
+    """
+
+    temperature: float = 0.0
+    beam: int = 1
+    length_penalty: float = 1.0
+    max_length: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, least in (("beam", 1), ("max_length", 1), ("length_penalty", 0)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= least):
+                raise UserError(f"--{name.replace('_', '-')} is {value}; it must be at least {least}")
+        if self.beam > 1 and self.temperature > 0:
+            raise UserError(f"--beam {self.beam} looks for the best text and --temperature draws one; leave one out")
