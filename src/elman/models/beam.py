@@ -195,8 +195,8 @@ class _Beam:
         length = self.written.shape[2] + 1
         hopes = totals.masked_fill(ends, -torch.inf).amax(1).div(length**penalty).tolist()
         left = []
-        for row, (text, hope) in enumerate(zip(self.active, hopes, strict=True)):
-            done = self.finished[text]
+        for row, (number, hope) in enumerate(zip(self.active, hopes, strict=True)):
+            done = self.finished[number]
             done.sort(key=lambda one: one.score(penalty), reverse=True)
             del done[K:]
             if len(done) < K or done[-1].score(penalty) < hope:
