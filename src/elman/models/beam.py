@@ -57,7 +57,7 @@ class Written:
 
     def score(self, penalty: float) -> float:
         """What a beam compares: log p / length^penalty."""
-        return self.log_probability / max(self.length, 1) ** penalty
+        return float(self.log_probability / max(self.length, 1) ** penalty)
 
 
 def write(
