@@ -6,6 +6,7 @@ S steps of the source, T of the target, B sequences, E size of an embedding, H h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from elman.models.attention import Attention, AttentionKind
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
 from elman.models.shape import RecurrentShape
+
+Feed = Literal["none", "last", "mean", "max"]
 
 _INPUT_STD = 0.3  # of what goes into a recurrent layer: more saturates tanh from the first step on
 
@@ -28,8 +31,9 @@ class TranslatorShape:
         recurrent: the decoder's recurrent part; its input size is E. The encoder has as many layers and, its directions
             together, as many units, so that its last states are the decoder's first ones as they are.
         bidirectional: the encoder also reads from the end.
-        attention: "none" is the lecture's scheme: nothing but the last state goes over.
-        feed: give that last state to every step of the decoder as well (Cho et al. 2014).
+        attention: "none" is the lecture's scheme: one vector is all that goes over.
+        feed: without attention, what every step of the decoder is given beside its last word: nothing, the encoder's last
+            state (Cho et al. 2014), or the mean or maximum of all its states.
         dropout: on embeddings, on what the encoder gives, and before the output layer.
         tied: use the decoder's embedding as the output layer's weights too (Press and Wolf 2017).
     """
@@ -39,7 +43,7 @@ class TranslatorShape:
     recurrent: RecurrentShape
     bidirectional: bool = True
     attention: AttentionKind = "none"
-    feed: bool = True
+    feed: Feed = "last"
     dropout: float = 0.0
     tied: bool = True
 
@@ -66,7 +70,7 @@ class Translator(nn.Module):
         self.writes = nn.Embedding(shape.target, E)
         self.encoder = Recurrent(shape.encoder)
         seen = shape.attention != "none"
-        self.fed = shape.feed and not seen
+        self.fed = shape.feed != "none" and not seen
         above = shape.recurrent.layers - 1 if seen else 0
         lower = replace(shape.recurrent, layers=shape.recurrent.layers - above, input_size=E + (H if self.fed else 0))
         self.decoder = Recurrent(lower)
@@ -106,11 +110,19 @@ class Translator(nn.Module):
         steps, last = self.encoder(self.dropout(self.reads(source)), (), lengths)
         if self.shape.bidirectional:  # (2 L, B, H/2), the directions of a layer side by side -> (L, B, H)
             last = tuple(part.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2) for part in last)
-        if self.attention is None:
-            return last, ((self.dropout(last[0][-1:]),) if self.fed else ())
         inside = torch.arange(len(source), device=source.device).unsqueeze(1) < lengths
+        if self.attention is None:
+            return last, ((self.dropout(self._fed(steps, last[0], inside)),) if self.fed else ())
         steps = self.dropout(steps)
         return last, (self.attention.remember(steps), steps, inside)
+
+    def _fed(self, steps: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+        """(1, B, H) for every step of the decoder."""
+        if self.shape.feed == "last":
+            return last[-1:]
+        if self.shape.feed == "max":
+            return steps.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(0, keepdim=True)
+        return steps.sum(0, keepdim=True) / inside.sum(0).unsqueeze(1)  # past a sentence's end its states are zero
 
     def decode(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State, Tensor | None]:
         """What is known before each next token.

@@ -31,8 +31,9 @@ class Settings(ShapeSettings):
     """Training pairs with a longer side, in tokens, are left out."""
     attention: Literal["none", "dot", "additive"] = "dot"
     """none: all that the decoder knows of the input is the encoder's last state (the lecture's scheme)."""
-    feed: bool = True
-    """Without attention: give the encoder's last state to every step of the decoder, not to the first alone."""
+    feed: Literal["none", "last", "mean", "max"] = "last"
+    """Without attention: what every step of the decoder is given of the encoder, beside its own first state: nothing, the
+    last state, or the mean or maximum of all states."""
     bidirectional: bool = True
     """The encoder also reads from the end; each direction has half of the hidden units."""
     embedding_size: int = 256
