@@ -1,4 +1,4 @@
-"""Lines as they come, from a file or from standard input: what is there is taken together, and nothing is waited for."""
+"""Lines as they come, from a file or from standard input: what is there is taken together, none is waited for."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _read(file: IO[bytes], name: str, arrived: Queue[_Arrived]) -> None:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             arrived.put(text.removesuffix("\n").removesuffix("\r"))
     except UnicodeDecodeError as error:
-        arrived.put(UserError(f"{where} line {number} is not UTF-8 (byte 0x{error.object[error.start]:02x}); convert it"))
+        arrived.put(
+            UserError(f"{where} line {number} is not UTF-8 (byte 0x{error.object[error.start]:02x}); convert it")
+        )
     except (OSError, ValueError) as error:  # a file that is closed while it is read, because nobody reads on
         arrived.put(UserError(f"cannot read {where} after line {number}: {error}"))
     else:

@@ -1,7 +1,7 @@
 """Parallel text, for translation: sentences in two languages, line by line.
 
-Multi30k by its name and a pair of languages, a .tsv file with the two sentences of a pair in its first two columns, or two
-files with as many lines each.
+Multi30k by its name and a pair of languages, a .tsv file with the two sentences of a pair in its first two columns, or
+two files with as many lines each.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.insight.style import SEQUENTIAL, labels, new_figure, plain, save_figure
+from elman.insight.style import SEQUENTIAL, labels, new_figure, save_figure
 
 MOST_TOKENS = 60  # on a side; more would be too small to read
 _INCHES = 0.28  # of a row
@@ -21,9 +21,10 @@ def draw_alignment(
     """Draw attention (T, S), what was written down and what was read across, as `path`.svg and `path`.png.
 
     Arguments:
-        source, target: the S and T tokens, as they stand in the texts. Only the first `MOST_TOKENS` of each are drawn.
+        source, target: the S and T tokens as they stand in the texts, the end mark last. Only the first
+            `MOST_TOKENS` of each are drawn.
     """
-    whole = ["".join(tokens[:-1]).strip() for tokens in (source, target)]  # without the end marks
+    whole = ["".join(tokens[:-1]).strip() for tokens in (source, target)]
     read, written = (text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…" for text in whole)
     weights = weights[:MOST_TOKENS, :MOST_TOKENS]
     rows, columns = weights.shape
@@ -38,6 +39,6 @@ def draw_alignment(
 
 
 def _names(tokens: Sequence[str]) -> list[str]:
-    """A space at the front says that a word begins, which it needs no sign for; a part of a word has a hyphen."""
-    first = [token[1:] if token.startswith(" ") else token if at == 0 else f"-{token}" for at, token in enumerate(tokens)]
-    return labels(map_plain(first))
+    """A word that begins needs no space to say so; what goes on with a word has a hyphen."""
+    shown = [token.removeprefix(" ") if at == 0 or token[:1] == " " else f"-{token}" for at, token in enumerate(tokens)]
+    return labels(shown)

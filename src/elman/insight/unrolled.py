@@ -166,7 +166,7 @@ def unroll(
     """Unroll `model` over one sequence: all values forward, all gradients backward.
 
     Arguments:
-        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once, or several, of which `layer` is
+        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once; or several, and `layer` is
             unrolled.
         x: what the model takes, for one sequence; a tuple or a dict gives its arguments.
         target: (T, ...) for each y_t, or (1, ...) where the model answers once; a whole number that is -100
@@ -177,8 +177,8 @@ def unroll(
         layer: the recurrent module that is unrolled, by its path in the model, where there are several.
 
     Raises:
-        UserError: no recurrent layer or several and no choice, more than one sequence, targets or tokens that do not fit,
-            weights that are not finite, or a model on another device.
+        UserError: no recurrent layer, or several and no choice, more than one sequence, targets or tokens that do not
+            fit, weights that are not finite, or a model on another device.
     """
     with recording(model) as calls, torch.enable_grad():
         out = call(model, x)

@@ -18,7 +18,8 @@ _TANH_AT_ONCE = 1 << 24  # numbers in the (T, S, B, A) block of additive attenti
 class Attention(nn.Module):
     """Scores every step of the input by how well it answers a query, and gives the weighted mean of the steps.
 
-    "dot": q^T W k (Luong et al. 2015, "general"), over sqrt(A). "additive": v^T tanh(U q + W k + b) (Bahdanau et al. 2015).
+    "dot": (U q)^T (W k + b) / sqrt(A), which is Luong et al. 2015, "general", in two factors. "additive":
+    v^T tanh(U q + W k + b) (Bahdanau et al. 2015).
 
     Arguments:
         query: Q.
@@ -54,14 +55,15 @@ class Attention(nn.Module):
         Returns:
             (T, B, C) and the weights (B, T, S), which sum to 1 over S.
         """
-        scores = self._scores(self.query(queries), keys)  # (B, T, S)
-        scores = scores.masked_fill(~inside.T.unsqueeze(1), -torch.inf)
+        scores = self._scores(self.query(queries), keys).masked_fill(~inside.T.unsqueeze(1), -torch.inf)
         weights = scores.softmax(-1)
         return torch.bmm(weights, steps.transpose(0, 1)).transpose(0, 1), weights
 
     def _scores(self, asked: Tensor, keys: Tensor) -> Tensor:
+        """How well each step answers each query, (B, T, S)."""
         if self.score is None:
-            return torch.bmm(asked.transpose(0, 1), keys.permute(1, 2, 0)) * self.scale
+            products: Tensor = torch.bmm(asked.transpose(0, 1), keys.permute(1, 2, 0)) * self.scale
+            return products
         few = max(1, _TANH_AT_ONCE // keys.numel())
-        parts = [self.score((some.unsqueeze(1) + keys).tanh()).squeeze(-1) for some in asked.split(few)]
+        parts = [self.score((some.unsqueeze(1) + keys).tanh()).squeeze(-1) for some in torch.split(asked, few)]
         return torch.cat(parts).permute(2, 0, 1)

@@ -29,14 +29,15 @@ def teacher_share(schedule: Schedule, last: float, done: float) -> float:
 def mixed(tokens: Tensor, logits: Tensor, teacher: float) -> Tensor:
     """The decoder's inputs with some of the right words replaced by what the decoder itself would have drawn there.
 
-    All steps are drawn at once, from a pass in which the right words were given (Duckworth et al. 2019, one pass), so that
-    the recurrence still runs over whole sequences.
+    All steps are drawn at once, from a pass in which the right words were given (Duckworth et al. 2019, one pass), so
+    that the recurrence still runs over whole sequences.
 
     Arguments:
         tokens: (T, B) the begin mark and the right words.
         logits: (T, B, V) of that first pass.
         teacher: share of the right words to keep. The begin mark always stays.
     """
-    drawn = torch.distributions.Categorical(logits=logits[:-1].float(), validate_args=False).sample()
+    shares = logits[:-1].float().softmax(-1)
+    drawn = torch.multinomial(shares.flatten(0, 1), 1).view(shares.shape[:2])
     own = torch.rand(drawn.shape, device=tokens.device) >= teacher
     return torch.cat((tokens[:1], torch.where(own, drawn, tokens[1:])))

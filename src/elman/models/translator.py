@@ -1,6 +1,6 @@
 """Translator: many to many, encoder and decoder. All is read before anything is written.
 
-S steps of the source, T of the target, B sequences, E size of an embedding, H hidden units, L layers, V target vocabulary.
+S steps of the source, T of the target, B sequences, E embedding size, H hidden units, L layers, V target tokens.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class TranslatorShape:
             together, as many units, so that its last states are the decoder's first ones as they are.
         bidirectional: the encoder also reads from the end.
         attention: "none" is the lecture's scheme: one vector is all that goes over.
-        feed: without attention, what every step of the decoder is given beside its last word: nothing, the encoder's last
-            state (Cho et al. 2014), or the mean or maximum of all its states.
+        feed: without attention, what every step of the decoder is given beside its last word: nothing, the encoder's
+            last state (Cho et al. 2014), or the mean or maximum of all its states.
         dropout: on embeddings, on what the encoder gives, and before the output layer.
         tied: use the decoder's embedding as the output layer's weights too (Press and Wolf 2017).
     """
@@ -55,10 +55,10 @@ class TranslatorShape:
 
 
 class Translator(nn.Module):
-    """Reads a sentence with one recurrent network, and writes another with a second one that begins where the first ended.
+    """Reads a sentence with one recurrent network, and writes with a second one, which begins where the first ended.
 
-    With attention the decoder's first layer asks, for all steps at once, what of the source matters (Luong et al. 2015);
-    its further layers go on from state and answer together, so that the native recurrence does the work of all of them.
+    With attention the decoder's first layer asks, for all steps at once, what of the source matters (Luong et al.
+    2015); its further layers go on from state and answer together. So the native recurrence does the work of all.
     """
 
     def __init__(self, shape: TranslatorShape) -> None:

@@ -21,7 +21,7 @@ from elman.models.token_loss import next_token_loss
 from elman.training.report import Table
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from elman.models.translator import Translator
 
@@ -30,6 +30,8 @@ TOKENS_AT_ONCE = 8192
 LONGER, MORE = 2.0, 10
 """A translation has at most so many times the tokens of its source, and so many more."""
 EXAMPLES = 20
+BEGIN, END = "⊢", "⊣"
+"""How the marks are drawn."""
 
 Ids = NDArray[np.int64]
 
@@ -95,7 +97,7 @@ class Encoded:
         return PairBatch(source, lengths, tokens, teacher)
 
 
-def batch_loss(model: Translator, batch: PairBatch, padding: int, smoothing: float) -> tuple[Tensor, int]:
+def batch_loss(model: nn.Module, batch: PairBatch, padding: int, smoothing: float) -> tuple[Tensor, int]:
     """Summed cross-entropy in nats, and the number of target tokens, the end marks among them."""
     import torch
 
@@ -133,7 +135,9 @@ def translate(
     """
     found: list[list[Written]] = [[] for _ in sources]
     for numbers in _together([len(one) for one in sources], options.beam):
-        for number, written in zip(numbers, _search(model, [sources[i] for i in numbers], codes, options, seed), strict=True):
+        for number, written in zip(
+            numbers, _search(model, [sources[i] for i in numbers], codes, options, seed), strict=True
+        ):
             found[number] = written
     return found
 
@@ -155,9 +159,7 @@ def _search(
         longest = min(options.max_length, int(LONGER * len(source)) + MORE)
         how = replace(options, max_length=longest)
         banned = [number for number in (marks.pad, marks.bos) if number is not None]
-        return write(
-            model, state, memory, begin=marks.bos, end=marks.eos, decoding=how, banned=banned, seed=seed
-        )
+        return write(model, state, memory, begin=marks.bos, end=marks.eos, decoding=how, banned=banned, seed=seed)
 
 
 def _together(lengths: Sequence[int], beam: int) -> Iterator[list[int]]:
@@ -185,7 +187,8 @@ class Scores:
 
 def score(given: Sequence[str], right: Sequence[str], lowercase: bool = False) -> Scores:
     """Compare translations, one reference each."""
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
     bleu, chrf = BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)
     references = [list(right)]

@@ -32,8 +32,8 @@ class Settings(ShapeSettings):
     attention: Literal["none", "dot", "additive"] = "dot"
     """none: all that the decoder knows of the input is the encoder's last state (the lecture's scheme)."""
     feed: Literal["none", "last", "mean", "max"] = "last"
-    """Without attention: what every step of the decoder is given of the encoder, beside its own first state: nothing, the
-    last state, or the mean or maximum of all states."""
+    """Without attention: what every step of the decoder is given of the encoder, beside its own first state: nothing,
+    the last state, or the mean or maximum of all states."""
     bidirectional: bool = True
     """The encoder also reads from the end; each direction has half of the hidden units."""
     embedding_size: int = 256
@@ -50,11 +50,12 @@ class Settings(ShapeSettings):
     hidden_size: int = 512
     """Hidden units of each layer."""
     layers: int = 2
-    """Recurrent layers of encoder and decoder; with attention, those above the decoder's first go on from what it saw."""
+    """Recurrent layers of encoder and decoder; with attention, those above the decoder's first go on from what it
+    saw."""
     init: Init = "orthogonal"
     """How the recurrent matrix begins; a number is its spectral radius."""
     dropout: float = 0.3
-    """Share of units dropped at the inputs, between encoder and decoder and at the output, the same ones at all steps."""
+    """Share of units dropped at the inputs, between layers, of what the encoder gives and at the output."""
     steps: int = 5000
     """Optimiser steps in all; an epoch of Multi30k has 454 at the default batch."""
     lr: float = 2e-3
