@@ -40,5 +40,5 @@ def draw_alignment(
 
 def _names(tokens: Sequence[str]) -> list[str]:
     """A word that begins needs no space to say so; what goes on with a word has a hyphen."""
-    shown = [token.removeprefix(" ") if at == 0 or token[:1] == " " else f"-{token}" for at, token in enumerate(tokens)]
-    return labels(shown)
+    goes_on = [at > 0 and token[:1].isalnum() for at, token in enumerate(tokens)]
+    return labels([f"-{token}" if on else token.removeprefix(" ") for token, on in zip(tokens, goes_on, strict=True)])
