@@ -21,7 +21,9 @@ class Classifier(nn.Module):
         readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
-        quiet: begin with small input weights and no biases, and let the output layer learn faster (`models/quiet.py`).
+        quiet: begin with small input weights and no biases, and let the layer that reads the states learn faster
+            (`models/quiet.py`).
+        head: units of a relu layer between what is read and the output layer; 0 for none.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Classifier(nn.Module):
         readout: Readout = "last",
         dropout: float = 0.0,
         quiet: bool = False,
+        head: int = 0,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -40,10 +43,12 @@ class Classifier(nn.Module):
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
-        self.output = nn.Linear(self.recurrent.output_size, classes)
+        read = nn.Linear(self.recurrent.output_size, head or classes)
         if quiet:
             quiet_inputs(self.recurrent)
-            self.output = quiet_output(self.output)
+            read = quiet_output(read)
+        self.head = nn.Sequential(read, nn.ReLU(), nn.Dropout(dropout)) if head else None
+        self.output = nn.Linear(head, classes) if head else read
 
     def forward(self, x: Tensor, lengths: Tensor, *, every_step: bool = False) -> Tensor:
         """Scores of the classes.
@@ -58,7 +63,8 @@ class Classifier(nn.Module):
         """
         states, last = self.recurrent(self.dropout(self.inputs(x)), (), lengths)
         read = self.read_prefixes(states) if every_step else self.read(states, last[0], lengths)
-        scores: Tensor = self.output(self.dropout(read))
+        read = self.dropout(read)
+        scores: Tensor = self.output(read if self.head is None else self.head(read))
         return scores
 
     def prefix_scores(self, x: Tensor) -> Tensor:
