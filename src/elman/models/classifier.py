@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.quiet import quiet_inputs, quiet_output
+from elman.models.quiet import Louder, quiet_inputs, quiet_output
 from elman.models.recurrent import Recurrent
 from elman.models.shape import Readout, RecurrentShape
 
@@ -21,9 +21,9 @@ class Classifier(nn.Module):
         readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
-        quiet: begin with small input weights and no biases, and let the layer that reads the states learn faster
-            (`models/quiet.py`).
+        quiet: begin with small input weights and no biases, and let the output layer learn faster (`models/quiet.py`).
         head: units of a relu layer between what is read and the output layer; 0 for none.
+        fixed: leave the input layer and the recurrent part as they begin (an echo state network, Jaeger 2001).
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Classifier(nn.Module):
         dropout: float = 0.0,
         quiet: bool = False,
         head: int = 0,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -43,12 +44,17 @@ class Classifier(nn.Module):
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
-        read = nn.Linear(self.recurrent.output_size, head or classes)
+        self.head: nn.Module | None = None
+        if head:
+            read = nn.Linear(self.recurrent.output_size, head)
+            self.head = nn.Sequential(Louder() if quiet else nn.Identity(), read, nn.ReLU(), nn.Dropout(dropout))
+        self.output = nn.Linear(head or self.recurrent.output_size, classes)
         if quiet:
             quiet_inputs(self.recurrent)
-            read = quiet_output(read)
-        self.head = nn.Sequential(read, nn.ReLU(), nn.Dropout(dropout)) if head else None
-        self.output = nn.Linear(head, classes) if head else read
+            self.output = self.output if head else quiet_output(self.output)
+        if fixed:
+            self.inputs.requires_grad_(False)
+            self.recurrent.requires_grad_(False)
 
     def forward(self, x: Tensor, lengths: Tensor, *, every_step: bool = False) -> Tensor:
         """Scores of the classes.

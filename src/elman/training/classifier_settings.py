@@ -21,9 +21,12 @@ class ClassifierSettings(ShapeSettings):
     """Also read from the end to the beginning."""
     quiet: bool = False
     """Begin with small input weights and no biases, so that tanh hardly bends and an orthogonal matrix forgets
-    nothing; the layer that reads the states learns 50 times as fast. For very long sequences."""
+    nothing; the output layer learns 50 times as fast. For very long sequences."""
     head: int = 0
     """Units of a relu layer between what is read of the states and the output layer; 0 for none."""
+    fixed: bool = False
+    """Train only what reads the states and leave the rest as it begins (Jaeger 2001): quick, and with --init
+    orthogonal --quiet --head a memory for very long sequences."""
     validation_share: float = 0.1
     """Share of every class held out to choose the best weights, where the data come without a validation part."""
     best_by: Literal["accuracy", "loss"] = "accuracy"
@@ -40,4 +43,5 @@ class ClassifierSettings(ShapeSettings):
     @property
     def answering(self) -> dict[str, Any]:
         """How the classifier is to make an answer of its states."""
-        return {"readout": self.readout, "dropout": self.dropout, "quiet": self.quiet, "head": self.head}
+        names = ("readout", "dropout", "quiet", "head", "fixed")
+        return {name: getattr(self, name) for name in names}
