@@ -13,7 +13,18 @@ from elman.errors import UserError
 
 NAMES = [
     *("shakespeare", "ptb", "sst2", "sst5", "trec", "imdb", "yelp", "flickr8k", "flickr8k-pictures"),
-    *("squeezenet", "multi30k", "fsdd", "etth1", "airline", "sunspots", "japanese-vowels", "gunpoint", "italy-power-demand", "mnist"),
+    *(
+        "squeezenet",
+        "multi30k",
+        "fsdd",
+        "etth1",
+        "airline",
+        "sunspots",
+        "japanese-vowels",
+        "gunpoint",
+        "italy-power-demand",
+        "mnist",
+    ),
 ]
 
 

@@ -40,5 +40,5 @@ def draw_sheet(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], o
             picture, caption = shown[number]
             axes.imshow(picture)
             text = "\n".join(textwrap.wrap(plain(caption), 30)) or "(nothing)"
-            axes.set_title(text, fontsize=11, color=INK, y=-0.02, va="top")
+            axes.set_title(text, fontsize=11, color=INK, y=-0.05, va="top")
     write_whole(out, lambda temporary: figure.savefig(temporary, format=out.suffix[1:], dpi=110))

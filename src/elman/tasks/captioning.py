@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from elman.training.folder import RunFolder
     from elman.training.report import Report
 
+EXAMPLES = 20
+"""Captions that evaluation shows."""
 PLACES = {"first": ("first",), "state": ("state",), "every": ("every",), "first+state": ("first", "state")}
 
 
@@ -246,8 +248,10 @@ class Task:
                 continue
             found, texts = self._figures(model, name, self.decoding)
             figures |= {f"{name}_{figure}": value for figure, value in found.items()}
-            rows = tuple(zip(part.names, texts, (texts[0] for texts in part.captions), strict=True))
-            tables.append(Table(f"{name}-captions", f"{name} part", ("picture", "caption", "a person's"), rows))
+            rows = tuple(zip(part.names, texts, (given[0] for given in part.captions), strict=True))[:EXAMPLES]
+            tables.append(
+                Table(f"{name}-captions", f"the first of the {name} part", ("picture", "caption", "a person's"), rows)
+            )
         return Report(figures, tuple(tables))
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
