@@ -42,6 +42,7 @@ def build_app() -> App:
         inspect.command(f"elman.app.inspect.{name}:{name}", name=name, help=summary)
     app.command(inspect)
     app.command("elman.app.compare:compare", name="compare", help="Compare remedies for vanishing gradients.")
+    app.command("elman.app.features:features", name="features", help="Turn pictures into features for captioning.")
     app.command("elman.app.data:data_app", name="data", help="Public datasets: list them, download them.")
     app.command("elman.app.info:info", name="info", help="Versions, threads, and which machine runs the recurrence.")
     return app

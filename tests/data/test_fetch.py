@@ -201,7 +201,7 @@ def test_cache_folder_is_the_systems_where_none_is_named(monkeypatch):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", list(CATALOGUE))
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "flickr8k-pictures"])  # 7,000 files
 def test_filled_cache_serves(name):
     if "ELMAN_DATA" not in os.environ:
         pytest.skip("ELMAN_DATA names no filled cache folder")

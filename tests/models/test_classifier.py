@@ -61,3 +61,22 @@ def test_two_directions_have_no_running_answer() -> None:
     x, lengths = batch()
     with pytest.raises(ValueError, match="backwards"):
         classifier("last", bidirectional=True)(x, lengths, every_step=True)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_head_is_a_relu_layer_between_the_states_and_the_answer(quiet: bool) -> None:
+    torch.manual_seed(0)
+    shape = RecurrentShape(input_size=2, hidden_size=5)
+    model = Classifier(nn.Identity(), shape, 3, head=7, quiet=quiet)
+    x, lengths = torch.randn(4, 2, 2), torch.tensor([4, 2])
+    _, last = model.recurrent(x, (), lengths)
+    assert isinstance(model.head, nn.Sequential)
+    read = last[0][0] * (50 if quiet else 1)
+    torch.testing.assert_close(model(x, lengths), model.output(torch.relu(model.head[1](read))))
+
+
+def test_a_fixed_network_trains_only_what_reads_the_states() -> None:
+    model = Classifier(nn.Linear(2, 2), RecurrentShape(input_size=2, hidden_size=5), 3, head=7, fixed=True)
+    model(torch.randn(4, 2, 2), torch.tensor([4, 2])).sum().backward()
+    moved = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert moved == {"head.1.weight", "head.1.bias", "output.weight", "output.bias"}

@@ -43,5 +43,7 @@ def fetch(name: str, /) -> None:
     columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=None)
-        folder = fetching.fetch(name, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        folder = fetching.fetch(
+            name, progress=lambda done, total: bar.update(task, completed=done, total=total or None)
+        )
     print(folder)

@@ -21,7 +21,7 @@ class Remote:
         file: its path below the dataset's folder in the cache.
         url: where it is downloaded from, pinned to a commit or a version.
         sha256: what it must hash to.
-        bytes: its size.
+        bytes: its size; 0 where the listing does not know it.
         stand_in: a file that, where it lies in the cache, serves in this one's place.
     """
 

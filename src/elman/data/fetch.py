@@ -64,7 +64,7 @@ def _present(folder: Path, remote: Remote) -> Path | None:
 
 def _has_size(folder: Path, remote: Remote) -> bool:
     paths = ((folder / candidate.file, candidate.bytes) for candidate in _candidates(remote))
-    return any(path.is_file() and path.stat().st_size == size for path, size in paths)
+    return any(path.is_file() and size in (0, path.stat().st_size) for path, size in paths)
 
 
 def _candidates(remote: Remote) -> tuple[Remote, ...]:

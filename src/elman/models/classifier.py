@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.quiet import quiet_inputs, quiet_output
+from elman.models.quiet import Louder, quiet_inputs, quiet_output
 from elman.models.recurrent import Recurrent
 from elman.models.shape import Readout, RecurrentShape
 
@@ -22,6 +22,8 @@ class Classifier(nn.Module):
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
         quiet: begin with small input weights and no biases, and let the output layer learn faster (`models/quiet.py`).
+        head: units of a relu layer between what is read and the output layer; 0 for none.
+        fixed: leave the input layer and the recurrent part as they begin (an echo state network, Jaeger 2001).
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Classifier(nn.Module):
         readout: Readout = "last",
         dropout: float = 0.0,
         quiet: bool = False,
+        head: int = 0,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -40,10 +44,17 @@ class Classifier(nn.Module):
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
-        self.output = nn.Linear(self.recurrent.output_size, classes)
+        self.head: nn.Module | None = None
+        if head:
+            read = nn.Linear(self.recurrent.output_size, head)
+            self.head = nn.Sequential(Louder() if quiet else nn.Identity(), read, nn.ReLU(), nn.Dropout(dropout))
+        self.output = nn.Linear(head or self.recurrent.output_size, classes)
         if quiet:
             quiet_inputs(self.recurrent)
-            self.output = quiet_output(self.output)
+            self.output = self.output if head else quiet_output(self.output)
+        if fixed:
+            self.inputs.requires_grad_(False)
+            self.recurrent.requires_grad_(False)
 
     def forward(self, x: Tensor, lengths: Tensor, *, every_step: bool = False) -> Tensor:
         """Scores of the classes.
@@ -58,7 +69,8 @@ class Classifier(nn.Module):
         """
         states, last = self.recurrent(self.dropout(self.inputs(x)), (), lengths)
         read = self.read_prefixes(states) if every_step else self.read(states, last[0], lengths)
-        scores: Tensor = self.output(self.dropout(read))
+        read = self.dropout(read)
+        scores: Tensor = self.output(read if self.head is None else self.head(read))
         return scores
 
     def prefix_scores(self, x: Tensor) -> Tensor:

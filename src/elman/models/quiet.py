@@ -21,6 +21,14 @@ class QuietOutput(nn.Linear):
         return super().forward(x) * OUTPUT_GAIN
 
 
+class Louder(nn.Module):
+    """What a layer needs before it that reads a quiet state and is not the last: numbers of the usual size."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(..., D) to (..., D)."""
+        return x * OUTPUT_GAIN
+
+
 def quiet_inputs(recurrent: nn.Module) -> None:
     """Take most of the input weights, and all biases, from a recurrent layer."""
     with torch.no_grad():

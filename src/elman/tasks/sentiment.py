@@ -195,7 +195,7 @@ class Task(ClassificationTask):
             for word, vector in self._vectors.items():
                 embedding.weight[self.vocabulary[word]] = torch.from_numpy(vector)
         shape = s.shape(s.embedding_size, bidirectional=s.bidirectional)
-        return Classifier(embedding, shape, len(self.classes), readout=s.readout, dropout=s.dropout, quiet=s.quiet)
+        return Classifier(embedding, shape, len(self.classes), **s.answering)
 
     def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
         """Label and probabilities of each text, and the opinion after each token.

@@ -113,7 +113,7 @@ class Task(ClassificationTask):
 
         s = self.settings
         shape = s.shape(self.channels, bidirectional=s.bidirectional)
-        return Classifier(nn.Identity(), shape, len(self.classes), readout=s.readout, dropout=s.dropout, quiet=s.quiet)
+        return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
 
     def predict(
         self, model: nn.Module, inputs: list[str | NDArray[np.float32]], options: Options

@@ -157,7 +157,7 @@ class Words(Listener, ClassificationTask):
 
         s = self.settings
         shape = s.shape(self.front_end.size, bidirectional=s.bidirectional)
-        return Classifier(nn.Identity(), shape, len(self.classes), readout=s.readout, dropout=s.dropout, quiet=s.quiet)
+        return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
 
     def predict(self, model: nn.Module, inputs: list[str | Path], options: Options) -> list[dict[str, Any]]:
         """Label and probabilities of each recording; of a long one the mean over pieces of half a minute.

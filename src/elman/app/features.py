@@ -1,0 +1,46 @@
+"""`elman features`: what SqueezeNet sees in pictures, into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def features(
+    *pictures: Annotated[Path, Parameter(help="Pictures, or folders of pictures.")],
+    out: Annotated[
+        Path, Parameter(help="The file to write, NAME.npz; pictures that it has already are not seen again.")
+    ],
+) -> None:
+    """Turn pictures into features for `elman train captioning --features`.
+
+    Example: elman features holidays --out holidays.npz
+    """
+    import numpy as np
+
+    from elman.data.features import Features, read_features
+    from elman.data.pictures import picture_files
+    from elman.errors import UserError
+    from elman.models.seeing import MAKER
+    from elman.tasks.captioning import see_with_progress
+
+    if out.suffix != ".npz":
+        raise UserError(f"--out {out} must end in .npz")
+    if not pictures:
+        raise UserError("name a folder of pictures, or pictures")
+    files = picture_files(pictures)
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"two pictures are called {twice}; features go by name, so give them different ones")
+    known = read_features(out) if out.exists() else Features((), np.zeros((0, 0), np.float32), MAKER)
+    if known.maker != MAKER:
+        raise UserError(f"{out} holds features that elman did not make; name another file")
+    new = [file for file in files if file.name not in known.rows]
+    if new:
+        seen = see_with_progress(new)
+        vectors = np.concatenate([known.vectors, seen.vectors]) if known.names else seen.vectors
+        Features(known.names + seen.names, vectors, MAKER).save(out)
+    print(f"{out}: {len(known.names) + len(new):,} pictures, {len(new):,} of them new")

@@ -1,0 +1,105 @@
+"""Captioner: one to many. A vector that stands for a picture goes in, words come out until the end mark.
+
+B pictures, D numbers in a picture's vector, T steps, V vocabulary, E embedding, H hidden, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from elman.models.dropout import LockedDropout
+from elman.models.recurrent import Recurrent, State
+from elman.models.shape import RecurrentShape
+
+EMBEDDING_STD = 0.3  # torch's N(0, 1) saturates a tanh layer from the first step on
+
+
+class Captioner(nn.Module):
+    """Embedding, recurrent layers, and the output layer over the words, with the picture in one place or several.
+
+    `mean` and `spread` (D,) bring each number of a picture to mean 0 and standard deviation 1; `scale_by` sets them.
+
+    Arguments:
+        vocabulary: V.
+        feature_size: D.
+        shape: of the recurrent part; its input size is E.
+        feature_as: where the picture is given: "first", as the input of a step before all words; "state", as the state
+            before the first step; "every", beside the word at every step.
+        dropout: on the picture's vector, on what goes in, and on the states; the same units at every step.
+        tied: use the embedding as the output layer's weights too, after a layer that brings H down to E.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        vocabulary: int,
+        feature_size: int,
+        shape: RecurrentShape,
+        *,
+        feature_as: Collection[str] = ("first",),
+        dropout: float = 0.0,
+        tied: bool = False,
+    ) -> None:
+        super().__init__()
+        E, H = shape.input_size, shape.hidden_size
+        self.register_buffer("mean", torch.zeros(feature_size))
+        self.register_buffer("spread", torch.ones(feature_size))
+        self.embedding = nn.Embedding(vocabulary, E)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
+        self.first = nn.Linear(feature_size, E) if "first" in feature_as else None
+        self.initial = nn.Linear(feature_size, shape.layers * H) if "state" in feature_as else None
+        self.every = nn.Linear(feature_size, E) if "every" in feature_as else None
+        self.recurrent = Recurrent(replace(shape, input_size=2 * E) if self.every else shape)
+        self.dropout = LockedDropout(dropout)
+        self.narrow = nn.Linear(H, E) if tied else nn.Identity()
+        self.output = nn.Linear(E if tied else H, vocabulary)
+        if tied:
+            self.output.weight = self.embedding.weight
+
+    def scale_by(self, features: Tensor) -> None:
+        """Take mean and standard deviation from features (N, D)."""
+        self.mean.copy_(features.mean(0))
+        self.spread.copy_(features.std(0, unbiased=False).clamp(min=1e-6))
+
+    def forward(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """Logits (T, B, V) of the next word at every step, from features (B, D) and the words so far, tokens (T, B)."""
+        state, memory = self.start(features)
+        return self._read(tokens, state, memory)[0]
+
+    def start(self, features: Tensor) -> tuple[State, State]:
+        """State and memory before the first word, from features (B, D): what `elman.models.beam.write` goes on from."""
+        scaled = (features - self.mean) / self.spread
+        features = self.dropout(scaled.unsqueeze(0))  # (1, B, D): all three places see the same of the picture
+        memory = (torch.tanh(self.every(features)),) if self.every is not None else ()
+        state = self._initial(features)
+        if self.first is not None:
+            _, state = self.recurrent(self._with_picture(self.first(features), memory), state)
+        return state, memory
+
+    def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        """Logits (N, V) of the next word after tokens (N,), and the state: see `elman.models.beam.Writer`."""
+        logits, state = self._read(tokens.unsqueeze(0), state, memory)
+        return logits[0], state
+
+    def _read(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        inputs = self._with_picture(self.dropout(self.embedding(tokens)), memory)
+        hidden, state = self.recurrent(inputs, state)
+        return self.output(self.narrow(self.dropout(hidden))), state
+
+    def _initial(self, features: Tensor) -> State:
+        shape, B = self.recurrent.shape, features.shape[1]
+        if self.initial is None:
+            hidden = features.new_zeros(shape.layers, B, shape.hidden_size)
+        else:
+            hidden = torch.tanh(self.initial(features)).view(B, shape.layers, -1).transpose(0, 1).contiguous()
+        return (hidden, torch.zeros_like(hidden)) if shape.cell == "lstm" else (hidden,)
+
+    def _with_picture(self, inputs: Tensor, memory: State) -> Tensor:
+        """Inputs (T, B, E) with the picture beside each, where it is given at every step."""
+        return torch.cat([inputs, memory[0].expand(len(inputs), -1, -1)], dim=2) if memory else inputs
