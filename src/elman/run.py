@@ -12,6 +12,8 @@ from elman.training.folder import RunFolder
 from elman.training.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor, nn
 
     from elman.data.look import Look
@@ -78,6 +80,17 @@ class Run:
         with torch.no_grad():
             predictions: list[Any] = self.task.predict(self.model, inputs, options or self.options())
         return predictions
+
+    def stream(self, inputs: list[Any], options: Any = None) -> Iterator[Any]:
+        """Predictions one after the other, as they come, where the task gives them so; else all of `predict`.
+
+        Raises:
+            UserError: as `predict`; but a task that streams may take its inputs from elsewhere when there are none.
+        """
+        if hasattr(self.task, "stream"):
+            yield from self.task.stream(self.model, inputs, options or self.options())
+        else:
+            yield from self.predict(inputs, options)
 
     def look(self, text: str) -> Look:
         """An input as `elman.insight` takes it: `insight.unroll(run.model, look.inputs, look.targets)`.

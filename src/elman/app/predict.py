@@ -41,13 +41,16 @@ def predict_command(name: str, run: Path) -> Any:
         from elman.run import load
 
         loaded = load(run, weights=weights)
-        predictions = loaded.predict(list(inputs), options or kind())
         if json:
-            print("\n".join(json_format.dumps(prediction, ensure_ascii=False) for prediction in predictions))
+            for prediction in loaded.stream(list(inputs), options or kind()):
+                print(json_format.dumps(prediction, ensure_ascii=False), flush=True)
+        elif hasattr(loaded.task, "stream"):
+            for prediction in loaded.stream(list(inputs), options or kind()):
+                print(loaded.task.show([prediction]), flush=True)
         else:
-            print(loaded.task.show(predictions))
+            print(loaded.task.show(loaded.predict(list(inputs), options or kind())))
 
-    command.__doc__ = f"Predict with a {name} run."
+    command.__doc__ = getattr(module.Task, "predict_help", f"Predict with a {name} run.")
     command.__annotations__ |= {
         "inputs": Annotated[str, Parameter(help=f"The {module.Task.inputs}.")],
         "options": kind | None if fields(kind) else Annotated[Any, Parameter(parse=False)],

@@ -20,6 +20,7 @@ class Look:
         targets: what each y_t should be, (T, ...), or (1, ...) where the model answers once; a whole number
             that is -100 stands for none.
         about: whose targets they are, where a person should know: "the cost is that of ..."; else empty.
+        layer: the recurrent module whose steps these are, by its path, where the model has several.
         tracks: by name, T numbers that a hidden unit might follow; None for a text, which has its own.
     """
 
@@ -28,3 +29,4 @@ class Look:
     targets: Tensor
     about: str = ""
     tracks: Mapping[str, Sequence[float]] | None = None
+    layer: str | None = None

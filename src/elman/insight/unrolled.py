@@ -161,25 +161,28 @@ def unroll(
     *,
     loss: StepLoss | None = None,
     tokens: Sequence[str] = (),
+    layer: str | None = None,
 ) -> Unrolled:
     """Unroll `model` over one sequence: all values forward, all gradients backward.
 
     Arguments:
-        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once.
+        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once; or several, and `layer` is
+            unrolled.
         x: what the model takes, for one sequence; a tuple or a dict gives its arguments.
         target: (T, ...) for each y_t, or (1, ...) where the model answers once; a whole number that is -100
             leaves that y_t without a cost.
         loss: called with y_t, (O,), and its target, gives C_t. If not given: cross-entropy where the targets
             are whole numbers, else half the squared distance. Without a target C is the sum of the last y.
         tokens: what to call each step's input, such as the characters of a text.
+        layer: the recurrent module that is unrolled, by its path in the model, where there are several.
 
     Raises:
-        UserError: no recurrent layer or several, more than one sequence, targets or tokens that do not fit,
-            weights that are not finite, or a model on another device.
+        UserError: no recurrent layer, or several and no choice, more than one sequence, targets or tokens that do not
+            fit, weights that are not finite, or a model on another device.
     """
     with recording(model) as calls, torch.enable_grad():
         out = call(model, x)
-        one = _only(calls)
+        one = _only(calls, layer)
         y = _rows(out, len(one.x))
         costs = _costs(y, target, loss)
         cost = costs.sum()
@@ -201,7 +204,9 @@ def unroll(
     )
 
 
-def _only(calls: list[Call]) -> Call:
+def _only(calls: list[Call], layer: str | None) -> Call:
+    if layer is not None:
+        calls = [one for one in calls if one.name == layer]
     if len(calls) != 1:
         names = ", ".join(c.name for c in calls) or "none"
         raise UserError(

@@ -48,7 +48,7 @@ def unroll(
     loaded = load(run, weights=weights)
     look = look_at(loaded, input, text)
     folder = folder_for(out, run)
-    unrolled = unrolled_over(loaded.model, look.inputs, look.targets, tokens=look.tokens)
+    unrolled = unrolled_over(loaded.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
     if graph or at:
         _graph(loaded, look, unrolled, at, folder, json, run)
         return
