@@ -187,15 +187,15 @@ def _flags(nonlinearity: str, reverse: bool, residual: bool, w_hh: Tensor) -> di
     return {"RELU": nonlinearity == "relu", "REVERSE": reverse, "RESIDUAL": residual, "PRECISION": precision}
 
 
-def _launch(kernel: Any, grid: tuple[int, ...], first: Any, *args: Any, **options: Any) -> None:
+def _launch(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
     """Run a kernel on the device of its tensors, which need not be the current one."""
     options["enable_fp_fusion"] = True  # said here because Triton warns where nobody says
-    device = next(arg.device for arg in (first, *args) if isinstance(arg, Tensor))
+    device = next(arg.device for arg in args if isinstance(arg, Tensor))
     if device.type == "cuda":
         with torch.cuda.device(device):
-            kernel[grid](first, *args, **options)
+            kernel[grid](*args, **options)
     elif os.environ.get("TRITON_INTERPRET") == "1":
-        kernel[grid](first, *args, **options)
+        kernel[grid](*args, **options)
     else:
         raise ValueError(f"the GPU machine cannot run tensors on {device.type}; TRITON_INTERPRET=1 interprets it there")
 
