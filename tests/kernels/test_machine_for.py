@@ -46,3 +46,13 @@ def test_a_choice_that_cannot_be_met_is_an_error(
     monkeypatch.setenv("ELMAN_MACHINE", wanted)
     with pytest.raises(ValueError, match=says):
         machine_for(CPU, dtype)
+
+
+def test_what_has_never_run_on_its_device_is_used_on_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.kernels import gpu
+
+    monkeypatch.setattr(gpu, "serves", lambda dtype: True)
+    assert machine_for(torch.device("cuda"), torch.float32) is reference
+    machine_for.cache_clear()
+    monkeypatch.setenv("ELMAN_MACHINE", "gpu")
+    assert machine_for(torch.device("cuda"), torch.float32) is gpu

@@ -54,6 +54,7 @@ class Machine(Protocol):
 
 
 _FUSED = {"cpu": "cpu", "cuda": "gpu"}  # device type -> the module that was written for it
+_ON_REQUEST = {"gpu"}  # until it has been run, and measured, on a GPU
 
 
 @cache
@@ -61,7 +62,7 @@ def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
     """The machine that runs tensors of this device and dtype.
 
     The fused one that was written for the device, where it is built and `serves` the dtype, else the reference. The
-    environment variable ELMAN_MACHINE (reference, cpu or gpu; read at the first use) forces one.
+    environment variable ELMAN_MACHINE (reference, cpu or gpu; read at the first use) forces one; gpu runs only so.
 
     Raises:
         ValueError: ELMAN_MACHINE names no machine, or one that cannot run this device and dtype.
@@ -70,7 +71,8 @@ def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
     if wanted not in ("", "reference", *_FUSED.values()):
         raise ValueError(f"ELMAN_MACHINE is {wanted!r}; choose reference, cpu or gpu")
     name = _FUSED.get(device.type, "reference")
-    if wanted in ("", name) and find_spec(f"elman.kernels.{name}") is not None:
+    asked = wanted == name or (wanted == "" and name not in _ON_REQUEST)
+    if asked and find_spec(f"elman.kernels.{name}") is not None:
         fused: Any = import_module(f"elman.kernels.{name}")
         if name != "reference" and fused.serves(dtype):
             return cast(Machine, fused)
@@ -106,6 +108,9 @@ def _named(device: torch.device, dtype: torch.dtype) -> str:
 def _why_reference(dtype: torch.dtype) -> str:
     from elman.kernels import gpu
 
-    if os.environ.get("ELMAN_MACHINE") == "reference":
+    wanted = os.environ.get("ELMAN_MACHINE", "")
+    if wanted == "reference":
         return "ELMAN_MACHINE=reference asks for it"
+    if wanted == "" and dtype in gpu.DTYPES:
+        return "the Triton kernels have not been measured yet; ELMAN_MACHINE=gpu tries them"
     return gpu.why_not() or f"the kernels do not compute in {dtype}"
