@@ -39,19 +39,42 @@ def test_a_jpeg_of_10000_points_a_side(tmp_path: Path) -> None:
     assert abs(int(read_picture(tmp_path / "large.jpg")[0, 0, 0]) - 77) <= 2
 
 
+def test_sixteen_bits_of_grey_keep_their_shades(tmp_path: Path) -> None:
+    shades = np.linspace(0, 65535, 224).astype(np.uint16)
+    Image.fromarray(np.tile(shades, (224, 1))).save(tmp_path / "deep.png")
+    read = read_picture(tmp_path / "deep.png")[0, :, 0].astype(int)
+    assert abs(read - shades.astype(int) // 256).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_of_a_picture_that_breaks_off_what_is_there_is_taken(
+    tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (224, 224, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
+    whole = (tmp_path / f"whole.{suffix}").read_bytes()
+    (tmp_path / f"half.{suffix}").write_bytes(whole[: len(whole) // 2])
+    complete, half = (read_picture(tmp_path / f"{name}.{suffix}") for name in ("whole", "half"))
+    assert np.array_equal(half[:90], complete[:90])
+    assert not np.array_equal(half[-20:], complete[-20:])
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "half" in said
+    assert "breaks off" in said
+    from PIL import ImageFile
+
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES  # as it was
+
+
 def test_bad_pictures_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
-    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
-    Image.fromarray(noise).save(tmp_path / "whole.jpg")
-    whole = (tmp_path / "whole.jpg").read_bytes()
-    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
-    for name, what in (
-        ("text.jpg", "no picture that can be read"),
-        ("half.jpg", "damaged"),
-        ("gone.jpg", "no picture"),
-    ):
-        with pytest.raises(UserError, match=what):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    Image.new("RGB", (200, 200)).save(tmp_path / "whole.png")
+    (tmp_path / "start.png").write_bytes((tmp_path / "whole.png").read_bytes()[:12])
+    for name in ("text.jpg", "empty.jpg", "start.png", "gone.jpg"):
+        with pytest.raises(UserError, match=r"no picture|damaged") as caught:
             read_picture(tmp_path / name)
+        assert name in str(caught.value)
 
 
 def test_a_folder_gives_its_pictures_in_order(tmp_path: Path) -> None:

@@ -53,6 +53,27 @@ def test_it_learns_to_name_what_the_features_show(data: Path, tmp_path: Path, fe
     figures = run.examine(None).figures
     assert figures["test_bleu_1"] > 85  # some walls are "a red wall", some "the wall it is red"
     assert figures["test_distinct"] >= 0.3
+    assert figures["test_perplexity"] == pytest.approx(np.exp(figures["test_loss"]))
+
+
+def test_a_run_that_was_stopped_ends_in_the_same_weights(
+    data: Path, run: elman.run.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, asked = tmp_path / "stopped", settings(data)
+    batch = run.task.__class__.batch
+
+    def stopped(task: object, step: int, rank: int, world: int) -> object:
+        if step == 100:
+            raise RuntimeError("killed")
+        return batch(task, step, rank, world)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.task.__class__, "batch", stopped)
+        with pytest.raises(RuntimeError, match="killed"):
+            elman.run.train("captioning", asked, out)
+    elman.run.train("captioning", asked, out, resume=True)
+    again = elman.run.load(out).model.state_dict()
+    assert all(again[name].equal(weights) for name, weights in run.model.state_dict().items())
 
 
 def test_predictions_say_how_probable_they_are_and_why(run: elman.run.Run, data: Path) -> None:

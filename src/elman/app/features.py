@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+
+SAVED_EVERY = 500
+"""Pictures after which the file is written: what a run that is stopped loses at most, some ten seconds of work."""
 
 
 def features(
@@ -15,6 +19,8 @@ def features(
     ],
 ) -> None:
     """Turn pictures into features for `elman train captioning --features`.
+
+    A command that was stopped goes on where it was when it is given again.
 
     Example: elman features holidays --out holidays.npz
     """
@@ -39,8 +45,12 @@ def features(
     if known.maker != MAKER:
         raise UserError(f"{out} holds features that elman did not make; name another file")
     new = [file for file in files if file.name not in known.rows]
-    if new:
-        seen = see_with_progress(new)
+    for begin in range(0, len(new), SAVED_EVERY):
+        seen = see_with_progress(new[begin : begin + SAVED_EVERY])
         vectors = np.concatenate([known.vectors, seen.vectors]) if known.names else seen.vectors
-        Features(known.names + seen.names, vectors, MAKER).save(out)
-    print(f"{out}: {len(known.names) + len(new):,} pictures, {len(new):,} of them new")
+        known = Features(known.names + seen.names, vectors, MAKER)
+        known.save(out)
+        left = len(new) - begin - len(seen.names)
+        if left:
+            print(f"elman: {out}: {len(known.names):,} pictures, {left:,} to go", file=sys.stderr)
+    print(f"{out}: {len(known.names):,} pictures, {len(new):,} of them new")

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import UserError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
 SIDE = 224
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _PAPER = (255, 255, 255)  # what shows through a transparent picture
 
 
+_TOLERANT = threading.Lock()  # Pillow is told for the whole process to put up with a picture that breaks off
+
+
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """(224, 224, 3): grey pictures get three colours, transparent ones white paper; the sides may be of any length.
 
+    Of a picture that breaks off, what is there is taken, and standard error says so.
+
     Raises:
-        UserError: no file, no picture, or a picture that breaks off.
+        UserError: no file, or no picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with (
-            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
-            Image.open(path) as opened,
-        ):
-            opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
-            turned = ImageOps.exif_transpose(opened)
-            if turned.has_transparency_data:
-                turned = turned.convert("RGBA")
-                turned = Image.alpha_composite(Image.new("RGBA", turned.size, (*_PAPER, 255)), turned)
-            picture = turned.convert("RGB")
-            if picture.size != (SIDE, SIDE):
-                picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-            return np.asarray(picture)
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            return _read(path)
     except FileNotFoundError as error:
         raise UserError(f"there is no picture {path}; check the path") from error
     except UnidentifiedImageError as error:
@@ -46,7 +46,45 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} has too many points to be read safely; save a smaller copy") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); take it out, or get a whole copy") from error
+        return _what_is_there(path, error)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as opened:
+        opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
+        picture = _in_colour(ImageOps.exif_transpose(opened))
+        if picture.size != (SIDE, SIDE):
+            picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        return np.asarray(picture)
+
+
+def _in_colour(picture: Picture) -> Picture:
+    """Red, green and blue on white paper."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):  # 16 bits of grey, which `convert` would cut off at 255
+        return Image.fromarray((np.asarray(picture).clip(0, 65535) // 256).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        coloured = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", coloured.size, (*_PAPER, 255)), coloured)
+    return picture.convert("RGB")
+
+
+def _what_is_there(path: Path, error: Exception) -> NDArray[np.uint8]:
+    from PIL import ImageFile
+
+    with _TOLERANT:
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+        try:
+            picture = _read(path)
+        except (OSError, SyntaxError, ValueError):
+            raise UserError(f"{path} is damaged ({error}); take it out, or get a whole copy") from error
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+    print(f"elman: {path} breaks off; what is there of it is taken", file=sys.stderr)
+    return picture
 
 
 def picture_files(given: Sequence[str | Path]) -> list[Path]:

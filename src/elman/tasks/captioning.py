@@ -8,6 +8,7 @@ Example: elman train captioning --data flickr8k --out runs/captions
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -225,7 +226,7 @@ class Task:
         written = caption(model, torch.from_numpy(part.vectors), self.vocabulary, decoding, 1)
         texts = [self._text(one.tokens) for one in written]
         loss = mean_loss(model, self._pairs_of(part), self._padding)
-        return {"loss": loss, **caption_figures(texts, part.captions)}, texts
+        return {"loss": loss, "perplexity": math.exp(loss), **caption_figures(texts, part.captions)}, texts
 
     def _text(self, tokens: tuple[int, ...]) -> str:
         return " ".join(self.vocabulary.tokens[token] for token in tokens)
