@@ -20,7 +20,7 @@ def info(
     import torch
 
     import elman
-    from elman.kernels import cpu
+    from elman.kernels import cpu, describe
 
     fused = cpu.available()
     why = "the native library was not built: no C++ compiler was found at installation"
@@ -31,8 +31,9 @@ def info(
         "python": platform.python_version(),
         "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "machine for the CPU": machine,
-        "machine for CUDA": "reference (plain torch)" if torch.cuda.is_available() else "no CUDA GPU",
     }
+    on_gpu = {name: value for name, value in describe().items() if "cuda" in name}
+    facts |= on_gpu or {"machine for cuda": "no CUDA GPU"}
     if json:
         print(json_format.dumps(facts))
         return

@@ -80,11 +80,32 @@ def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
 
 
 def describe() -> dict[str, str]:
-    """What runs float32 tensors here, for a person to read: device -> machine, with its instruction set."""
-    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    named = {}
-    for device in devices:
-        machine: Any = machine_for(torch.device(device), torch.float32)
-        name = machine.__name__.rpartition(".")[2]
-        named[f"machine for {device}"] = f"{name} ({machine.isa()})" if hasattr(machine, "isa") else name
+    """What runs each dtype here, for a person to read: device -> machine, and why where it is not the fused one."""
+    from elman.kernels import gpu
+
+    named = {"machine for cpu": _named(torch.device("cpu"), torch.float32)}
+    if not torch.cuda.is_available():
+        return named
+    device = torch.device("cuda")
+    for dtype in (*gpu.DTYPES, torch.float64):
+        name = _named(device, dtype)
+        if name == "reference":
+            name = f"reference (plain torch), because {_why_reference(dtype)}"
+        elif name.startswith("gpu"):
+            name += f", one launch up to H={gpu.widest(dtype)}, one a step above"
+        named[f"machine for cuda, {str(dtype).removeprefix('torch.')}"] = name
     return named
+
+
+def _named(device: torch.device, dtype: torch.dtype) -> str:
+    machine: Any = machine_for(device, dtype)
+    name = str(machine.__name__.rpartition(".")[2])
+    return f"{name} ({machine.isa()})" if hasattr(machine, "isa") else name
+
+
+def _why_reference(dtype: torch.dtype) -> str:
+    from elman.kernels import gpu
+
+    if os.environ.get("ELMAN_MACHINE") == "reference":
+        return "ELMAN_MACHINE=reference asks for it"
+    return gpu.why_not() or f"the kernels do not compute in {dtype}"

@@ -18,6 +18,7 @@ from elman.nn import init as initialisers
 from elman.nn.normalised import normalised_recurrence
 from elman.nn.packed import pack_like, permute, unpack
 from elman.ops import recurrence
+from elman.ops.checks import check_lengths
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -170,6 +171,8 @@ class RNN(nn.RNNBase):
         if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
             lengths = torch.as_tensor(lengths).to(torch.int64)
         if lengths is not None and lengths.device != x.device:
+            if not lengths.is_cuda and not torch.compiler.is_compiling():
+                check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
         layers, h_n = self._run(x, hx, lengths)
         if dims == 2:
