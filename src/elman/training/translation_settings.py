@@ -67,6 +67,8 @@ class Settings(ShapeSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.data, str):  # a recipe, or a person in Python, names one dataset
+            object.__setattr__(self, "data", (self.data,))
         for name in ("vocabulary_size", "max_length", "embedding_size"):
             at_least(self, name, 1)
         below_one(self, "validation_share", "label_smoothing")
