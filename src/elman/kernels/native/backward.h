@@ -35,6 +35,15 @@ struct EmitDelta {
     bool relu;
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
+        if (grad_h && grad_stride == 1 && !last && !mask && !carry && !before && !relu && H - column >= NV * lanes<T>) {
+            ELMAN_UNROLL for (int m = 0; m < M; ++m)  // the usual, with no question on its way
+                ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
+                    const long c = column + v * lanes<T>;
+                    const vec<T> u = load(h[row + m] + c);
+                    store(delta + (row + m) * row_length + c, (acc[m][v] + load(grad_h[row + m] + c)) * (T(1) - u * u));
+                }
+            return;
+        }
         for (int v = 0; v < NV; ++v) {
             const long c = column + v * lanes<T>, n = H - c;
             for (int m = 0; m < M; ++m) {
@@ -169,12 +178,14 @@ void add_weight_gradients(const elman_call& call, long rows, const BackwardShare
     const Panels<T> x{mine.x, shared.chunk_rows, call.I}, h{mine.h, shared.chunk_rows, call.H};
     for (long k = 0; k < rows; k += k_block, fresh = false) {
         const long end = k + k_block < rows ? k + k_block : rows;
-        if (call.grad_w_ih)
-            gemm_copied<T, true>(delta, shared.row, units.first, units.last, x, 0, x.count(), k, end, copy,
-                          EmitSum<T>{mine.w_ih, call.I, call.I, fresh});
-        if (call.grad_w_hh)
-            gemm_copied<T, true>(delta, shared.row, units.first, units.last, h, 0, h.count(), k, end, copy,
-                          EmitSum<T>{mine.w_hh, call.H, call.H, fresh});
+        for (long unit = units.first; unit < units.last; unit += row_block) {
+            const long past = unit + row_block < units.last ? unit + row_block : units.last;
+            copy_tiles<T, true>(delta, shared.row, unit, past, k, end, copy);
+            if (call.grad_w_ih)
+                gemm_of_copy(copy, unit, past, x, 0, x.count(), k, end, EmitSum<T>{mine.w_ih, call.I, call.I, fresh});
+            if (call.grad_w_hh)
+                gemm_of_copy(copy, unit, past, h, 0, h.count(), k, end, EmitSum<T>{mine.w_hh, call.H, call.H, fresh});
+        }
         if (call.grad_bias)
             for (long c = units.first; c < units.last; c += lanes<T>) {
                 vec<T> sum[2] = {};

@@ -42,6 +42,16 @@ struct EmitState {
     bool relu;
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
+        if (!relu && !before && !mask && H - column >= NV * lanes<T>) {  // the usual, with no question on its way
+            ELMAN_UNROLL for (int m = 0; m < M; ++m)
+                ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
+                    const long c = column + v * lanes<T>, at = (row + m) * row_length + c;
+                    const vec<T> f = tanh_of<T>(acc[m][v] + load(drive + at));
+                    store(h[row + m] + c, f);
+                    store(next + at, f);
+                }
+            return;
+        }
         for (int v = 0; v < NV; ++v) {
             const long c = column + v * lanes<T>, n = H - c;
             for (int m = 0; m < M; ++m) {

@@ -190,8 +190,12 @@ template <class T, bool TA>
 void copy_tiles(const T* a, long lda, long first, long last, long k0, long k1, T* to) {
     for (long row = first; row < last; row += ELMAN_ROWS) {
         const long m = last - row < ELMAN_ROWS ? last - row : ELMAN_ROWS;
-        for (long i = 0; i < m; ++i)
-            for (long k = k0; k < k1; ++k) to[(k - k0) * m + i] = TA ? a[k * lda + row + i] : a[(row + i) * lda + k];
+        if (TA)
+            for (long k = k0; k < k1; ++k)
+                for (long i = 0; i < m; ++i) to[(k - k0) * m + i] = a[k * lda + row + i];
+        else
+            for (long i = 0; i < m; ++i)
+                for (long k = k0; k < k1; ++k) to[(k - k0) * m + i] = a[(row + i) * lda + k];
         to += m * (k1 - k0);
     }
 }
@@ -206,6 +210,20 @@ ELMAN_INLINE void copied_panel(const T* copy, long first, long last, const W* pa
     }
 }
 
+// Rows [first, last), which `copy` holds over [k0, k1), times panels [p0, p1).
+template <class T, class W, class Emit>
+void gemm_of_copy(const T* copy, long first, long last, const Panels<T, W>& w, long p0, long p1, long k0, long k1,
+                  const Emit& emit) {
+    for (long p = p0; p < p1; ++p) {
+        const long column = p * panel_width<T>;
+        const W* panel = w.data + column * w.K;
+        if (w.narrow(p) && sizeof(W) == sizeof(T))
+            copied_panel<T, 1>(copy, first, last, panel + k0 * lanes<T>, k1 - k0, column, emit);
+        else
+            copied_panel<T, 2>(copy, first, last, panel + k0 * panel_width<T>, k1 - k0, column, emit);
+    }
+}
+
 // Rows [first, last) of A times panels [p0, p1) over [k0, k1), through copies of blocks of A in `copy`.
 template <class T, bool TA, class W, class Emit>
 void gemm_copied(const T* a, long lda, long first, long last, const Panels<T, W>& w, long p0, long p1, long k0, long k1,
@@ -213,14 +231,7 @@ void gemm_copied(const T* a, long lda, long first, long last, const Panels<T, W>
     for (long row = first; row < last; row += row_block) {
         const long end = row + row_block < last ? row + row_block : last;
         copy_tiles<T, TA>(a, lda, row, end, k0, k1, copy);
-        for (long p = p0; p < p1; ++p) {
-            const long column = p * panel_width<T>;
-            const W* panel = w.data + column * w.K;
-            if (w.narrow(p) && sizeof(W) == sizeof(T))
-                copied_panel<T, 1>(copy, row, end, panel + k0 * lanes<T>, k1 - k0, column, emit);
-            else
-                copied_panel<T, 2>(copy, row, end, panel + k0 * panel_width<T>, k1 - k0, column, emit);
-        }
+        gemm_of_copy(copy, row, end, w, p0, p1, k0, k1, emit);
     }
 }
 

@@ -27,6 +27,22 @@ ELMAN_INLINE vec<T> splat(T s) {
     return s - vec<T>{};
 }
 
+// The lesser of v and limit; NaN where v is.
+template <class T>
+ELMAN_INLINE vec<T> at_most(vec<T> v, T limit) {
+    return v > limit ? splat<T>(limit) : v;
+}
+#if ELMAN_BYTES >= 32  // one instruction for two, which gives its second operand where either is NaN
+template <>
+ELMAN_INLINE vec<float> at_most<float>(vec<float> v, float limit) {
+#if ELMAN_BYTES == 64
+    return (vec<float>)_mm512_min_ps((__m512)splat<float>(limit), (__m512)v);
+#else
+    return (vec<float>)_mm256_min_ps((__m256)splat<float>(limit), (__m256)v);
+#endif
+}
+#endif
+
 #if ELMAN_BYTES == 64
 ELMAN_INLINE vec<float> load_some(const float* p, long n) {
     return (vec<float>)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
