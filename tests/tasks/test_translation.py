@@ -159,9 +159,9 @@ def test_can_be_looked_into(trained: Path, run: Run, capsys: pytest.CaptureFixtu
     "more",
     [
         {"attention": "none"},
-        {"attention": "none", "feed": "none", "bidirectional": False, "cell": "gru", "init": "uniform", "steps": 400},
+        {"attention": "none", "feed": "none", "bidirectional": False, "cell": "gru", "steps": 400},
         {"attention": "none", "feed": "max", "layers": 2},
-        {"attention": "additive", "layers": 2, "cell": "lstm", "init": "uniform", "steps": 400},
+        {"attention": "additive", "layers": 2, "cell": "lstm", "steps": 400},
         {"teacher_forcing": 0.5, "lowercase": True, "tied": False},
     ],
 )
