@@ -8,8 +8,9 @@ from typing import Literal
 from elman.errors import UserError
 
 Cell = Literal["rnn", "lstm", "gru"]
-Init = Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float
-InitSetting = Literal["auto"] | Init
+_Start = Literal["uniform", "orthogonal", "identity", "antisymmetric"]
+Init = _Start | float
+InitSetting = Literal["auto", _Start] | float
 """As a person asks for it; auto is the start that suits the cell: see `suited`."""
 Readout = Literal["last", "mean", "sum", "max", "attention"]
 
