@@ -12,7 +12,7 @@ from elman.training.folder import RunFolder
 from elman.training.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -41,26 +41,33 @@ class Run:
         """The class of this task's prediction options."""
         return task_module(self.task.name).Options
 
-    def evaluate(self, data: Path | None = None) -> dict[str, float]:
+    def evaluate(self, data: Path | Sequence[Path] | None = None) -> dict[str, float]:
         """The task's figures on held-out data, or on other data of the same kind."""
         return self.examine(data).figures
 
-    def examine(self, data: Path | None = None) -> Report:
+    def examine(self, data: Path | Sequence[Path] | None = None) -> Report:
         """The task's figures on held-out data, and tables where it has them.
 
         Arguments:
-            data: a file or folder to measure on instead.
+            data: a file or folder to measure on instead; two files where the task takes two that belong together.
 
         Raises:
             UserError: the data cannot be read, or the task measures on its own held-out data only.
         """
         import torch
 
+        given = () if data is None else (data,) if isinstance(data, str | Path) else tuple(data)
+        most = getattr(self.task, "data_files", 1)
+        if len(given) > most:
+            what = "one file or folder" if most == 1 else f"at most {most} files"
+            raise UserError(
+                f"--data names {len(given)} things, and a {self.task.name} run takes {what}; leave some out"
+            )
         with torch.no_grad():
             if hasattr(self.task, "examine"):
-                report: Report = self.task.examine(self.model, data)
+                report: Report = self.task.examine(self.model, *given)
                 return report
-            if data is not None:
+            if given:
                 raise UserError(f"a {self.task.name} run is measured on its own held-out data; leave --data out")
             return Report(self.task.report(self.model))
 

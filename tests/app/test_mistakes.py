@@ -74,6 +74,7 @@ TEXTS: dict[str, tuple[Callable[[Path], object], list[str], list[str]]] = {
     "tied sizes": (lambda path: None, ["--tied"], ["--tied", "--embedding-size"]),
     "no such cell": (lambda path: None, ["--cell", "transformer"], ["transformer"]),
     "gated residual": (lambda path: None, ["--cell", "lstm", "--residual"], ["--residual", "lstm"]),
+    "gated identity": (lambda path: None, ["--cell", "gru", "--init", "identity"], ["--init identity", "gru"]),
     "no learning rate": (lambda path: None, ["--lr", "-1"], ["--lr"]),
     "settings missing": (lambda path: None, ["--settings", "nowhere.toml"], ["nowhere.toml"]),
 }

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import elman.data
+from elman.cli import main
 from elman.data.catalogue import CATALOGUE, find
 from elman.errors import UserError
 
@@ -44,7 +45,18 @@ def test_every_file_is_pinned(name):
         assert remote.url.startswith("https://")
         assert remote.url.endswith("/" + remote.file)
         assert remote.bytes > 0 or name == "flickr8k-pictures"
-    assert dataset.bytes == sum(remote.bytes for remote in dataset.files)
+    known = all(remote.bytes for remote in dataset.files)
+    assert dataset.bytes == (sum(remote.bytes for remote in dataset.files) if known else None)
+
+
+def test_a_size_that_nobody_knows_is_no_figure(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    main(["data", "list"])
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    sizes = {cells[1].strip(): cells[3].strip() for cells in rows}
+    assert sizes["flickr8k-pictures"] == "?"
+    assert sizes["shakespeare"] == "1.1"
+    assert sizes["airline"] == "<0.1"
 
 
 def test_recordings_are_listed_one_by_one():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.data.parallel import MULTI30K, read_pairs, read_parallel
+from elman.data.parallel import MULTI30K, differ, read_pairs, read_parallel
 from elman.errors import UserError
 
 
@@ -88,6 +88,27 @@ def test_a_share_is_held_out_and_the_same_every_time(tmp_path: Path) -> None:
     assert all(a.split()[0] == b.split()[0] for a, b in zip(found.train.source, found.train.target, strict=True))
     with pytest.raises(UserError, match="leaves one of the two parts empty"):
         read_parallel([table], validation_share=0.001)
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "expected"),
+    [
+        (("en", "de"), ("en", "de"), False),
+        (("en-us", "de"), ("en", "de_at"), False),
+        (("en", "de"), ("", ""), False),
+        (("", "fr"), ("en", "de"), True),
+        (("de", ""), ("en", "de"), True),
+        (("", "de"), ("en", ""), False),
+    ],
+)
+def test_languages_differ_where_they_are_known(some: tuple[str, str], others: tuple[str, str], expected: bool) -> None:
+    assert differ(some, others) is differ(others, some) is expected
+
+
+def test_an_ending_that_names_no_language(tmp_path: Path) -> None:
+    for one, other in (("a.src", "a.tgt"), ("a.txt", "b.txt")):
+        files = [write(tmp_path / name, "x\n") for name in (one, other)]
+        assert read_pairs(files)[1] == ("", "")
 
 
 @pytest.mark.data

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from elman.data.features import Features, read_features
+from elman.data.features import FORMS, Features, read_features
 from elman.data.pictures import picture_files, read_picture
 from elman.errors import UserError
 
@@ -97,6 +97,27 @@ def test_features_in_three_forms(tmp_path: Path) -> None:
         assert read.names == ("a", "b")
         assert np.array_equal(read.vectors, vectors)
         assert read.maker == ("eye" if suffix == "npz" else "")
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_features_are_read_as_they_were_written(tmp_path: Path, suffix: str) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    made = Features(("b 1.jpg", "ä.png", "c"), vectors, "eye")
+    made.save(tmp_path / f"f{suffix}")
+    read = read_features(tmp_path / f"f{suffix}")
+    assert read.maker == "eye"
+    assert read.rows.keys() == made.rows.keys()
+    for name, row in made.rows.items():
+        assert np.array_equal(read.vectors[read.rows[name]], vectors[row])
+    more = Features((*made.names, "d"), np.concatenate([vectors, vectors[:1]]), "eye")
+    more.save(tmp_path / f"f{suffix}")
+    assert len(read_features(tmp_path / f"f{suffix}").names) == 4
+
+
+def test_a_list_of_names_holds_no_name_of_two_lines(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot hold 'a\\nb'"):
+        Features(("a\nb",), np.zeros((1, 3), np.float32)).save(tmp_path / "f.npy")
+    assert not any(tmp_path.iterdir())
 
 
 def test_bad_features_are_one_line(tmp_path: Path) -> None:

@@ -31,6 +31,16 @@ def test_one_step_at_a_time_is_the_same_as_all_at_once(cell: str, places: tuple[
         torch.testing.assert_close(logits, whole[step])
 
 
+@pytest.mark.parametrize(("places", "before"), [(("first",), 1), (("state",), 0), (("first", "every"), 1)])
+def test_every_step_has_the_pictures_own_too(places: tuple[str, ...], before: int) -> None:
+    torch.manual_seed(0)
+    model = Captioner(11, 5, RecurrentShape(input_size=6, hidden_size=8), feature_as=places).eval()
+    features, tokens = torch.randn(3, 5), torch.randint(0, 11, (4, 3))
+    every = model(features, tokens, every_step=True)
+    assert every.shape == (4 + before, 3, 11)
+    torch.testing.assert_close(every[before:], model(features, tokens))
+
+
 def test_features_are_brought_to_one_scale() -> None:
     model = Captioner(7, 3, RecurrentShape(input_size=4, hidden_size=4)).eval()
     features = torch.randn(50, 3)

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 import elman.run
+from elman import insight
+from elman.cli import main
 from elman.data.features import Features
+from elman.data.look import BEGIN
 from elman.errors import UserError
 from elman.tasks.captioning import Options, Settings
+from elman.training.captioning import PICTURE
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -121,3 +125,34 @@ def test_features_of_another_size(run: elman.run.Run, tmp_path: Path) -> None:
 def test_pictures_are_refused_where_nobody_knows_what_saw_them(run: elman.run.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="features of your own"):
         run.predict([str(tmp_path)])
+
+
+@pytest.mark.parametrize("feature_as", ["first", "state"])
+def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: str, run: elman.run.Run) -> None:
+    if feature_as != "first":
+        elman.run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
+        run = elman.run.load(tmp_path / "run")
+    look = run.look(str(data / "seen.npz"))
+    (first, *_) = run.predict([str(data / "seen.npz")], Options(beam=1))
+    before = [PICTURE] if feature_as == "first" else []
+    assert look.tokens == (*before, BEGIN, *(f" {word}" for word in first["caption"].split()))
+    assert look.about.endswith(first["caption"])
+    unrolled = insight.unroll(run.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
+    assert unrolled.cost == pytest.approx(-np.log(first["probability"]), abs=0.02)  # the marks have a share of it
+    assert [float(cost) for cost in unrolled.costs[: len(before)]] == [0.0] * len(before)
+    ranked = insight.units(run.model, look.inputs, look.tokens, tracks=look.tracks, text=False).correlation
+    assert ranked.keys() == {"words written", "probability of the end"}
+    with pytest.raises(UserError, match="is a folder; name one picture"):
+        run.look(str(data))
+
+
+def test_inspect_takes_a_file(
+    run: elman.run.Run, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--input", "--text"):
+        words = ["inspect", "unroll", str(run.folder.path), option, str(data / "seen.npz"), "--out", str(tmp_path)]
+        main([*words, "--json"])
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["steps"][0]["token"] == PICTURE
+    main(["inspect", "flow", str(run.folder.path), "--out", str(tmp_path), "--json"])
+    assert list(json.loads(capsys.readouterr().out)["layers"]) == ["recurrent.layer.l0"]

@@ -159,9 +159,9 @@ def test_can_be_looked_into(trained: Path, run: Run, capsys: pytest.CaptureFixtu
     "more",
     [
         {"attention": "none"},
-        {"attention": "none", "feed": "none", "bidirectional": False, "cell": "gru", "init": "uniform", "steps": 400},
+        {"attention": "none", "feed": "none", "bidirectional": False, "cell": "gru", "steps": 400},
         {"attention": "none", "feed": "max", "layers": 2},
-        {"attention": "additive", "layers": 2, "cell": "lstm", "init": "uniform", "steps": 400},
+        {"attention": "additive", "layers": 2, "cell": "lstm", "steps": 400},
         {"teacher_forcing": 0.5, "lowercase": True, "tied": False},
     ],
 )
@@ -210,6 +210,32 @@ def test_evaluates_other_pairs_of_its_languages_only(run: Run, tmp_path: Path) -
         run.evaluate(other)
     with pytest.raises(UserError, match=r"there is no file or folder .*nothing\.tsv"):
         run.evaluate(tmp_path / "nothing.tsv")
+
+
+def test_evaluates_two_files_line_by_line(
+    trained: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["a red dog runs", "now a old bear eats", "a big bird sleeps"]
+    one, other, table = tmp_path / "some.en", tmp_path / "some.de", tmp_path / "some.tsv"
+    one.write_text("".join(f"{text}\n" for text in texts))
+    other.write_text("".join(f"{translation(text)}\n" for text in texts))
+    table.write_text("".join(f"{text}\t{translation(text)}\n" for text in texts))
+    capsys.readouterr()
+    main(["evaluate", str(trained), "--data", str(one), str(other), "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert {name: facts[name] for name in ("bleu", "chrf", "loss")} == pytest.approx(run.evaluate(table))
+    assert [row["source"] for row in facts["tables"]["translations"]] == texts
+    (tmp_path / "some.fr").write_text("un\ndeux\ntrois\n")
+    (tmp_path / "fewer.de").write_text("eins\nzwei\n")
+    for words, said in (
+        ([one, tmp_path / "fewer.de"], r"some\.en has 3 lines and .*fewer\.de has 2"),
+        ([one, tmp_path / "some.fr"], r"some\.fr go from en to fr, and .*run was trained from en to de"),
+        ([other, one], "go from de to en"),
+        ([one, other, table], "--data names 3 things, and a translation run takes at most 2 files"),
+        ([one], r"some\.en is no \.tsv file"),
+    ):
+        with pytest.raises(UserError, match=said):
+            run.evaluate(words)
 
 
 def test_a_pair_of_another_run_is_not_resumed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,9 +23,14 @@ def list_datasets() -> None:
     for column in ("name", "what", "MB", "cached", "licence"):
         table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
     for name, dataset in CATALOGUE.items():
-        megabytes = sum(remote.bytes for remote in dataset.files) / 1e6
-        table.add_row(name, dataset.title, f"{megabytes:.1f}", "yes" if cached(name) else "no", dataset.licence)
+        table.add_row(name, dataset.title, _megabytes(dataset.bytes), "yes" if cached(name) else "no", dataset.licence)
     Console().print(table)
+
+
+def _megabytes(size: int | None) -> str:
+    if size is None:
+        return "?"
+    return f"{size / 1e6:.1f}" if size >= 50_000 else "<0.1"
 
 
 @data_app.command

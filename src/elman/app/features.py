@@ -15,7 +15,11 @@ SAVED_EVERY = 500
 def features(
     *pictures: Annotated[Path, Parameter(help="Pictures, or folders of pictures.")],
     out: Annotated[
-        Path, Parameter(help="The file to write, NAME.npz; pictures that it has already are not seen again.")
+        Path,
+        Parameter(
+            help="The file to write: NAME.npz, NAME.safetensors, or NAME.npy with the list NAME.names.txt; "
+            "pictures that it has already are not seen again."
+        ),
     ],
 ) -> None:
     """Turn pictures into features for `elman train captioning --features`.
@@ -26,14 +30,13 @@ def features(
     """
     import numpy as np
 
-    from elman.data.features import Features, read_features
+    from elman.data.features import Features, checked_form, read_features
     from elman.data.pictures import picture_files
     from elman.errors import UserError
     from elman.models.seeing import MAKER
     from elman.tasks.captioning import see_with_progress
 
-    if out.suffix != ".npz":
-        raise UserError(f"--out {out} must end in .npz")
+    checked_form(out)
     if not pictures:
         raise UserError("name a folder of pictures, or pictures")
     files = picture_files(pictures)

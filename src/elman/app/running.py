@@ -19,8 +19,13 @@ def evaluate(
     /,
     *,
     data: Annotated[
-        Path | None, Parameter(help="Measure on this file or folder; leaves the run's tables alone.")
-    ] = None,
+        tuple[Path, ...],
+        Parameter(
+            consume_multiple=True,
+            negative="",
+            help="Measure on this file or folder, or on two parallel text files; leaves the run's tables alone.",
+        ),
+    ] = (),
     json: Json = False,
     weights: Weights = "best",
 ) -> None:
@@ -32,7 +37,7 @@ def evaluate(
 
     loaded = load(run, weights=weights)
     report = loaded.examine(data)
-    written = [table.write(run) for table in report.tables] if data is None else []
+    written = [] if data else [table.write(run) for table in report.tables]
     if json:
         facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.figures}
         tables = {table.name: table.records() for table in report.tables}

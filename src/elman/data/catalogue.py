@@ -45,9 +45,10 @@ class Dataset:
     folder: str
 
     @property
-    def bytes(self) -> int:
-        """The size of all its files together."""
-        return sum(remote.bytes for remote in self.files)
+    def bytes(self) -> int | None:
+        """The size of all its files together; None where that of one is not known."""
+        sizes = [remote.bytes for remote in self.files]
+        return sum(sizes) if all(sizes) else None
 
 
 def find(name: str) -> Dataset:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+BEGIN, END = "⊢", "⊣"
+"""How the marks before and after a text that was written are drawn."""
+
 
 @dataclass(frozen=True)
 class Look:

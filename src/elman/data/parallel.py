@@ -28,6 +28,7 @@ MULTI30K = {f"multi30k-{one}-{other}": (one, other) for one, other in permutatio
 _MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
 _HEADERS = frozenset({"source", "src", "target", "tgt", "trg"})
+_NO_LANGUAGES = _HEADERS | {"txt", "tok", "bpe", "tsv", "csv", "raw", "ref", "hyp", "out", "dat"}
 
 Languages = tuple[str, str]
 """What the two sides are called; empty where nothing says so."""
@@ -163,7 +164,13 @@ def _lines(path: Path) -> list[str]:
 def _language(path: Path) -> str:
     """The language that a file's name ends in, as in train.en or train.en.gz."""
     ending = Path(path.name.removesuffix(".gz")).suffix.removeprefix(".").lower()
-    return ending if _LANGUAGE.fullmatch(ending) and ending not in ("txt", "tok", "bpe", "tsv", "csv") else ""
+    return ending if _LANGUAGE.fullmatch(ending) and ending not in _NO_LANGUAGES else ""
+
+
+def differ(some: Languages, others: Languages) -> bool:
+    """Whether a side of the one pair is known to be of another language than that side of the other; en-us is en."""
+    sides = ([re.split("[-_]", language.lower())[0] for language in side] for side in zip(some, others, strict=True))
+    return any(one and other and one != other for one, other in sides)
 
 
 def _without_empty(pairs: Pairs, where: str) -> tuple[Pairs, tuple[str, ...]]:

@@ -32,7 +32,7 @@ class Writer(Protocol):
             memory: likewise, but the same at every step: what was read before anything was written.
 
         Returns:
-            logits (N, V) of the next token, and the state.
+            logits (N, V) of the next token, which the search writes over, and the state.
         """
 
 
@@ -125,11 +125,15 @@ def _one_by_one(
 
 def _without(logits: Tensor, banned: Sequence[int]) -> Tensor:
     logits = logits.float()
-    return logits.index_fill(-1, torch.tensor(banned, device=logits.device), -torch.inf) if banned else logits
+    return logits.index_fill_(-1, torch.tensor(banned, device=logits.device), -torch.inf) if banned else logits
 
 
 class _Beam:
-    """The texts that are being written, those of the A that are not done, and what was finished."""
+    """The texts that are being written, those of the A that are not done, and what was finished.
+
+    Each has `width` places: one before anything is written, for all would begin alike, and K as soon as there are so
+    many ways to go on.
+    """
 
     def __init__(
         self,
@@ -142,15 +146,13 @@ class _Beam:
         banned: Sequence[int],
     ) -> None:
         some = (*state, *memory)[0]
-        B, K = some.shape[1], decoding.beam
+        B = some.shape[1]
         self.model, self.end, self.decoding, self.banned = model, end, decoding, banned
-        self.device, self.K = some.device, K
-        copies = torch.arange(B, device=self.device).repeat_interleave(K)
-        self.state, self.memory = select(state, copies), select(memory, copies)
-        self.tokens = torch.full((B * K,), begin, device=self.device)
-        self.written = torch.zeros(B, K, 0, dtype=torch.int64, device=self.device)
-        self.totals = torch.full((B, K), -torch.inf, dtype=torch.float64, device=self.device)
-        self.totals[:, 0] = 0  # all K begin alike: one of them is enough
+        self.device, self.K, self.width = some.device, decoding.beam, 1
+        self.state, self.memory = state, memory
+        self.tokens = torch.full((B,), begin, device=self.device)
+        self.written = torch.zeros(B, 1, 0, dtype=torch.int64, device=self.device)
+        self.totals = torch.zeros(B, 1, dtype=torch.float64, device=self.device)
         self.finished: list[list[Written]] = [[] for _ in range(B)]
         self.active = list(range(B))
 
@@ -164,15 +166,15 @@ class _Beam:
 
     def _extend(self) -> list[int]:
         """Write one token more of every text; returns the places of those that are not done."""
-        K = self.K
+        K, width = self.K, self.width
         logits, self.state = self.model.step(self.tokens, self.state, self.memory)
         steps = _without(logits, self.banned).log_softmax(-1)
         A, V = len(self.active), steps.shape[1]
         few = min(CANDIDATES * K, V)  # the best of a text are among the best of each of its K places
         best, token = steps.topk(few, dim=-1)
-        sums = (self.totals.unsqueeze(2) + best.view(A, K, few)).flatten(1)  # (A, K few)
-        totals, place = sums.topk(min(CANDIDATES * K, K * few), dim=-1)
-        token = token.view(A, K * few).gather(1, place)
+        sums = (self.totals.unsqueeze(2) + best.view(A, width, few)).flatten(1)  # (A, width few)
+        totals, place = sums.topk(min(CANDIDATES * K, width * few), dim=-1)
+        token = token.view(A, width * few).gather(1, place)
         parent = place // few
         ends = token == self.end
         left = self._finish(totals, parent, ends)
@@ -182,7 +184,10 @@ class _Beam:
         rows = torch.arange(A, device=self.device).unsqueeze(1)
         self.written = torch.cat([self.written[rows, parent], token.unsqueeze(2)], dim=2)
         self.tokens = token.flatten()
-        self.state = select(self.state, (rows * K + parent).flatten())
+        self.state = select(self.state, (rows * width + parent).flatten())
+        self.width = order.shape[1]
+        if self.width != width:
+            self.memory = select(self.memory, (rows * width).expand(A, self.width).flatten())
         return left
 
     def _finish(self, totals: Tensor, parent: Tensor, ends: Tensor) -> list[int]:
@@ -209,7 +214,7 @@ class _Beam:
             return
         self.active = [self.active[row] for row in left]
         rows = torch.tensor(left, dtype=torch.int64, device=self.device)
-        columns = (rows.unsqueeze(1) * self.K + torch.arange(self.K, device=self.device)).flatten()
+        columns = (rows.unsqueeze(1) * self.width + torch.arange(self.width, device=self.device)).flatten()
         self.totals, self.written = self.totals[rows], self.written[rows]
         self.tokens = self.tokens[columns]
         self.state, self.memory = select(self.state, columns), select(self.memory, columns)
@@ -219,7 +224,7 @@ class _Beam:
         penalty = self.decoding.length_penalty
         for row, text in enumerate(self.active):
             done = self.finished[text]
-            for column in range(self.K if len(done) < self.K else 0):
+            for column in range(self.width if len(done) < self.K else 0):
                 total = float(self.totals[row, column])
                 if total > -torch.inf:
                     done.append(Written(tuple(self.written[row, column].tolist()), total, False))

@@ -67,30 +67,47 @@ class Captioner(nn.Module):
         self.mean.copy_(features.mean(0))
         self.spread.copy_(features.std(0, unbiased=False).clamp(min=1e-6))
 
-    def forward(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (T, B, V) of the next word at every step, from features (B, D) and the words so far, tokens (T, B)."""
-        state, memory = self.start(features)
-        return self._read(tokens, state, memory)[0]
+    def forward(self, features: Tensor, tokens: Tensor, every_step: bool = False) -> Tensor:
+        """Logits of the next word at every step.
+
+        Arguments:
+            features: (B, D).
+            tokens: (T, B) the begin mark and the words so far.
+            every_step: where the picture is the first input, also what would be said after it alone.
+
+        Returns:
+            (T, B, V), or (T + 1, B, V) with the picture's own step before the words'.
+        """
+        first, state, memory = self._picture(features)
+        words = self._with_picture(self.dropout(self.embedding(tokens)), memory)
+        hidden, _ = self.recurrent(torch.cat([*first, words]), state)
+        return self._said(hidden if every_step else hidden[len(hidden) - len(tokens) :])
 
     def start(self, features: Tensor) -> tuple[State, State]:
         """State and memory before the first word, from features (B, D): what `elman.models.beam.write` goes on from."""
-        scaled = (features - self.mean) / self.spread
-        features = self.dropout(scaled.unsqueeze(0))  # (1, B, D): all three places see the same of the picture
-        memory = (torch.tanh(self.every(features)),) if self.every is not None else ()
-        state = self._initial(features)
-        if self.first is not None:
-            _, state = self.recurrent(self._with_picture(self.first(features), memory), state)
+        first, state, memory = self._picture(features)
+        for inputs in first:
+            _, state = self.recurrent(inputs, state)
         return state, memory
 
     def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         """Logits (N, V) of the next word after tokens (N,), and the state: see `elman.models.beam.Writer`."""
-        logits, state = self._read(tokens.unsqueeze(0), state, memory)
-        return logits[0], state
-
-    def _read(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
-        inputs = self._with_picture(self.dropout(self.embedding(tokens)), memory)
+        inputs = self._with_picture(self.dropout(self.embedding(tokens.unsqueeze(0))), memory)
         hidden, state = self.recurrent(inputs, state)
-        return self.output(self.narrow(self.dropout(hidden))), state
+        return self._said(hidden)[0], state
+
+    def _picture(self, features: Tensor) -> tuple[list[Tensor], State, State]:
+        """The inputs (1, B, E) before the first word, one or none; the first state; and the memory."""
+        scaled = (features - self.mean) / self.spread
+        features = self.dropout(scaled.unsqueeze(0))  # (1, B, D): all three places see the same of the picture
+        memory = (torch.tanh(self.every(features)),) if self.every is not None else ()
+        first = [self._with_picture(self.first(features), memory)] if self.first is not None else []
+        return first, self._initial(features), memory
+
+    def _said(self, hidden: Tensor) -> Tensor:
+        """Logits (T, B, V) from states (T, B, H)."""
+        logits: Tensor = self.output(self.narrow(self.dropout(hidden)))
+        return logits
 
     def _initial(self, features: Tensor) -> State:
         shape, B = self.recurrent.shape, features.shape[1]

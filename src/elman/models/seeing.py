@@ -16,7 +16,9 @@ from elman.models.squeezenet import FEATURES, load_squeezenet
 
 MAKER = "squeezenet1.1"
 BATCH = 32
-_READERS = 2  # decoding leaves Python's lock
+WEIGHTS = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
+"""The file of the dataset squeezenet."""
+READERS = 2  # decoding leaves Python's lock
 
 
 def see(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Features:
@@ -28,9 +30,9 @@ def see(files: Sequence[Path], progress: Callable[[int, int], None] | None = Non
     Raises:
         UserError: a picture that cannot be read; weights that cannot be had.
     """
-    model = load_squeezenet(fetch("squeezenet") / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5")
+    model = load_squeezenet(fetch("squeezenet") / WEIGHTS)
     vectors = np.empty((len(files), FEATURES), np.float32)
-    with ThreadPoolExecutor(_READERS) as readers, torch.no_grad():
+    with ThreadPoolExecutor(READERS) as readers, torch.no_grad():
         pictures = readers.map(read_picture, files)
         for begin in range(0, len(files), BATCH):
             some = [next(pictures) for _ in files[begin : begin + BATCH]]

@@ -8,7 +8,10 @@ from typing import Literal
 from elman.errors import UserError
 
 Cell = Literal["rnn", "lstm", "gru"]
-Init = Literal["uniform", "orthogonal", "identity", "antisymmetric"] | float
+_Start = Literal["uniform", "orthogonal", "identity", "antisymmetric"]
+Init = _Start | float
+InitSetting = Literal["auto", _Start] | float
+"""As a person asks for it; auto is the start that suits the cell: see `suited`."""
 Readout = Literal["last", "mean", "sum", "max", "attention"]
 
 
@@ -45,3 +48,10 @@ class RecurrentShape:
         for option, asked in only_rnn.items():
             if asked and self.cell != "rnn":
                 raise UserError(f"{option} is for --cell rnn; the {self.cell} cell is torch's and has no such thing")
+
+
+def suited(init: InitSetting, cell: Cell) -> Init:
+    """The start that is meant: auto is orthogonal for the vanilla cell, and torch's own for the gated ones."""
+    if init != "auto":
+        return init
+    return "orthogonal" if cell == "rnn" else "uniform"

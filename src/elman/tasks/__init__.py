@@ -8,6 +8,9 @@ command's help. Heavy imports happen inside functions, so that help is quick.
 gives one input as an `elman.data.look.Look` (`inputs_are_files = True` where the text names a file), without which
 single inputs cannot be looked at; `show_states(batch, space)` gives a picture of its own of where the states go.
 
+`elman evaluate` asks for `examine(model, *data)`, where a task has it: `data` is nothing, or what a person named in
+place of the run's held-out data, one file or folder, or as many as the task's `data_files` says.
+
 A task may have recipes, recipes/TASK.toml: settings that were measured to work for a dataset, a table each. They take
 the place of the defaults when the dataset is named.
 """

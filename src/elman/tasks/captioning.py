@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from elman.data.captioned import Captioned, CaptionedParts
     from elman.data.features import Features
+    from elman.data.look import Look
     from elman.data.vocabulary import Vocabulary
     from elman.models.decoding import Decoding
     from elman.training.captioning import CaptionBatch, CaptionPairs
@@ -114,6 +115,7 @@ class Task:
 
     name = "captioning"
     inputs = "pictures, folders of pictures, or files of features"
+    inputs_are_files = True
     unit = "words"
     metric = "cider"
     higher_is_better = True
@@ -287,6 +289,25 @@ class Task:
         if options.plot is not None:
             self._draw(paths, predictions, options.plot)
         return predictions
+
+    def look(self, model: nn.Module, file: str) -> Look:
+        """A picture, or the first of a file of features, to look at: the network while it writes its greedy caption.
+
+        Raises:
+            UserError: as `predict`, or a folder is named.
+        """
+        import torch
+
+        from elman.models.captioner import Captioner
+        from elman.models.decoding import Decoding
+        from elman.training.captioning import caption, look_at_caption
+
+        assert isinstance(model, Captioner)
+        if Path(file).is_dir():
+            raise UserError(f"{file} is a folder; name one picture in it to look at")
+        vector = torch.from_numpy(self._look_at([file])[1].vectors[0])
+        (written,) = caption(model, vector.unsqueeze(0), self.vocabulary, Decoding(max_length=self.settings.longest), 1)
+        return look_at_caption(model, vector, written, self.vocabulary)
 
     def _asked(self, options: Options) -> Decoding:
         from elman.models.decoding import Decoding

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from elman.errors import UserError
-from elman.models.shape import Init
+from elman.models.shape import InitSetting
 from elman.training.settings import at_least
 from elman.training.shape import ShapeSettings
 from elman.training.task import Carry, Loss
@@ -96,7 +96,7 @@ class Settings(ShapeSettings):
     """The validation figure that decides which weights are best."""
     hidden_size: int = 64
     """Hidden units of each layer."""
-    init: Init = "uniform"
+    init: InitSetting = "uniform"
     """How the recurrent matrix begins; a number is its spectral radius."""
     steps: int = 1000
     """Optimiser steps in all."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from elman.errors import UserError
-from elman.models.shape import Init
+from elman.models.shape import InitSetting
 from elman.training.settings import at_least, below_one
 from elman.training.shape import ShapeSettings
 from elman.training.task import Carry, Loss
@@ -56,8 +56,8 @@ class Settings(ShapeSettings):
     """Hidden units of each layer."""
     dropout: float = 0.1
     """Share of units dropped at the input, between layers and at the output, the same ones throughout a chunk."""
-    init: Init = "orthogonal"
-    """How the recurrent matrix begins; a number is its spectral radius."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
     steps: int = 5000
     """Optimiser steps in all; the default is 10 times through a text of a million characters."""
     batch_size: int = 32

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
-from elman.models.shape import Init
+from elman.models.shape import InitSetting
 from elman.training.settings import at_least, below_one
 from elman.training.shape import ShapeSettings
 from elman.training.task import Carry, Loss
@@ -48,8 +48,8 @@ class Settings(ShapeSettings):
     """parity: ask after every bit (each prefix is a string too), or only at the end."""
     hidden_size: int = 16
     """Hidden units of each layer."""
-    init: Init = "orthogonal"
-    """How the recurrent matrix begins; a number is its spectral radius."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
     fixed: bool = False
     """Leave all but the output layer as it begins (Jaeger 2001): an orthogonal matrix is a memory unlearned."""
     steps: int = 2000

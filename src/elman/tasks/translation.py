@@ -48,6 +48,7 @@ class Task:
 
     inputs = "texts to translate; without any, standard input is read, a text a line"
 
+    data_files = 2
     name = "translation"
     metric = "bleu"
     higher_is_better = True
@@ -201,18 +202,19 @@ class Task:
         """The figures of `examine`."""
         return self.examine(model).figures
 
-    def examine(self, model: nn.Module, data: Path | None = None) -> Report:
+    def examine(self, model: nn.Module, *data: Path) -> Report:
         """sacreBLEU, chrF and loss of the validation and the test part, by a beam; and some translations.
 
         Arguments:
-            data: the test part of a public dataset, or a .tsv file, to measure on in place of the parts.
+            data: the test part of a public dataset, a .tsv file, or two parallel text files, to measure on in place of
+                the parts.
         """
         from elman.training.report import Report
 
-        if data is not None:
+        if data:
             pairs = self._other(data)
             figures, given, signatures = self._measure(model, pairs, self._encode(pairs), BEAM)
-            return Report(figures, self._tables(pairs, given, str(data), signatures))
+            return Report(figures, self._tables(pairs, given, " and ".join(map(str, data)), signatures))
         figures = {}
         parts: list[Part] = ["validation", "test"] if len(self.data.test) else ["validation"]
         for part in parts:
@@ -232,20 +234,22 @@ class Task:
             "scores", "how it was scored", ("score", "signature", "beam"), how
         )
 
-    def _other(self, data: Path) -> Pairs:
+    def _other(self, data: Sequence[Path]) -> Pairs:
         """Pairs to measure on that are not the run's own.
 
         Raises:
             UserError: they are of other languages than the run's.
         """
-        from elman.data.parallel import read_pairs
+        from elman.data.parallel import differ, read_pairs
 
-        pairs, languages, notes = read_pairs([str(data)])
+        pairs, languages, notes = read_pairs([str(one) for one in data])
         own = self.languages
-        if all(languages) and all(own) and languages != own:
+        if differ(languages, own):
+            there, here = (" to ".join(name or "an unnamed language" for name in pair) for pair in (languages, own))
+            goes = "goes" if len(data) == 1 else "go"
             raise UserError(
-                f"{data} goes from {languages[0]} to {languages[1]}, and {self.folder} was trained from {own[0]} to"
-                f" {own[1]}; name a run of that pair"
+                f"{' and '.join(map(str, data))} {goes} from {there}, and {self.folder} was trained from {here};"
+                " name a run of that pair"
             )
         for note in notes:
             print(f"elman: {note}", file=sys.stderr)
@@ -328,9 +332,9 @@ class Task:
     def _draw(self, model: nn.Module, text: str, found: Written, number: int) -> list[str]:
         import torch
 
+        from elman.data.look import END
         from elman.insight.alignment_plot import draw_alignment
         from elman.models.translator import Translator
-        from elman.training.translating import END
 
         assert isinstance(model, Translator)
         source = torch.from_numpy(self.codes.read([text])[0]).unsqueeze(1)
@@ -357,10 +361,10 @@ class Task:
         """
         import torch
 
-        from elman.data.look import Look
+        from elman.data.look import BEGIN, Look
         from elman.models.decoding import Decoding
         from elman.models.translator import Translator
-        from elman.training.translating import BEGIN, translate
+        from elman.training.translating import translate
 
         assert isinstance(model, Translator)
         if not text.strip():

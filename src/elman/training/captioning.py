@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from elman.data.batching import batches_by_length, pad_sequences
+from elman.data.look import BEGIN, Look
 from elman.models.beam import Written, write
+from elman.models.losses import IGNORE
 from elman.models.token_loss import next_token_loss
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 250
 """Pictures captioned together."""
+PICTURE = "▣"
+"""How the step that reads the picture is drawn."""
 
 
 class CaptionBatch(NamedTuple):
@@ -106,10 +110,11 @@ def caption_figures(texts: Sequence[str], references: Sequence[Sequence[str]]) -
 
 def explained(model: Captioner, vector: Tensor, written: Written, vocabulary: Vocabulary) -> list[dict[str, Any]]:
     """For each word and the end mark: how probable it was, and what would have been next best."""
-    tokens = [vocabulary.bos, *written.tokens]
+    device = next(model.parameters()).device
+    tokens = torch.tensor([vocabulary.bos, *written.tokens], device=device)
     targets = [*written.tokens, *[vocabulary.eos] * written.ended]
-    logits = model(vector.unsqueeze(0), torch.tensor(tokens).unsqueeze(1))[:, 0]
-    logits = logits.index_fill(1, torch.tensor(never_written(vocabulary)), -torch.inf)
+    logits = model(vector.unsqueeze(0).to(device), tokens.unsqueeze(1))[:, 0]
+    logits = logits.index_fill(1, torch.tensor(never_written(vocabulary), device=device), -torch.inf)
     rows = []
     for chances, target in zip(logits.softmax(-1), targets, strict=False):
         others = chances.clone()
@@ -124,3 +129,29 @@ def explained(model: Captioner, vector: Tensor, written: Written, vocabulary: Vo
             }
         )
     return rows
+
+
+def look_at_caption(model: Captioner, vector: Tensor, written: Written, vocabulary: Vocabulary) -> Look:
+    """The network while it writes: a step reads the picture, where it is the first input, and each word is a step.
+
+    Arguments:
+        vector: (D,) the picture's.
+        written: what the network itself writes; C_t is -log p of its next word.
+    """
+    device = next(model.parameters()).device
+    words = [vocabulary.tokens[token] for token in written.tokens]
+    before = int(model.first is not None)
+    targets = [IGNORE] * before + [*written.tokens, vocabulary.eos if written.ended else IGNORE]
+    inputs = {
+        "features": vector.unsqueeze(0).to(device),
+        "tokens": torch.tensor([vocabulary.bos, *written.tokens], device=device).unsqueeze(1),
+        "every_step": True,
+    }
+    names = (*[PICTURE] * before, BEGIN, *(f" {word}" for word in words))
+    about = f"C is the cost of the network's own caption: {' '.join(words)}"
+    ends = model(**inputs)[:, 0].softmax(-1)[:, vocabulary.eos or 0]
+    tracks = {
+        "words written": [0.0] * before + [float(n) for n in range(len(words) + 1)],
+        "probability of the end": ends.tolist(),
+    }
+    return Look(inputs, names, torch.tensor(targets, device=device), about, tracks)

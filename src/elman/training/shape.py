@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from elman.models.shape import Init, RecurrentShape
+from elman.models.shape import InitSetting, RecurrentShape, suited
 from elman.training.settings import TrainingSettings, at_least, below_one
 
 
@@ -27,8 +27,8 @@ class ShapeSettings(TrainingSettings):
     """The identity connection h_t = h_(t-1) + F(x_t, h_(t-1))."""
     layer_norm: bool = False
     """Layer normalisation inside the recurrence (slower)."""
-    init: Init = "uniform"
-    """How the recurrent matrix begins; a number is its spectral radius."""
+    init: InitSetting = "uniform"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,5 +50,5 @@ class ShapeSettings(TrainingSettings):
             bidirectional=bidirectional,
             residual=self.residual,
             layer_norm=self.layer_norm,
-            init=self.init,
+            init=suited(self.init, self.cell),
         )

@@ -8,7 +8,7 @@ from typing import Literal
 from cyclopts import Parameter
 
 from elman.errors import UserError
-from elman.models.shape import Init, Readout
+from elman.models.shape import InitSetting, Readout
 from elman.training.classifier_settings import ClassifierSettings
 from elman.training.settings import at_least, below_one
 
@@ -58,8 +58,8 @@ class Settings(ClassifierSettings):
     """Hidden units of each layer and direction."""
     dropout: float = 0.2
     """Share of values dropped between layers, at the input and at the output."""
-    init: Init = "orthogonal"
-    """How the recurrent matrix begins; a number is its spectral radius."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
     batch_size: int = 32
     """Recordings, or strings of them, in one step, over all processes together."""
 

@@ -30,8 +30,6 @@ TOKENS_AT_ONCE = 8192
 LONGER, MORE = 2.0, 10
 """A translation has at most so many times the tokens of its source, and so many more."""
 EXAMPLES = 20
-BEGIN, END = "⊢", "⊣"
-"""How the marks are drawn."""
 
 Ids = NDArray[np.int64]
 

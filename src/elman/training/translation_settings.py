@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from elman.errors import UserError
 from elman.models.decoding import Decoding
-from elman.models.shape import Init
+from elman.models.shape import InitSetting
 from elman.training.settings import at_least, below_one
 from elman.training.shape import ShapeSettings
 
@@ -52,8 +52,8 @@ class Settings(ShapeSettings):
     layers: int = 2
     """Recurrent layers of encoder and decoder; with attention, those above the decoder's first go on from what it
     saw."""
-    init: Init = "orthogonal"
-    """How the recurrent matrix begins; a number is its spectral radius."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
     dropout: float = 0.3
     """Share of units dropped at the inputs, between layers, of what the encoder gives and at the output."""
     steps: int = 5000

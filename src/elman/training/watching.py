@@ -80,9 +80,9 @@ def remedies(settings: TrainingSettings) -> dict[str, str]:
     gated = getattr(settings, "cell", "rnn") != "rnn"
     shorter = getattr(settings, "chunk", 0) // 2
     direct = _unused(settings, readout="mean", supervise="every")  # a loss, or an answer, nearer to early steps
-    orthogonal = [] if gated else _unused(settings, init="orthogonal")
-    gates = "--cell gru" + " --init uniform" * (getattr(type(settings), "init", "uniform") != "uniform")
-    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), gates]
+    chosen = getattr(settings, "init", "auto") != "auto"  # auto is orthogonal where there are no gates
+    orthogonal = _unused(settings, init="orthogonal") if chosen and not gated else []
+    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), "--cell gru"]
     clip = f"--clip-norm {settings.clip_norm / 10 or 1:g}"
     chunk = [f"--chunk {shorter}"] if shorter > 1 else []
     slower = f"--lr {settings.lr / 4:g}"
