@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from elman.data.series_scale import fit_series
+from elman.data.series_scale import SeriesScale, fit_series
 from elman.data.timeseries import Roles, TimeSeries
 from elman.data.windows import Windows, scale_series
 from elman.models.baselines import LinearOnLags, last_value, seasonal_naive
-from elman.models.forecast_answers import ask, ask_scaled, calibrate, scaled_truth
+from elman.models.forecast_answers import ask, ask_scaled, calibrate
+from elman.models.forecast_calibration import RECENT, past_of, recent_widening, scaled_truth
 from elman.models.forecast_errors import Forecasts, coverage, errors
 from elman.models.forecast_heads import Gaussian, Quantiles, Value
 from elman.models.forecaster import Anchor, DirectForecaster, Forecaster, Layout, RecursiveForecaster
@@ -135,6 +136,59 @@ def test_drawn_futures_of_a_walk_spread_as_its_square_root() -> None:
     assert forecasts.upper is not None
     width = (forecasts.upper - forecasts.lower).mean(axis=(0, 2))
     np.testing.assert_allclose(width / width[0], np.sqrt(np.arange(1, F + 1)), rtol=0.1)
+
+
+def flat(windows: Windows) -> Forecaster:
+    """A network that says the last value and no width."""
+    layout = Layout(windows.targets, 0, 0, windows.horizon, 1, "last")
+    return silenced(DirectForecaster(layout, Quantiles(0.8), RecurrentShape(input_size=1, hidden_size=3)))
+
+
+def growing_calm(count: int) -> tuple[Windows, Windows, SeriesScale]:
+    """Windows of a series that is ten times calmer in its second half: those of the second half, and all."""
+    noise = np.random.default_rng(0).normal(size=count) * np.where(np.arange(count) < count // 2, 10, 1)
+    series = TimeSeries("", pd.date_range("2020-01-01", periods=count), noise[:, None], np.zeros((count, 0)))
+    fitted = fit_series([series], [count], Roles("day", ("y",)), "D", 7, (), "none")
+    scaled = [scale_series(series, fitted, "t")]
+    asked, past = (Windows.within(scaled, [(begin, count)], T, F, 1) for begin in (count // 2 + 500, 0))
+    return asked, past, fitted.scales[""]
+
+
+def test_intervals_follow_the_most_recent_errors() -> None:
+    asked, past, scale = growing_calm(3000)
+    model = flat(asked)
+    with torch.no_grad():
+        calibrate(model, past, 0.8)
+        steady, moving = (
+            coverage(ask(model, asked, 0.8, lambda _, scaled: scale.in_units(scaled), known), asked.truth())
+            for known in (None, past)
+        )
+    assert steady["coverage"] > 0.95
+    assert moving["coverage"] == pytest.approx(0.8, abs=0.02)
+    assert moving["width"] < steady["width"] / 2
+
+
+def test_recent_errors_are_those_that_were_known_when_the_forecast_was_made() -> None:
+    generator = torch.Generator().manual_seed(0)
+    past = np.stack([np.arange(400) % 2, np.arange(400) // 2 + 10], axis=1)  # two series in turn, origins 10 to 209
+    places = np.array([[0, 150], [1, 180], [0, 60]])
+    missed, otherwise = torch.randn(400, F, 1, generator=generator), torch.full((F, 1), 7.0)
+    found = recent_widening(missed, past, places, 0.8, otherwise)
+    changed = missed.clone()
+    for series, origin in places[:2].tolist():
+        known = missed[(past[:, 0] == series) & (past[:, 1] + F <= origin)]
+        assert len(known) > 100
+        rank = int(np.ceil((len(known) + 1) * 0.8))
+        torch.testing.assert_close(found[series], known.sort(dim=0).values[rank - 1])
+        changed[(past[:, 0] == series) & (past[:, 1] + F > origin)] = 1e6  # what came later, or comes within it
+    assert torch.equal(recent_widening(changed, past, places, 0.8, otherwise), found)
+    assert torch.equal(found[2], otherwise)  # fewer than a hundred lie before it
+    old = missed.clone()
+    old[:20] = 1e6
+    many = np.array([[0, 30 + RECENT + F]])
+    whole = np.stack([np.zeros(400, dtype=int), np.arange(400)], axis=1)
+    assert torch.equal(*(recent_widening(one, whole, many, 0.8, otherwise) for one in (old, missed)))
+    assert len(past_of(Windows([], T, F, 1, many), Windows([], T, F, 1, whole))) == RECENT
 
 
 def test_a_line_is_found_again() -> None:

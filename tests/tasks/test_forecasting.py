@@ -112,6 +112,35 @@ def test_measured_on_another_file(trained: Path, run: Run, tmp_path: Path) -> No
     assert report.figures["data_mae"] < report.figures["data_best_baseline_mae"]
 
 
+def widths(run: Run, table: pd.DataFrame) -> list[float]:
+    """How wide each series' intervals are on average."""
+    targets = [prediction["targets"]["sales"] for prediction in run.predict([table])]
+    return [float(np.mean(np.subtract(target["upper"], target["lower"]))) for target in targets]
+
+
+def test_intervals_widen_with_the_errors_of_the_file(run: Run) -> None:
+    calm = with_future(shops(200), 7)
+    shaken = calm.copy()
+    shaken["sales"] *= 1 + 0.5 * np.random.default_rng(1).normal(size=len(shaken))
+    last = slice(-21, None)  # the window itself is the same, so that only what was missed before it tells
+    for name in ("north", "south"):
+        rows = calm.index[calm["shop"] == name][last]
+        shaken.loc[rows, "sales"] = calm.loc[rows, "sales"]
+    assert all(wide > 2 * narrow for wide, narrow in zip(widths(run, shaken), widths(run, calm), strict=True))
+    short = [table.groupby("shop").tail(60) for table in (calm, shaken)]
+    assert widths(run, short[0]) == pytest.approx(widths(run, short[1]))  # too few to tell: validation's
+
+
+def test_settings_of_the_first_version_are_still_read(trained: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    path = copy / "settings.toml"
+    assert 'calibrate = "recent"' in path.read_text()
+    path.write_text(path.read_text().replace('calibrate = "recent"', "calibrate = true"))
+    assert load(copy).task.settings.calibrate == "validation"
+    path.write_text(path.read_text().replace("calibrate = true", "calibrate = false"))
+    assert load(copy).task.settings.calibrate == "none"
+
+
 def test_a_damaged_scale(trained: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(trained, tmp_path / "copy")
     (copy / "series.json").write_text((copy / "series.json").read_text()[:100])

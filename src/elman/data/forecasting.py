@@ -90,13 +90,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class ForecastData:
-    """Series split in time, scaled by what their training parts taught."""
+    """Series split in time, scaled by what their training parts taught.
+
+    Arguments:
+        held: validation and test in one, with the windows that reach over the border between them.
+    """
 
     fitted: FittedSeries
     series: tuple[ScaledSeries, ...]
     train: Windows
     validation: Windows
     test: Windows
+    held: Windows
 
 
 def read_forecast_data(data: str | Path, reading: Reading) -> ForecastData:
@@ -124,9 +129,9 @@ def read_forecast_data(data: str | Path, reading: Reading) -> ForecastData:
     cuts = [cut for one, cut in zip(series, cuts, strict=True) if one.name in fitted.scales]
     parts = [
         Windows.within(scaled, [edges(cut) for cut in cuts], r.window, r.horizon, len(roles.targets))
-        for edges in (lambda c: (0, c[0]), lambda c: (c[0], c[1]), lambda c: (c[1], c[2]))
+        for edges in (lambda c: (0, c[0]), lambda c: (c[0], c[1]), lambda c: (c[1], c[2]), lambda c: (c[0], c[2]))
     ]
-    _check_enough(parts, cuts, reading, source)
+    _check_enough(parts[:3], cuts, reading, source)
     return ForecastData(fitted, scaled, *parts)
 
 
@@ -144,6 +149,45 @@ def read_other(
     table, source = read_source(data)
     series, _ = read_series(table, fitted.roles, source, missing=missing, frequency=fitted.frequency)
     return [scale_series(one, fitted, source, ahead) for one in series]
+
+
+def read_windows(
+    data: str | Path | pd.DataFrame, fitted: FittedSeries, missing: Missing, window: int, horizon: int
+) -> Windows:
+    """All windows of another table, with what came after each.
+
+    Raises:
+        UserError: as `read_other`; or there is no such window.
+    """
+    windows = all_windows(read_other(data, fitted, missing, 0), fitted, window, horizon)
+    if not len(windows):
+        raise UserError(f"{data}: no series has the {window + horizon} rows that one forecast and its truth take")
+    return windows
+
+
+def read_to_continue(
+    data: str | Path | pd.DataFrame, fitted: FittedSeries, missing: Missing, window: int, ahead: int
+) -> list[ScaledSeries]:
+    """The series of a table, each long enough to look back on.
+
+    Raises:
+        UserError: as `read_other`; or one has fewer rows than a window.
+    """
+    series = read_other(data, fitted, missing, ahead)
+    for one in series:
+        if len(one.values) < window:
+            name = f"series {one.raw.name!r}" if one.raw.name else "the series"
+            raise UserError(
+                f"{data if isinstance(data, str | Path) else 'the table'}: {name} has {len(one.values)} rows, and"
+                f" a forecast looks back on {window}; give more"
+            )
+    return series
+
+
+def all_windows(series: Sequence[ScaledSeries], fitted: FittedSeries, window: int, horizon: int) -> Windows:
+    """All windows of whole series."""
+    parts = [(0, len(one.values)) for one in series]
+    return Windows.within(series, parts, window, horizon, len(fitted.roles.targets))
 
 
 def _check_enough(parts: Sequence[Windows], cuts: Sequence[tuple[int, int, int]], r: Reading, source: str) -> None:

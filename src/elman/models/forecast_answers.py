@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.batching import batches_by_length
 from elman.data.windows import Windows
+from elman.models.forecast_calibration import (
+    FEWEST_TO_CALIBRATE,
+    lacking,
+    past_of,
+    rank_of,
+    recent_widening,
+    widening,
+)
 from elman.models.forecast_errors import Forecasts, Values
 from elman.models.forecaster import Forecaster, RecursiveForecaster
 
 STEPS_AT_ONCE = 1 << 16
 PATHS = 200
 """Futures that a recursive forecast draws for its intervals."""
-FEWEST_TO_CALIBRATE = 100
 
 InUnits = Callable[[int, Any], Values]
 """From the number of a series and scaled targets (..., Y) to their own units."""
 
 
-def ask(model: Forecaster, windows: Windows, level: float, in_units: InUnits) -> Forecasts:
-    """Forecasts for all windows, intervals widened by what validation said."""
+def ask(model: Forecaster, windows: Windows, level: float, in_units: InUnits, past: Windows | None = None) -> Forecasts:
+    """Forecasts for all windows, with intervals that are widened (or narrowed, to nothing at most).
+
+    Arguments:
+        past: windows of the same series in time; by those that have ended before a forecast begins its interval is
+            widened. Without them, and where they are too few, by what validation said.
+    """
     point, bounds = ask_scaled(model, windows, level)
     series = windows.places[:, 0]
 
@@ -39,7 +49,7 @@ def ask(model: Forecaster, windows: Windows, level: float, in_units: InUnits) ->
 
     if bounds is None:
         return Forecasts(restored(point))
-    widen = widening(model, point.shape[1])
+    widen = torch.maximum(_widening(model, windows, level, past), (bounds[0] - bounds[1]) / 2)
     return Forecasts(restored(point), restored(bounds[0] - widen), restored(bounds[1] + widen))
 
 
@@ -61,12 +71,6 @@ def ask_scaled(model: Forecaster, windows: Windows, level: float) -> tuple[Tenso
     return torch.cat(points), (torch.cat(lower), torch.cat(upper)) if lower else None
 
 
-def widening(model: Forecaster, steps: int) -> Tensor:
-    """(F, Y) what to add on either side; past the horizon that was calibrated, as at its end."""
-    widen = model.widen.cpu()
-    return widen[torch.arange(steps).clamp(max=len(widen) - 1)]
-
-
 def calibrate(model: Forecaster, windows: Windows, level: float) -> None:
     """Set `model.widen` so that intervals cover `level` of these windows: conformalised quantile regression.
 
@@ -77,13 +81,15 @@ def calibrate(model: Forecaster, windows: Windows, level: float) -> None:
     _, bounds = ask_scaled(model, windows, level)
     if bounds is None or count < FEWEST_TO_CALIBRATE:
         return
-    truth = torch.from_numpy(scaled_truth(windows))
-    lacking = torch.maximum(bounds[0] - truth, truth - bounds[1])  # (W, F, Y)
-    rank = min(count, math.ceil((count + 1) * level))
-    model.widen.copy_(lacking.kthvalue(rank, dim=0).values)
+    model.widen.copy_(lacking(bounds, windows).kthvalue(rank_of(count, level), dim=0).values)
 
 
-def scaled_truth(windows: Windows) -> NDArray[np.float32]:
-    """(W, F, Y) what came, scaled."""
-    steps = np.arange(windows.horizon)
-    return np.stack([windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()])
+def _widening(model: Forecaster, windows: Windows, level: float, past: Windows | None) -> Tensor:
+    """(W, F, Y) or (F, Y) what to add on either side of each interval."""
+    steady = widening(model, windows.horizon)
+    known = None if past is None else past_of(windows, past)
+    if known is None or len(known) < FEWEST_TO_CALIBRATE:
+        return steady
+    _, bounds = ask_scaled(model, known, level)
+    assert bounds is not None, "asked where there are intervals"
+    return recent_widening(lacking(bounds, known), known.places, windows.places, level, steady)

@@ -7,7 +7,7 @@ out. Example: elman train forecasting --data airline --out runs/airline
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from elman.data.batching import Buckets
     from elman.data.forecasting import ForecastData, Reading
     from elman.data.series_scale import FittedSeries
-    from elman.data.windows import ScaledSeries, WindowBatch, Windows
+    from elman.data.windows import WindowBatch, Windows
     from elman.models.forecast_errors import Forecasts
     from elman.models.forecast_heads import Head
     from elman.training.folder import RunFolder
@@ -88,8 +88,9 @@ class Settings(ShapeSettings):
     """Quantile loss, a Gaussian head, or points alone; auto: quantile if direct, gaussian if recursive."""
     level: float = 0.8
     """The share of values that the intervals shall cover."""
-    calibrate: bool = True
-    """Widen or narrow the intervals until they cover --level of the validation part."""
+    calibrate: Literal["recent", "validation", "none"] = "recent"
+    """Widen or narrow the intervals until they cover --level of the most recent forecasts whose truth is known by
+    then, or of the validation part; recent begins with validation's where there are fewer than 100 of them."""
     error: Literal["absolute", "squared"] = "absolute"
     """What is lowered where there are no intervals."""
     best_by: Literal["mae", "rmse", "mase"] = "mase"
@@ -107,6 +108,8 @@ class Settings(ShapeSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.calibrate, bool):  # in settings files of elman 0.1
+            object.__setattr__(self, "calibrate", "validation" if self.calibrate else "none")
         for name in ("window", "horizon", "segment"):
             at_least(self, name, 1)
         for name in ("season", *(name for name in ("rows", "validation", "test") if getattr(self, name) is not None)):
@@ -265,22 +268,23 @@ class Task:
         from elman.models.forecaster import Forecaster
 
         assert isinstance(model, Forecaster)
-        if self.settings.calibrate:
+        if self.settings.calibrate != "none":
             calibrate(model, self._seen_in_training, self.settings.level)
         return self._judge(model, self._seen_in_training).figures("")
 
-    def _ask(self, model: nn.Module, windows: Windows) -> Forecasts:
+    def _ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
         from elman.models.forecast_answers import ask
         from elman.models.forecaster import Forecaster
 
         assert isinstance(model, Forecaster)
         scales = [self.fitted.scales[series.raw.name] for series in windows.series]
-        return ask(model, windows, self.settings.level, lambda number, scaled: scales[number].in_units(scaled))
+        past = past if self.settings.calibrate == "recent" else None
+        return ask(model, windows, self.settings.level, lambda number, scaled: scales[number].in_units(scaled), past)
 
-    def _judge(self, model: nn.Module, windows: Windows) -> Judged:
+    def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
         from elman.training.forecast_report import NETWORK, Judged, naive_errors
 
-        by = {NETWORK: self._ask(model, windows), **self._baselines(windows)}
+        by = {NETWORK: self._ask(model, windows, past), **self._baselines(windows)}
         return Judged(windows.truth(), naive_errors(windows, self.fitted), by)
 
     def report(self, model: nn.Module) -> dict[str, float]:
@@ -293,30 +297,20 @@ class Task:
         Arguments:
             data: a table to measure on in place of the parts: all its windows.
         """
+        from elman.data.forecasting import read_windows
         from elman.training.report import Report
 
         targets = self.fitted.roles.targets
         if data is not None:
-            return self._judge(model, self._other(data)).report("data", targets)
-        seen = self._judge(model, self.data.validation)
+            s = self.settings
+            other = read_windows(data, self.fitted, s.missing, s.window, s.horizon)
+            return self._judge(model, other, other).report("data", targets)
+        held = self.data.held
+        seen = self._judge(model, self.data.validation, held)
         if not len(self.data.test):
             return seen.report("validation", targets)
-        held = self._judge(model, self.data.test).report("test", targets)
-        return Report(seen.figures("validation_") | held.figures, held.tables)
-
-    def _other(self, data: Path) -> Windows:
-        from elman.data.forecasting import read_other
-        from elman.data.windows import Windows
-
-        s = self.settings
-        series = read_other(data, self.fitted, s.missing, 0)
-        parts = [(0, len(one.values)) for one in series]
-        windows = Windows.within(series, parts, s.window, s.horizon, len(self.fitted.roles.targets))
-        if not len(windows):
-            raise UserError(
-                f"{data}: no series has the {s.window + s.horizon} rows that one forecast and its truth take"
-            )
-        return windows
+        test = self._judge(model, self.data.test, held).report("test", targets)
+        return Report(seen.figures("validation_") | test.figures, test.tables)
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves, and forecasts of the validation part against what came."""
@@ -334,12 +328,14 @@ class Task:
         from elman.insight.forecast_plot import draw_forecasts
         from elman.training.forecast_pictures import panels_of_part
 
-        judged = self._judge(model, windows)
+        held = self.data.held
+        judged = self._judge(model, windows, held)
         own, (best, other) = judged.figures("")["mae"], judged.best_baseline("mae")
         less = "less" if own <= other else "more"
         by = abs(own / other - 1)
         title = f"{where.capitalize()}: MAE {own:.3g}, {by:.0%} {less} than the best baseline ({best}: {other:.3g})"
-        panels = panels_of_part(windows, self._ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
+        ask = partial(self._ask, past=held)
+        panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
 
     def predict(self, model: nn.Module, inputs: list[str | pd.DataFrame], options: Options) -> list[dict[str, Any]]:
@@ -354,6 +350,7 @@ class Task:
         Raises:
             UserError: a table cannot be read, is shorter than one window, or lacks known-future columns.
         """
+        from elman.data.forecasting import all_windows, read_to_continue
         from elman.training.forecast_pictures import Continued, continue_series, write_forecast
 
         s = self.settings
@@ -364,8 +361,9 @@ class Task:
         ahead = options.horizon or s.horizon
         found: list[tuple[str | pd.DataFrame, list[Continued]]] = []
         for given in inputs:
-            series = self._to_continue(given, ahead)
-            found.append((given, continue_series(series, self._ask, model, s.window, ahead, self.fitted)))
+            series = read_to_continue(given, self.fitted, s.missing, s.window, ahead)
+            ask = partial(self._ask, past=all_windows(series, self.fitted, s.window, ahead))
+            found.append((given, continue_series(series, ask, model, s.window, ahead, self.fitted)))
         predictions = []
         for given, continued in found:
             written: tuple[Path, ...] = ()
@@ -377,19 +375,6 @@ class Task:
                 {"input": name, **one.as_dictionary(), "written": list(map(str, written))} for one in continued
             ]
         return predictions
-
-    def _to_continue(self, given: str | Path | pd.DataFrame, ahead: int) -> list[ScaledSeries]:
-        from elman.data.forecasting import read_other
-
-        series = read_other(given, self.fitted, self.settings.missing, ahead)
-        for one in series:
-            if len(one.values) < self.settings.window:
-                name = f"series {one.raw.name!r}" if one.raw.name else "the series"
-                raise UserError(
-                    f"{given if isinstance(given, str | Path) else 'the table'}: {name} has {len(one.values)} rows, and"
-                    f" a forecast looks back on {self.settings.window}; give more"
-                )
-        return series
 
     def show(self, predictions: list[dict[str, Any]]) -> str:
         from elman.training.forecast_pictures import show_forecast
