@@ -1,5 +1,6 @@
 """Sound: every format to one channel at one rate, whole and in pieces; spectra; strings joined on the fly."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,19 @@ def test_silence_at_both_ends_is_left_out_however_long_it_is(tmp_path: Path) -> 
     listening = Listening(tmp_path / "a.wav", front_end)
     assert sum(len(piece) for piece in listening) == len(frames)
     assert 2.96 <= listening.begin <= 3.0  # a frame of 25 ms begins before what it holds
+
+
+def test_a_long_recording_scaled_by_itself_takes_the_memory_of_a_short_one(tmp_path: Path) -> None:
+    said, peaks = np.tile(np.concatenate([tone(300, 0.5), np.zeros(RATE // 2, np.float32)]), 60), []
+    for minutes in (2, 8):
+        soundfile.write(tmp_path / "a.wav", np.tile(said, minutes), RATE)
+        listening = Listening(tmp_path / "a.wav", FrontEnd(LogMel(RATE), 3, None, 13, 35))
+        tracemalloc.start()
+        steps = sum(len(piece) for piece in listening)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert steps == pytest.approx(60 * minutes / 0.03, rel=0.01)
+    assert peaks[1] < 1.5 * peaks[0]
 
 
 def test_cepstra_are_the_cosine_transform() -> None:
