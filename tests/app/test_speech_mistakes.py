@@ -52,12 +52,17 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:20])
 
 
+def no_number(folder: Path) -> None:
+    soundfile.write(folder / "2.wav", np.array([0.1, np.nan, -0.1] * 800), RATE, subtype="FLOAT")
+
+
 FOLDERS: dict[str, tuple[Callable[[Path], object], list[str], list[str]]] = {
     "no sound": (put("2.wav", b"this is text"), [], ["2.wav is no sound"]),
     "cut in its header": (cut, [], ["2.wav"]),
     "empty file": (put("2.wav", b""), [], ["2.wav is empty"]),
     "no samples": (no_samples, [], ["2.wav has no sound"]),
     "silent": (silent, [], ["2.wav is silent"]),
+    "samples that are no numbers": (no_number, [], ["2.wav is damaged", "no numbers"]),
     "a transcript without its file": (lambda f: (f / "3.wav").unlink(), [], ["row 4", "no file", "3.wav"]),
     "a file without its transcript": (replace("3.wav,yes\n", ""), [], ["3.wav has no transcript", "said.csv"]),
     "an empty transcript": (replace("3.wav,yes", "3.wav, "), [], ["row 4", "3.wav has an empty transcript"]),
@@ -94,6 +99,12 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], list[str], list[str]]] = {
         ["more symbols than steps", "--stack"],
     ),
     "rate": (lambda f: None, ["--rate", "8"], ["--rate is 8"]),
+    "nobody to leave out": (lambda f: None, ["--without", "eve"], ["'eve'"]),
+    "one speaker in two places": (lambda f: None, ["--speaker", "a", "--without", "a"], ["--speaker and --without"]),
+    "more cepstra than bands": (lambda f: None, ["--cepstra", "11"], ["--cepstra is 11", "--bands", "10"]),
+    "a floor without the recording": (lambda f: None, ["--floor", "35"], ["--floor", "--normalise recording"]),
+    "ends": (lambda f: None, ["--vary-ends", "0.5"], ["--vary-ends is 0.5"]),
+    "tract": (lambda f: None, ["--vary-tract", "1"], ["--vary-tract is 1"]),
     "join": (lambda f: None, ["--join", "0"], ["--join is 0"]),
 }
 
@@ -134,6 +145,7 @@ INPUTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "empty": (put("2.wav", b""), ["2.wav is empty"]),
     "no samples": (no_samples, ["2.wav has no sound"]),
     "silent": (silent, ["2.wav is silent"]),
+    "samples that are no numbers": (no_number, ["2.wav is damaged", "no numbers"]),
 }
 
 

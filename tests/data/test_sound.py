@@ -1,5 +1,6 @@
 """Sound: every format to one channel at one rate, whole and in pieces; spectra; strings joined on the fly."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ import soundfile
 
 from elman.data.audio import Sound, read_sound, sound_pieces
 from elman.data.front_end import FrontEnd, Listening
-from elman.data.joining import Joiner, Variation
+from elman.data.joining import Joiner, Manner, Variation
 from elman.data.recordings import read_folder, read_recordings, without_long
 from elman.data.scaling import Scaler
-from elman.data.spectrum import LogMel, LogMelStream, stacked
+from elman.data.spectrum import LogMel, LogMelStream, cosines, retimed, stacked
 from elman.errors import UserError
 
 RATE = 8000
@@ -64,11 +65,16 @@ def test_a_stream_gives_the_same_frames(cuts: list[int]) -> None:
     np.testing.assert_allclose(np.concatenate([*frames, stream.close()]), spectrum(sound), rtol=1e-5)
 
 
-@pytest.mark.parametrize("scaler", [Scaler(np.full(40, -3, np.float32), np.full(40, 2, np.float32)), None])
-def test_a_file_read_in_pieces_is_the_file_read_whole(scaler: Scaler | None, tmp_path: Path) -> None:
+SCALER = Scaler(np.full(40, -3, np.float32), np.full(40, 2, np.float32))
+
+
+@pytest.mark.parametrize(("scaler", "cepstra", "floor"), [(SCALER, 0, 0), (None, 0, 0), (None, 13, 0), (None, 13, 30)])
+def test_a_file_read_in_pieces_is_the_file_read_whole(
+    scaler: Scaler | None, cepstra: int, floor: float, tmp_path: Path
+) -> None:
     sound = np.concatenate([tone(300, 1.3), tone(900, 1.9)])
     soundfile.write(tmp_path / "a.wav", sound, RATE)
-    front_end = FrontEnd(LogMel(RATE), 3, scaler)
+    front_end = FrontEnd(LogMel(RATE), 3, scaler, cepstra, floor)
     listening = Listening(tmp_path / "a.wav", front_end)
     steps = np.concatenate([piece.numpy() for piece in listening])
     np.testing.assert_allclose(steps, front_end(read_sound(tmp_path / "a.wav", RATE)), rtol=1e-4, atol=1e-4)
@@ -82,6 +88,83 @@ def test_scaled_by_itself_a_recording_is_the_same_however_loud() -> None:
     frames = front_end(sound)
     np.testing.assert_allclose(frames.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(front_end(sound * 0.01), frames, atol=1e-3)
+
+
+def test_silence_at_both_ends_is_left_out_however_long_it_is(tmp_path: Path) -> None:
+    said = np.concatenate([tone(300, 0.5), 0.3 * tone(900, 0.5)])
+    hiss = (1e-4 * np.random.default_rng(0).standard_normal(3 * RATE)).astype(np.float32)
+    front_end = FrontEnd(LogMel(RATE), 1, None, floor=35)
+    short, long = (np.concatenate([hiss[:before], said, hiss[:1600]]) for before in (800, 3 * RATE))
+    frames = front_end(long)
+    assert front_end(short).shape == frames.shape
+    np.testing.assert_allclose(front_end(short), frames, atol=1e-2)  # other noise at the edges
+    np.testing.assert_allclose(frames.mean(axis=0), 0, atol=1e-4)
+    assert float(np.sqrt(np.square(frames).mean())) == pytest.approx(1, abs=2e-3)
+    soundfile.write(tmp_path / "a.wav", long, RATE)
+    listening = Listening(tmp_path / "a.wav", front_end)
+    assert sum(len(piece) for piece in listening) == len(frames)
+    assert 2.96 <= listening.begin <= 3.0  # a frame of 25 ms begins before what it holds
+
+
+def test_a_long_recording_scaled_by_itself_takes_the_memory_of_a_short_one(tmp_path: Path) -> None:
+    said, peaks = np.tile(np.concatenate([tone(300, 0.5), np.zeros(RATE // 2, np.float32)]), 60), []
+    for minutes in (2, 8):
+        soundfile.write(tmp_path / "a.wav", np.tile(said, minutes), RATE)
+        listening = Listening(tmp_path / "a.wav", FrontEnd(LogMel(RATE), 3, None, 13, 35))
+        tracemalloc.start()
+        steps = sum(len(piece) for piece in listening)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert steps == pytest.approx(60 * minutes / 0.03, rel=0.01)
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_cepstra_are_the_cosine_transform() -> None:
+    transform = cosines(20, 20)
+    np.testing.assert_allclose(transform.T @ transform, np.eye(20), atol=1e-5)
+    ripple = np.cos(np.pi * 3 * (np.arange(20) + 0.5) / 20).astype(np.float32)
+    found = ripple @ cosines(20, 5)
+    assert found.argmax() == 3
+    np.testing.assert_allclose(np.delete(found, 3), 0, atol=1e-5)
+
+
+def test_a_longer_vocal_tract_lowers_what_is_heard() -> None:
+    heard = {stretch: LogMel(RATE, stretch=stretch)(tone(1000, 0.2))[5].argmax() for stretch in (0.85, 1.0, 1.15)}
+    mels = [2595 * np.log10(1 + 1000 / stretch / 700) for stretch in heard]
+    highest = 2595 * np.log10(1 + 4000 / 700)
+    assert list(heard.values()) == [round(mel / highest * 41) - 1 for mel in mels]
+    for stretch in heard:
+        assert (LogMel(RATE, stretch=stretch).filters.sum(axis=0) > 0).all()
+
+
+def test_retimed_by_hand() -> None:
+    frames = np.arange(6, dtype=np.float32)[:, None]
+    assert retimed(frames, 1, 0, 0)[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert retimed(frames, 0.5, 0, 0)[:, 0] == pytest.approx(np.linspace(0, 5, 12))
+    assert retimed(frames, 1, 2, -1)[:, 0].tolist() == [0, 0, 0, 1, 2, 3, 4]
+    assert retimed(frames[:1], 1.2, 0, 0)[:, 0].tolist() == [0]
+
+
+def test_a_manner_follows_from_the_generator_and_keeps_its_bounds() -> None:
+    variation = Variation(tract=0.1, tempo=0.2, ends=0.05)
+    drawn = [variation.manner(np.random.default_rng(seed)) for seed in range(50)]
+    assert drawn[7] == variation.manner(np.random.default_rng(7))
+    for values, middle, most in zip(zip(*drawn, strict=True), (1, 1, 0, 0), (0.1, 0.2, 0.05, 0.05), strict=True):
+        away = np.array(values) - middle
+        assert most * 0.8 < away.max() <= most
+        assert -most <= away.min() < -most * 0.8
+    generator = np.random.default_rng(0)
+    assert Variation().manner(generator) == Manner()
+    assert generator.bit_generator.state == np.random.default_rng(0).bit_generator.state  # nothing was drawn
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    for value in (np.nan, np.inf):
+        sound = tone(300, 0.2)
+        sound[5] = value
+        soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+        with pytest.raises(UserError, match=r"a\.wav is damaged: it has samples that are no numbers"):
+            read_sound(tmp_path / "a.wav", RATE)
 
 
 def test_stacking_fills_up() -> None:
@@ -129,6 +212,10 @@ def test_a_folder_with_speakers_and_parts(tmp_path: Path) -> None:
     by_speaker = read_recordings(folder, speaker="bob", validation_share=0.4)
     assert sorted(one.part for one in by_speaker) == ["test", "test", "train", "validation"]
     assert {one.speaker for one in by_speaker if one.part == "test"} == {"bob"}
+    others = read_recordings(folder, speaker="", without="bob", validation_share=0.4)
+    assert [one.speaker for one in others] == ["ann", "ann"]
+    with pytest.raises(UserError, match="no speaker 'eve'; known are ann, bob"):
+        read_recordings(folder, speaker="bob", without="eve", validation_share=0.4)
     with pytest.raises(UserError, match="no speaker 'eve'; known are ann, bob"):
         read_recordings(folder, speaker="eve", validation_share=0.4)
     kept, note = without_long(recordings, 2.0)

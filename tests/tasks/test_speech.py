@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import load_file
 
 from elman.cli import main
 from elman.errors import UserError
 from elman.run import Run, load, train
+from elman.tasks import speech
 from elman.tasks.speech import Options, Settings
 from elman.training import transcription
 
@@ -139,6 +142,77 @@ def test_the_same_step_draws_the_same_strings(strings: Run) -> None:
     assert not (first.x.shape == other.x.shape and first.x.equal(other.x))
     halves = [task.batch(3, rank, 2) for rank in range(2)]
     assert sum(len(half.lengths) for half in halves) == len(first.lengths)
+
+
+VARIED = {
+    "vary_speed": 0.1,
+    "vary_gain": 3.0,
+    "vary_hiss": 0.01,
+    "vary_tract": 0.1,
+    "vary_tempo": 0.2,
+    "vary_ends": 0.1,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("Words", {"normalise": "recording", "floor": 35.0, "cepstra": 12}),
+        ("Words", {}),
+        ("Transcripts", {"answer": "symbols"}),
+        ("Transcripts", {"answer": "symbols", "symbols": "words", "join": 3}),
+    ],
+)
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    kind: str, more: dict[str, object], words: Path, tmp_path: Path
+) -> None:
+    varied = SMALL | VARIED | {"data": str(words), "steps": 12, "eval_every": 6, "checkpoint_every": 6}
+    settings = Settings(dropout=0.2, **varied | more)  # type: ignore[arg-type]
+    train("speech", settings, tmp_path / "whole")
+
+    class StoppedError(Exception):
+        pass
+
+    class Stopping(getattr(speech, kind)):  # type: ignore[misc]
+        def batch(self, step: int, rank: int, world: int) -> object:
+            if step == 8:
+                raise StoppedError
+            return super().batch(step, rank, world)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speech, kind, Stopping)
+        with pytest.raises(StoppedError):
+            train("speech", settings, tmp_path / "stopped")
+    assert load_file(tmp_path / "stopped" / "model.safetensors").keys()
+    train("speech", settings, tmp_path / "stopped", resume=True)
+    for name in ("model.safetensors", "last.safetensors"):
+        whole, resumed = (load_file(tmp_path / run / name) for run in ("whole", "stopped"))
+        assert whole.keys() == resumed.keys()
+        assert all(torch.equal(whole[key], resumed[key]) for key in whole), name
+
+
+def test_for_new_voices(words: Path, tmp_path: Path) -> None:
+    settings = Settings(
+        data=str(words),
+        speaker="c",
+        without="b",
+        normalise="recording",
+        floor=35,
+        cepstra=12,
+        steps=60,
+        eval_every=30,
+        best_by="loss",
+        **SMALL | VARIED | {"vary_tract": 0.05, "vary_speed": 0.0},
+    )
+    train("speech", settings, tmp_path / "run")
+    run = load(tmp_path / "run")
+    assert {one.speaker for one in run.task.spoken.recordings} == {"a", "c"}
+    assert run.evaluate()["test_accuracy"] == 1.0
+    seconds = np.arange(2 * RATE) / RATE
+    hum = (1e-3 * np.sin(2 * np.pi * 100 * seconds)).astype(np.float32)
+    soundfile.write(tmp_path / "quiet.wav", np.concatenate([hum, word("mid", np.random.default_rng(1)), hum]), RATE)
+    (prediction,) = run.predict([str(tmp_path / "quiet.wav")])
+    assert prediction["label"] == "mid"
 
 
 def test_an_hour_takes_the_memory_of_minutes(strings: Run, classes: Run, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def sound_pieces(path: Path, rate: int) -> Iterator[Sound]:
         left = file.frames
         try:
             for block in file.blocks(blocksize=max(1, round(own * _PIECE_SECONDS)), dtype="float32", always_2d=True):
+                if not np.isfinite(block).all():
+                    raise UserError(f"{path} is damaged: it has samples that are no numbers; restore it from a copy")
                 left -= len(block)
                 piece = block.mean(axis=1)
                 yield piece if resampler is None else resampler.resample_chunk(piece, last=left <= 0)

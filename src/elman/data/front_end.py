@@ -1,20 +1,22 @@
-"""From a recording to the steps that a network reads: log-mel frames, scaled by the training part, some to a step.
+"""From a recording to the steps that a network reads: log-mel frames or cepstra, scaled, some to a step.
 
-M bands, S frames to a step, T steps of I = S M values.
+M bands, C values of a frame (its bands or its cepstra), S frames to a step, T steps of I = S C values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elman.data.audio import Sound, check_heard, sound_pieces
+from elman.data.joining import Manner
 from elman.data.scaling import Scaler
-from elman.data.spectrum import Frames, LogMel, LogMelStream, stacked
+from elman.data.spectrum import Frames, LogMel, retimed, stacked
+from elman.data.tuning import Tuning, frame_pieces, gain_of, shaped, tuned
 from elman.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 
 MOST_FITTED = 500
 """The scaler is fitted on at most so many recordings."""
-LEAST_STD = 1e-3
-"""Added to the standard deviation of a recording, whose frames may all be alike."""
+AS_IT_IS = Manner()
 KEPT_SECONDS = 60.0
 """How much of a recording is kept to be drawn."""
 
@@ -35,63 +36,63 @@ class FrontEnd:
     Arguments:
         spectrum: sound to frames.
         stack: S.
-        scaler: over the M bands; None scales each recording by itself: its loudest sample to 1, each band to mean 0,
-            all bands together to standard deviation 1. That takes out much of microphone, room and voice, and needs the
+        scaler: over the C values; None scales each recording by itself: its loudest sample to 1, each value to mean 0,
+            all together to standard deviation 1. That takes out much of microphone, room and voice, and needs the
             whole recording.
+        cepstra: C of them in place of the bands; 0 keeps the bands.
+        floor: where a recording is scaled by itself, what is so many decibels softer than its loudest band is silence,
+            and silence at both ends is left out; 0 for none of this.
     """
 
     spectrum: LogMel
     stack: int
     scaler: Scaler | None
+    cepstra: int = 0
+    floor: float = 0.0
 
     @classmethod
-    def fit(cls, spectrum: LogMel, stack: int, sounds: Sequence[Sound]) -> FrontEnd:
+    def fit(cls, spectrum: LogMel, stack: int, sounds: Sequence[Sound], cepstra: int = 0) -> FrontEnd:
         """With the scaler of these sounds."""
         some = sounds[:: -(-len(sounds) // MOST_FITTED)]
-        return cls(spectrum, stack, Scaler.fit([spectrum(sound) for sound in some], "channels"))
+        values = [shaped(spectrum(sound), None, cepstra) for sound in some]
+        return cls(spectrum, stack, Scaler.fit(values, "channels"), cepstra)
 
-    def fitted(self, pieces: Callable[[], Iterable[Sound]]) -> tuple[np.float32, Scaler]:
-        """What to multiply a recording's samples by, and the scaler of its frames.
+    def tuned(self, pieces: Callable[[], Iterable[Sound]]) -> Tuning:
+        """What is done to the frames of a recording.
 
         Arguments:
             pieces: gives the recording from its beginning, piece by piece, each time it is called.
         """
         if self.scaler is not None:
-            return np.float32(1), self.scaler
-        loudest = max((float(np.abs(piece).max(initial=0)) for piece in pieces()), default=0.0)
-        gain = np.float32(1 / loudest if loudest else 1)
-        count, total, squares = 0, np.zeros(self.spectrum.bands), np.zeros(self.spectrum.bands)
-        for frames in frame_pieces(self.spectrum, pieces(), gain):
-            count += len(frames)
-            total += frames.sum(axis=0, dtype=np.float64)
-            squares += np.square(frames, dtype=np.float64).sum(axis=0)
-        mean = total / max(1, count)
-        overall = float(np.sqrt(max(0.0, float(squares.sum() / (max(1, count) * len(mean)) - mean.mean() ** 2))))
-        std = np.full(len(mean), overall + LEAST_STD, np.float32)
-        return gain, Scaler(mean.astype(np.float32), std)
+            return self._as_trained(self.scaler)
+        gain = gain_of(pieces())
+        return tuned(gain, lambda: frame_pieces(self.spectrum, pieces(), gain), self.floor, self.cepstra)
+
+    def _as_trained(self, scaler: Scaler) -> Tuning:
+        return Tuning(np.float32(1), None, 0, None, self.cepstra, scaler)
 
     @property
     def size(self) -> int:
         """I."""
-        return self.stack * self.spectrum.bands
+        return self.stack * (self.cepstra or self.spectrum.bands)
 
     @property
     def seconds(self) -> float:
         """From step to step."""
         return self.stack * self.spectrum.step / self.spectrum.rate
 
-    def __call__(self, sound: Sound) -> Frames:
-        """(T, I) from (n,), which is not silent."""
-        gain, scaler = self.fitted(lambda: [sound])
-        return stacked(scaler(self.spectrum(sound * gain)), self.stack)
-
-
-def frame_pieces(spectrum: LogMel, pieces: Iterable[Sound], gain: np.float32) -> Iterator[Frames]:
-    """(N, M) the frames of a recording that comes in pieces, louder by `gain`."""
-    stream = LogMelStream(spectrum)
-    for piece in pieces:
-        yield stream.push(piece * gain)
-    yield stream.close()
+    def __call__(self, sound: Sound, manner: Manner = AS_IT_IS) -> Frames:
+        """(T, I) from (n,), which is not silent, said in another manner."""
+        spectrum = self.spectrum if manner.stretch == 1 else replace(self.spectrum, stretch=manner.stretch)
+        if self.scaler is not None:
+            values = self._as_trained(self.scaler)(spectrum(sound))
+        else:
+            gain = gain_of([sound])
+            frames = spectrum(sound * gain)
+            values = tuned(gain, lambda: [frames], self.floor, self.cepstra)(frames)
+        if manner != AS_IT_IS:
+            values = retimed(values, manner.tempo, manner.before * len(values), manner.after * len(values))
+        return stacked(values, self.stack)
 
 
 class Listening:
@@ -99,12 +100,13 @@ class Listening:
 
     Attributes:
         seconds: how long it was.
+        begin: when its first step begins, in seconds.
         first: (N, M) its frames, unscaled, of the first `KEPT_SECONDS`.
     """
 
     def __init__(self, path: Path, front_end: FrontEnd) -> None:
         self.path = path
-        self.seconds = 0.0
+        self.seconds, self.begin = 0.0, 0.0
         self._front_end = front_end
         self._kept: list[Frames] = []
 
@@ -121,16 +123,18 @@ class Listening:
         import torch
 
         spectrum, stack = self._front_end.spectrum, self._front_end.stack
-        gain, scaler = self._front_end.fitted(lambda: sound_pieces(self.path, spectrum.rate))
-        held = np.zeros((0, spectrum.bands), np.float32)
-        for frames in frame_pieces(spectrum, self._heard(), gain):
-            held = np.concatenate([held, self._keep(frames)])
+        tuning = self._front_end.tuned(lambda: sound_pieces(self.path, spectrum.rate))
+        self.begin = tuning.begin * spectrum.hop
+        held, read = np.zeros((0, self._front_end.size // stack), np.float32), 0
+        for frames in frame_pieces(spectrum, self._heard(), tuning.gain):
+            held = np.concatenate([held, tuning(self._keep(frames), read)])
+            read += len(frames)
             whole = len(held) // stack * stack
             if whole:
-                yield torch.from_numpy(stacked(scaler(held[:whole]), stack))
+                yield torch.from_numpy(stacked(held[:whole], stack))
             held = held[whole:]
         if len(held):
-            yield torch.from_numpy(stacked(scaler(held), stack))
+            yield torch.from_numpy(stacked(held, stack))
 
     def _heard(self) -> Iterator[Sound]:
         """The recording, with an eye on whether there is anything in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,16 @@ from elman.data.audio import Sound
 from elman.errors import UserError
 
 _HISS = 1e-3  # the loudest that a pause hisses, as a standard deviation
+
+
+class Manner(NamedTuple):
+    """How an utterance is to be said: how much longer the vocal tract is and how much faster it goes, as factors; and
+    how much longer the sound before and after it lasts, as shares of the whole (below 0: cut off)."""
+
+    stretch: float = 1.0
+    tempo: float = 1.0
+    before: float = 0.0
+    after: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -21,11 +32,17 @@ class Variation:
         speed: 0.1 plays them up to 10 % faster or slower, which shifts the pitch too, as another voice would.
         gain: decibels louder or softer, at most.
         hiss: standard deviation of the noise that is added, at most.
+        tract: 0.1 makes the vocal tract up to 10 % longer or shorter, with the pitch as it is.
+        tempo: 0.1 speaks up to 10 % faster or slower, with the pitch as it is.
+        ends: 0.1 cuts up to 10 % off either end, or lets the end last so much longer.
     """
 
     speed: float = 0.0
     gain: float = 0.0
     hiss: float = 0.0
+    tract: float = 0.0
+    tempo: float = 0.0
+    ends: float = 0.0
 
     def __call__(self, sound: Sound, generator: np.random.Generator) -> Sound:
         """(n',) a changed copy of (n,)."""
@@ -39,6 +56,13 @@ class Variation:
             noise = generator.standard_normal(len(sound), dtype=np.float32)
             sound = sound + noise * np.float32(generator.uniform(0, self.hiss))
         return sound
+
+    def manner(self, generator: np.random.Generator) -> Manner:
+        """How a whole utterance is said."""
+        stretch = generator.uniform(1 - self.tract, 1 + self.tract) if self.tract else 1.0
+        tempo = generator.uniform(1 - self.tempo, 1 + self.tempo) if self.tempo else 1.0
+        before, after = generator.uniform(-self.ends, self.ends, size=2).tolist() if self.ends else (0.0, 0.0)
+        return Manner(stretch, tempo, before, after)
 
 
 @dataclass(frozen=True)

@@ -33,21 +33,26 @@ class Recording:
     part: Part
 
 
-def read_recordings(data: str | Path, *, speaker: str, validation_share: float, seed: int = 0) -> list[Recording]:
+def read_recordings(
+    data: str | Path, *, speaker: str, validation_share: float, without: str = "", seed: int = 0
+) -> list[Recording]:
     """The recordings of FSDD by name, or of a person's folder.
 
     Arguments:
         speaker: whose recordings are all of the test part; "" for the data's own parts.
+        without: whose recordings are of no part at all, or "".
         validation_share: held out of a folder that names no validation part.
 
     Raises:
         UserError: what is there cannot be read, or files and transcripts do not fit each other.
     """
     if str(data) == FSDD:
-        return list(_fsdd(fetch(FSDD) / "recordings", speaker))
+        return _others(list(_fsdd(fetch(FSDD) / "recordings", speaker)), without)
     recordings = read_folder(own_path(data, "recordings", [FSDD]))
     if speaker:
         _check_speaker(speaker, {recording.speaker for recording in recordings})
+    recordings = _others(recordings, without)
+    if speaker:
         recordings = [replace(one, part="test" if one.speaker == speaker else "train") for one in recordings]
     return _with_validation(recordings, validation_share, seed)
 
@@ -66,6 +71,14 @@ def _fsdd(folder: Path, speaker: str) -> Iterator[Recording]:
         elif int(index) in _FSDD_VALIDATION:
             part = "validation"
         yield Recording(path, digit, who, part)
+
+
+def _others(recordings: list[Recording], without: str) -> list[Recording]:
+    """The recordings but for those of one speaker."""
+    if not without:
+        return recordings
+    _check_speaker(without, {one.speaker for one in recordings})
+    return [one for one in recordings if one.speaker != without]
 
 
 def _check_speaker(speaker: str, speakers: set[str]) -> None:

@@ -25,13 +25,15 @@ class Spoken:
     note: str = ""
 
     @classmethod
-    def read(cls, data: str | Path, *, speaker: str, validation_share: float, max_seconds: float, rate: int) -> Spoken:
+    def read(
+        cls, data: str | Path, *, speaker: str, without: str, validation_share: float, max_seconds: float, rate: int
+    ) -> Spoken:
         """Those of a dataset or folder that are not too long.
 
         Raises:
             UserError: as `read_recordings`.
         """
-        found = read_recordings(data, speaker=speaker, validation_share=validation_share)
+        found = read_recordings(data, speaker=speaker, without=without, validation_share=validation_share)
         recordings, note = without_long(found, max_seconds)
         return cls(recordings, rate, note)
 

@@ -61,7 +61,12 @@ class Listener:
 
         s = self.settings
         spoken = Spoken.read(
-            s.data, speaker=s.speaker, validation_share=s.validation_share, max_seconds=s.max_seconds, rate=s.rate
+            s.data,
+            speaker=s.speaker,
+            without=s.without,
+            validation_share=s.validation_share,
+            max_seconds=s.max_seconds,
+            rate=s.rate,
         )
         if spoken.note:
             print(f"elman: {spoken.note}", file=sys.stderr)
@@ -87,17 +92,18 @@ class Listener:
         s, saved = self.settings, self.folder / "scaler.json"
         spectrum = LogMel(s.rate, s.bands)
         if s.normalise == "recording":
-            return FrontEnd(spectrum, s.stack, None)
+            return FrontEnd(spectrum, s.stack, None, s.cepstra, s.floor)
         if saved.exists():
-            return FrontEnd(spectrum, s.stack, Scaler.load(saved))
-        return FrontEnd.fit(spectrum, s.stack, [self.spoken.sound(one) for one in self.spoken.part("train")])
+            return FrontEnd(spectrum, s.stack, Scaler.load(saved), s.cepstra)
+        train = [self.spoken.sound(one) for one in self.spoken.part("train")]
+        return FrontEnd.fit(spectrum, s.stack, train, s.cepstra)
 
     @property
     def variation(self) -> Variation:
         from elman.data.joining import Variation
 
         s = self.settings
-        return Variation(s.vary_speed, s.vary_gain, s.vary_hiss)
+        return Variation(s.vary_speed, s.vary_gain, s.vary_hiss, s.vary_tract, s.vary_tempo, s.vary_ends)
 
     def save_front_end(self, folder: Path) -> None:
         if self.front_end.scaler is not None:
@@ -144,7 +150,8 @@ class Words(Listener, ClassificationTask):
         import numpy as np
 
         generator = np.random.default_rng((self.settings.seed, step, index))
-        return self.front_end(self.variation(self.spoken.sound(self._train[index]), generator))
+        sound = self.variation(self.spoken.sound(self._train[index]), generator)
+        return self.front_end(sound, self.variation.manner(generator))
 
     @cached_property
     def _train(self) -> list[Any]:
@@ -332,7 +339,7 @@ class Transcripts(Listener):
         if options.stream:
             print(file=sys.stderr)
         emitted, seconds = decoder.best(), self.front_end.seconds
-        heard = [(self.symbols[one.symbol - 1], round(one.step * seconds, 3)) for one in emitted]
+        heard = [(self.symbols[one.symbol - 1], round(listening.begin + one.step * seconds, 3)) for one in emitted]
         text = written(emitted, self.symbols, self.settings.kind)
         prediction = {"input": str(path), "text": text, "seconds": listening.seconds, "heard": heard}
         if options.plot:

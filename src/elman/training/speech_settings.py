@@ -28,6 +28,8 @@ class Settings(ClassifierSettings):
     """What a transcript is made of; auto: words for fsdd, characters for a folder."""
     speaker: str = ""
     """Keep all recordings of this speaker for the test: a voice never heard."""
+    without: str = ""
+    """Leave all recordings of this speaker out, as if there were none."""
     join: int | None = None
     """symbols: join up to so many recordings of a speaker, anew at every step; fsdd: 10, a folder: 1 (never)."""
     pause: float = 0.3
@@ -39,13 +41,24 @@ class Settings(ClassifierSettings):
     vary_gain: float = 6.0
     """In training, make recordings louder or softer by up to so many decibels."""
     vary_hiss: float = 0.003
-    """In training, add noise of up to this standard deviation (the loudest sample is 1)."""
+    """In training, add noise of up to this standard deviation (full scale is 1)."""
+    vary_tract: float = 0.0
+    """In training, make the vocal tract longer or shorter by up to this share, with the pitch as it is."""
+    vary_tempo: float = 0.0
+    """In training, speak faster or slower by up to this share, with the pitch as it is."""
+    vary_ends: float = 0.0
+    """In training, cut up to this share off the beginning and off the end, or let them last so much longer."""
     rate: int = 8000
     """Samples a second to which all sound is brought."""
     bands: int = 40
     """Bands of the log-mel spectrum."""
+    cepstra: int = 0
+    """Read so many cepstral coefficients (MFCC) in place of the bands, which hides the pitch; 0 reads the bands."""
     normalise: Literal["recording", "training"] = "training"
     """Scale the spectrum by each recording's own mean and size (helps with new voices), or by the training part's."""
+    floor: float = 0.0
+    """recording: what is so many decibels softer than a recording's loudest band is silence, left out at both ends; 0
+    for none of this."""
     stack: int = 3
     """Frames of 10 ms that make one step."""
     max_seconds: float = 60.0
@@ -67,9 +80,19 @@ class Settings(ClassifierSettings):
         super().__post_init__()
         for name in ("bands", "stack", "batch_size", *(("join",) if self.join is not None else ())):
             at_least(self, name, 1)
-        for name in ("pause", "join_gain", "vary_gain", "vary_hiss", "max_seconds"):
+        for name in ("pause", "join_gain", "vary_gain", "vary_hiss", "floor", "max_seconds"):
             at_least(self, name, 0)
-        below_one(self, "vary_speed")
+        below_one(self, "vary_speed", "vary_tract", "vary_tempo")
+        if not 0 <= self.vary_ends < 0.5:
+            raise UserError(f"--vary-ends is {self.vary_ends}; it must be at least 0 and below 0.5")
+        if not 0 <= self.cepstra <= self.bands:
+            raise UserError(f"--cepstra is {self.cepstra}; it must be from 0 to --bands, which is {self.bands}")
+        if self.floor and self.normalise != "recording":
+            raise UserError(
+                "--floor needs the loudest of a whole recording; add --normalise recording, or leave it out"
+            )
+        if self.without and self.without == self.speaker:
+            raise UserError(f"--speaker and --without are both {self.speaker!r}; name two speakers, or leave one out")
         if self.rate < 1000:
             raise UserError(f"--rate is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
 

@@ -134,7 +134,8 @@ class Strings:
     def _varied(self, number: int, step: int) -> Utterance:
         sound, one = self._train[number]
         generator = np.random.default_rng((self.seed, step, number))
-        return Utterance(self.front_end(self.variation(sound, generator)), one.symbols, one.path)
+        sound = self.variation(sound, generator)
+        return Utterance(self.front_end(sound, self.variation.manner(generator)), one.symbols, one.path)
 
     def held_out(self, part: Part) -> list[Utterance]:
         """The validation strings (1 to `join` recordings) or the test strings (3 to 7); recordings, without joining."""
@@ -189,7 +190,7 @@ class Strings:
 
     def _joined(self, joiner: Joiner, generator: np.random.Generator, variation: Variation, number: int) -> Utterance:
         sound, symbols = joiner(generator, variation)
-        return Utterance(self.front_end(sound), symbols, number=number)
+        return Utterance(self.front_end(sound, variation.manner(generator)), symbols, number=number)
 
 
 def symbols_heard(spoken: Spoken, kind: str, joined: bool) -> tuple[str, ...]:
