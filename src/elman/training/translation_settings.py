@@ -58,7 +58,7 @@ class Settings(ShapeSettings):
     """Share of units dropped at the inputs, between layers, of what the encoder gives and at the output."""
     steps: int = 5000
     """Optimiser steps in all; an epoch of Multi30k has 454 at the default batch."""
-    lr: float = 2e-3
+    lr: float = 1.5e-3
     """Peak learning rate of AdamW."""
     eval_every: int = 500
     """Steps between two looks at the validation part, which is translated greedily for its BLEU."""

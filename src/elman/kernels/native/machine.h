@@ -115,6 +115,8 @@ bool backward(Plan& plan, Scratch& scratch) {
     }
     shared.row_pointers = take_pointers<T>(scratch, plan, 5, true);
     if (call.grad_x) advise_huge(call.grad_x, call.T * call.B * call.I * sizeof(T));
+    if (call.grad_w_ih) advise_huge(call.grad_w_ih, call.H * call.I * sizeof(T));
+    if (call.grad_w_hh) advise_huge(call.grad_w_hh, call.H * call.H * sizeof(T));
     Job<BackwardShared<T>> job{plan, shared, backward_thread<T>};
     return run_team(plan.threads, job.run, &job);
 }
