@@ -221,7 +221,7 @@ def test_evaluates_two_files_line_by_line(
     other.write_text("".join(f"{translation(text)}\n" for text in texts))
     table.write_text("".join(f"{text}\t{translation(text)}\n" for text in texts))
     capsys.readouterr()
-    main(["evaluate", str(trained), "--data", str(one), str(other), "--json"])
+    main(["evaluate", "--data", str(one), "--data", str(other), str(trained), "--json"])
     facts = json.loads(capsys.readouterr().out)
     assert {name: facts[name] for name in ("bleu", "chrf", "loss")} == pytest.approx(run.evaluate(table))
     assert [row["source"] for row in facts["tables"]["translations"]] == texts

@@ -21,9 +21,8 @@ def evaluate(
     data: Annotated[
         tuple[Path, ...],
         Parameter(
-            consume_multiple=True,
             negative="",
-            help="Measure on this file or folder, or on two parallel text files; leaves the run's tables alone.",
+            help="Measure on this file or folder, or (given twice) two parallel texts; leaves the run's tables alone.",
         ),
     ] = (),
     json: Json = False,
