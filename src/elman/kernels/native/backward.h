@@ -34,6 +34,14 @@ struct EmitDelta {
     bool carried;     // dh_(t+1) is in it for these rows
     bool relu;
     template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) {
+            expect<NV, true>(delta + (row + m) * row_length + column);
+            expect<NV, false>(h[row + m] + column);
+            if (grad_h) expect<NV, false>(grad_h[row + m] + column * grad_stride);
+        }
+    }
+    template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         if (grad_h && grad_stride == 1 && !last && !mask && !carry && !before && !relu && H - column >= NV * lanes<T>) {
             ELMAN_UNROLL for (int m = 0; m < M; ++m)  // the usual, with no question on its way
@@ -66,11 +74,17 @@ struct EmitDelta {
 };
 
 template <class T>
+constexpr bool expects<EmitDelta<T>> = true;
+
+template <class T>
 struct EmitSum {  // C = the tile, or C += the tile
     T* to;
     long row_length, columns;
     bool fresh;
-    T* place(long row, long column) const { return to + row * row_length + column; }
+    template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) expect<NV, true>(to + (row + m) * row_length + column);
+    }
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
@@ -83,12 +97,16 @@ struct EmitSum {  // C = the tile, or C += the tile
 };
 
 template <class T>
-constexpr bool adds_up<EmitSum<T>> = true;
+constexpr bool expects<EmitSum<T>> = true;
 
 template <class T>
 struct EmitRows {  // row pointers, tails cut
     T* const* to;
     long columns;
+    template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) expect<NV, true>(to[row + m] + column);
+    }
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
@@ -98,6 +116,9 @@ struct EmitRows {  // row pointers, tails cut
             }
     }
 };
+
+template <class T>
+constexpr bool expects<EmitRows<T>> = true;
 
 template <class T>
 const T* h_before(const elman_call& call, const Group& group, long r, long s) {
@@ -136,10 +157,13 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
                  const typename BackwardShared<T>::OfGroup& mine, T* delta, const T* later, Share panels,
                  const T** room, T* copy) {
     T* at = delta + chunk.rows * shared.row;
+    const bool ahead = call.grad_w_ih && can_expect_x<T>(call);
     for (long s = chunk.last - 1; s >= chunk.first; --s) {
         const long n = group.active[s], going_on = group.active[s + 1];
         at -= n * shared.row;
         const StepRows<T> rows(call, group, s, room);
+        if (ahead)
+            for (long r = 0; r < n; ++r) expect_x<T>(call, group, r, s);
         EmitDelta<T> emit{at,           shared.row,    call.H,       rows.h,
                           rows.before,  rows.grad_h,   call.grad_h_stride[2], nullptr,
                           rows.mask,    call.residual ? mine.carry : nullptr,

@@ -22,6 +22,10 @@ struct EmitDrive {
     const T* bias;
     long H;
     template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) expect<NV, true>(drive + (row + m) * row_length + column);
+    }
+    template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int v = 0; v < NV; ++v) {
             const long c = column + v * lanes<T>;
@@ -32,6 +36,9 @@ struct EmitDrive {
 };
 
 template <class T>
+constexpr bool expects<EmitDrive<T>> = true;
+
+template <class T>
 struct EmitState {
     const T* drive;
     T* next;  // mask * h_t, what the next step's product reads
@@ -40,6 +47,13 @@ struct EmitState {
     const T* const* before;  // rows of h_(t-1), with the identity connection
     const T* const* mask;    // rows of the mask, or null
     bool relu;
+    template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) {
+            expect<NV, true>(h[row + m] + column);
+            expect<NV, false>(drive + (row + m) * row_length + column);
+        }
+    }
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         if (!relu && !before && !mask && H - column >= NV * lanes<T>) {  // the usual, with no question on its way
@@ -67,9 +81,25 @@ struct EmitState {
     }
 };
 
+template <class T>
+constexpr bool expects<EmitState<T>> = true;
+
 // Where sequence r of the group stands at its step s: time runs backwards from its own end in the reverse direction.
 ELMAN_INLINE long time_of(const Group& group, long r, long s, bool reverse) {
     return reverse ? group.length[r] - 1 - s : s;
+}
+
+// Whether x of a later step can be on its way while the processor multiplies: not where the weights fill the cache.
+template <class T>
+ELMAN_INLINE bool can_expect_x(const elman_call& call) {
+    return call.I * sizeof(T) >= 64 && call.H * (call.H + call.I) * sizeof(T) <= 160 * 1024;
+}
+
+template <class T>
+ELMAN_INLINE void expect_x(const elman_call& call, const Group& group, long r, long s) {
+    const T* x = static_cast<const T*>(call.x) + time_of(group, r, s, call.reverse) * call.x_stride[0] +
+                 group.sequence[r] * call.x_stride[1];
+    for (long i = 0; i < call.I; i += 64 / sizeof(T)) __builtin_prefetch(x + i * call.x_stride[2], 0, 2);
 }
 
 template <class T>
@@ -82,9 +112,12 @@ void gather_x(const elman_call& call, const Group& group, const Chunk& chunk, lo
             if (row < first || row >= last) continue;
             const T* x = static_cast<const T*>(call.x) + time_of(group, r, s, call.reverse) * call.x_stride[0] +
                          group.sequence[r] * call.x_stride[1];
-            for (long i = 0; i < call.I; i += lanes<T>)
-                store_n(to + row * row_length + i, load_n(x + i * call.x_stride[2], call.I - i, call.x_stride[2]),
-                        call.I - i);
+            T* const copy = to + row * row_length;
+            long i = 0;
+            if (call.x_stride[2] == 1)
+                for (; i + lanes<T> <= call.I; i += lanes<T>) store(copy + i, load(x + i));
+            for (; i < call.I; i += lanes<T>)
+                store_n(copy + i, load_n(x + i * call.x_stride[2], call.I - i, call.x_stride[2]), call.I - i);
         }
     }
 }
@@ -141,6 +174,7 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
     const T** before = call.residual ? rows + group.n : nullptr;
     const T** mask = call.mask ? rows + 2 * group.n : nullptr;
     const T* drive = mine.drive;
+    const bool ahead = can_expect_x<T>(call);
     for (long s = chunk.first; s < chunk.last; ++s) {
         const long n = group.active[s];
         for (long r = 0; r < n; ++r) {
@@ -152,6 +186,9 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
                               : static_cast<const T*>(call.h0) + b * call.H;
             if (mask) mask[r] = static_cast<const T*>(call.mask) + b * call.H;
         }
+        const long later = s + chunk.last - chunk.first;
+        if (ahead && later < group.steps)
+            for (long r = 0; r < group.active[later]; ++r) expect_x<T>(call, group, r, later);
         const EmitState<T> emit{drive, mine.state[(s + 1) % 2], shared.row,  call.H, h,
                                 before, mask,                   call.nonlinearity == ELMAN_RELU};
         if (shared.w_hh.data)

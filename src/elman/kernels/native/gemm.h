@@ -82,21 +82,20 @@ ELMAN_INLINE void sum_tile(const T* a, long lda, const W* w, long K, vec<T> (&ac
         }
 }
 
-// A tile's sums meet memory only when they are done; what they will be added to can be on its way by then.
-template <class T, int M, int NV>
-ELMAN_INLINE void expect(const T* at, long row_length) {
-    for (int m = 0; m < M; ++m)
-        for (int v = 0; v < NV; ++v) __builtin_prefetch(at + m * row_length + v * lanes<T>, 1);
+// A tile's sums meet memory only when they are done; what they will meet there can be on its way by then.
+template <int NV, bool W, class T>
+ELMAN_INLINE void expect(const T* at) {
+    for (int v = 0; v < NV; ++v) __builtin_prefetch(at + v * lanes<T>, W);
 }
 
 template <class Emit>
-constexpr bool adds_up = false;  // true for what has a place(row, column) that the tile is added to
+constexpr bool expects = false;  // true for what has an expect_tile<M, NV>(row, column)
 
 template <class T, bool TA, int M, int NV, class W, class Emit>
 __attribute__((noinline)) void one_tile(const T* a, long lda, const W* w, long K, long row, long column,
                                         const Emit& emit) {
     vec<T> acc[M][NV];
-    if constexpr (adds_up<Emit>) expect<T, M, NV>(emit.place(row, column), emit.row_length);
+    if constexpr (expects<Emit>) emit.template expect_tile<M, NV>(row, column);
     sum_tile<T, TA, M, NV>(a, lda, w, K, acc);
     emit(row, column, acc);
 }
@@ -150,7 +149,10 @@ struct EmitPart {  // a part of the sum over K, kept or added to
     T* sums;
     long row_length;
     bool fresh;
-    T* place(long row, long column) const { return sums + row * row_length + column; }
+    template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) expect<NV, true>(sums + (row + m) * row_length + column);
+    }
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
@@ -162,13 +164,18 @@ struct EmitPart {  // a part of the sum over K, kept or added to
 };
 
 template <class T>
-constexpr bool adds_up<EmitPart<T>> = true;
+constexpr bool expects<EmitPart<T>> = true;
 
 template <class T, class Emit>
 struct EmitLast {  // the last part: the whole sum goes on
     const T* sums;
     long row_length;
     const Emit& emit;
+    template <int M, int NV>
+    ELMAN_INLINE void expect_tile(long row, long column) const {
+        for (int m = 0; m < M; ++m) expect<NV, false>(sums + (row + m) * row_length + column);
+        if constexpr (expects<Emit>) emit.template expect_tile<M, NV>(row, column);
+    }
     template <int M, int NV>
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
@@ -177,6 +184,9 @@ struct EmitLast {  // the last part: the whole sum goes on
         emit(row, column, acc);
     }
 };
+
+template <class T, class Emit>
+constexpr bool expects<EmitLast<T, Emit>> = true;
 
 // Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side. This
 // many k at a time leave a panel in the first-level cache while tile after tile meets it.
