@@ -9,17 +9,18 @@ import ctypes
 import os
 import struct
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-_ABI = 1
+_ABI = 2
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 # elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0.
-_CALL = struct.Struct("=35q")
+_CALL = struct.Struct("=36q")
 
 
 def serves(dtype: torch.dtype) -> bool:
@@ -115,26 +116,45 @@ def forward(
     mask: Tensor | None,  # (B, H)
 ) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
     """All steps of the recurrence in one native call; h lies in memory as x does, batch or time first."""
+    h = empty_like_input(x, w_hh.shape[0])
+    h_last = x.new_empty(h0.shape)
+    biases = () if bias is None else (bias,)
+    forward_into(h, h_last, x, h0, w_ih, w_hh, biases, lengths, nonlinearity, reverse, residual, mask)
+    return h, h_last
+
+
+def forward_into(
+    h: Tensor,  # (T, B, H), unit stride in the last dimension
+    h_last: Tensor,  # (B, H) contiguous
+    x: Tensor,  # (T, B, I), any strides
+    h0: Tensor | None,  # (B, H); without it zeros
+    w_ih: Tensor,  # (H, I)
+    w_hh: Tensor,  # (H, H)
+    biases: Sequence[Tensor],  # none, one or two of (H,), which are added
+    lengths: Tensor | None,  # (B,) int64
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,  # (B, H)
+) -> None:
+    """`forward` into tensors that are there: nothing of torch's runs but what makes strided arguments contiguous."""
     dtype = x.dtype
     T, B, I = x.shape
-    H = w_hh.shape[0]
     st, sb, si = x.stride()
-    h0, w_ih, w_hh = _rows(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
-    h = _like(x, (T, B, H), st < sb)
-    h_last = torch.empty_like(h0)
+    h0, w_ih, w_hh = _some(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
     hst, hsb, _ = h.stride()
-    bias, mask, lengths = _some(bias, dtype), _some(mask, dtype), _some(lengths, torch.int64)
+    mask, lengths = _some(mask, dtype), _some(lengths, torch.int64)
+    bias, bias_hh = (*(_rows(one, dtype) for one in biases), None, None)[:2]
     status = library().elman_forward(
         _CALL.pack(
-            *(T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
-            *(torch.get_num_threads(), x.data_ptr(), st, sb, si, h0.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr()),
-            *(pointer(bias), pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, h_last.data_ptr()),
-            *_NO_GRADIENTS,
+            *(T, B, I, w_hh.shape[0], _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
+            *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
+            *(pointer(bias), pointer(bias_hh), pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb),
+            *(h_last.data_ptr(), *_NO_GRADIENTS),
         )
     )
     if status:
-        _fail(status)
-    return h, h_last
+        _fail(status, lengths, T)
 
 
 _NO_GRADIENTS = (0,) * 12
@@ -167,7 +187,7 @@ def backward(
     hst, hsb, _ = h.stride()
     mask, lengths, grad_h_last = _some(mask, dtype), _some(lengths, torch.int64), _some(grad_h_last, dtype)
     gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
-    grad_x = _like(x, (T, B, I), st < sb) if needs[0] else None
+    grad_x = empty_like_input(x, I) if needs[0] else None
     gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
     grad_h0 = torch.empty_like(h0) if needs[1] else None
     grad_w_ih = torch.empty_like(w_ih) if needs[2] else None
@@ -177,13 +197,13 @@ def backward(
         _CALL.pack(
             *(T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
             *(torch.get_num_threads(), x.data_ptr(), st, sb, si, h0.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr()),
-            *(0, pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, 0),
+            *(0, 0, pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, 0),
             *(pointer(grad_h), gst, gsb, gsi, pointer(grad_h_last), pointer(grad_x), gxst, gxsb),
             *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
         )
     )
     if status:
-        _fail(status)
+        _fail(status, lengths, T)
     return grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias
 
 
@@ -202,13 +222,17 @@ def pointer(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
 
-def _like(x: Tensor, shape: tuple[int, int, int], batch_first: bool) -> Tensor:
-    """An empty (T, B, n) tensor in which the batch is the first dimension in memory, or time."""
-    T, B, n = shape
+def empty_like_input(x: Tensor, n: int) -> Tensor:
+    """An empty (T, B, n) tensor which lies in memory as x (T, B, I) does, batch or time first."""
+    T, B, _ = x.shape
+    batch_first = x.stride(0) < x.stride(1)
     return x.new_empty(B, T, n).transpose(0, 1) if batch_first else x.new_empty(T, B, n)
 
 
-def _fail(status: int) -> None:
+def _fail(status: int, lengths: Tensor | None, T: int) -> None:
     if status == 2:
         raise MemoryError("not enough memory for the recurrence's working buffers")
-    raise ValueError("lengths must lie between 0 and the number of steps")
+    for length in () if lengths is None else lengths.tolist():
+        if not 0 <= length <= T:
+            raise ValueError(f"lengths holds {length}, x has {T} steps")
+    raise ValueError("the native library refused the call: a size is out of range")

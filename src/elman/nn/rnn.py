@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from elman.nn import inference
 from elman.nn import init as initialisers
 from elman.nn.normalised import normalised_recurrence
 from elman.nn.packed import pack_like, permute, unpack
@@ -207,7 +208,13 @@ class RNN(nn.RNNBase):
         lengths: Tensor | None,  # (B,)
     ) -> tuple[list[Tensor], Tensor]:
         """Every layer's states, (T, B, D * H) each, and the last state of each, (L * D, B, H)."""
-        states = self._first_states(x, hx)
+        self._check(x, hx)
+        if self.learned_h0 and hx is None:
+            hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
+        given = None if hx is None else hx.unbind(0)
+        if inference.can_run(self, x):
+            return inference.run(self, x, given, lengths)
+        states = given or (x.new_zeros(x.shape[1], self.hidden_size),) * len(self._all_weights)
         layers: list[Tensor] = []
         last: list[Tensor] = []
         for layer in range(self.num_layers):
@@ -227,11 +234,10 @@ class RNN(nn.RNNBase):
         """A mask (B, n) for the input (T, B, n) of a layer above the first."""
         return F.dropout(x.new_ones(x.shape[1:]), self.dropout, self.training)
 
-    def _first_states(self, x: Tensor, hx: Tensor | None) -> Sequence[Tensor]:
-        """The state (B, H) that each layer and direction starts from; raises where x or hx do not fit."""
+    def _check(self, x: Tensor, hx: Tensor | None) -> None:
+        """Raise where x or hx do not fit."""
         T, B, features = x.shape
-        count = len(self._all_weights)
-        shape = (count, B, self.hidden_size)
+        shape = (len(self._all_weights), B, self.hidden_size)
         if (
             features != self.input_size
             or (hx is not None and hx.shape != shape)
@@ -243,11 +249,6 @@ class RNN(nn.RNNBase):
                 self.check_hidden_size(hx, shape)
         if T == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        if hx is not None:
-            return hx.unbind(0)
-        if self.learned_h0:
-            return self.initial_state.expand(shape).unbind(0)
-        return (x.new_zeros(B, self.hidden_size),) * count
 
     def _direction(
         self,

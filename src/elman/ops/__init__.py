@@ -63,7 +63,7 @@ def recurrence(
         x, h0, w_ih, w_hh = (_autocast(tensor, dtype) for tensor in (x, h0, w_ih, w_hh))
         bias = None if bias is None else _autocast(bias, dtype)
         mask = None if mask is None else _autocast(mask, dtype)
-    check_arguments(x, h0, w_ih, w_hh, bias, lengths, nonlinearity, mask)
+    check_arguments(x, h0, w_ih, w_hh, bias, lengths=lengths, nonlinearity=nonlinearity, mask=mask)
     return apply_recurrence(x, h0, w_ih, w_hh, bias, lengths, nonlinearity, reverse, residual, mask)
 
 

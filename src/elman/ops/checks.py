@@ -8,13 +8,13 @@ from torch import Tensor
 
 def check_arguments(
     x: Tensor,
-    h0: Tensor,
+    h0: Tensor | None,
     w_ih: Tensor,
     w_hh: Tensor,
-    bias: Tensor | None,
+    *biases: Tensor | None,
     lengths: Tensor | None,
     nonlinearity: str,
-    mask: Tensor | None,
+    mask: Tensor | None = None,
 ) -> None:
     """Raise ValueError or TypeError where shapes, dtypes, devices or the nonlinearity do not fit."""
     if nonlinearity not in ("tanh", "relu"):
@@ -27,11 +27,13 @@ def check_arguments(
         raise TypeError(f"x is {x.dtype}, not floating point")
     _, B, inputs = x.shape
     H = w_hh.shape[0]
-    _check_one("h0", h0, (B, H), x, w_hh)
+    if h0 is not None:
+        _check_one("h0", h0, (B, H), x, w_hh)
     _check_one("w_ih", w_ih, (H, inputs), x, w_hh)
     _check_one("w_hh", w_hh, (H, H), x, w_hh)
-    if bias is not None:
-        _check_one("bias", bias, (H,), x, w_hh)
+    for bias in biases:
+        if bias is not None:
+            _check_one("bias", bias, (H,), x, w_hh)
     if mask is not None:
         _check_one("mask", mask, (B, H), x, w_hh)
     if lengths is not None:

@@ -44,16 +44,27 @@ def _apply(function: Any, operator: Any, args: tuple[Arguments, ...]) -> Any:
         return function.apply(*args)
     if is_in_torch_dispatch_mode():
         return operator(*args)
-    if not torch.is_grad_enabled() and forward_ad._current_level < 0:  # nobody differentiates, either way
+    if not torch.is_grad_enabled() and nobody_watches():
         return function.forward(*args)
     # Function.apply inspects the signature at every call, which costs more than a short sequence does; beneath
     # it lies the same method without that, which is right wherever no torch.func transform is active
     return super(torch.autograd.Function, function).apply(*args)
 
 
-def _is_plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
     """Whether a machine may take the tensor as it is: no fake one, no other subclass, no mode that watches."""
     return type(tensor) in _PLAIN and not is_in_torch_dispatch_mode()
+
+
+def nobody_watches() -> bool:
+    """Whether no compiler, transform, mode, forward differentiation or autocast wants to see the operation."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or is_in_torch_dispatch_mode()
+        or forward_ad._current_level >= 0
+        or torch._C._is_any_autocast_enabled()
+    )
 
 
 class Recurrence(torch.autograd.Function):
@@ -62,7 +73,7 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(*args: Arguments) -> tuple[Tensor, Tensor]:
         """Run the machine."""
-        return run_forward(*args) if _is_plain(args[0]) else recurrence_operator(*args)
+        return run_forward(*args) if is_plain(args[0]) else recurrence_operator(*args)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Arguments, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -95,7 +106,7 @@ class Adjoint(torch.autograd.Function):
     @staticmethod
     def forward(*args: Arguments) -> tuple[Tensor, ...]:
         """Run the machine's adjoint."""
-        return tuple(run_backward(*args) if _is_plain(args[2]) else adjoint_operator(*args))
+        return tuple(run_backward(*args) if is_plain(args[2]) else adjoint_operator(*args))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Arguments, ...], output: Sequence[Tensor]) -> None:

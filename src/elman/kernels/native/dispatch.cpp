@@ -58,17 +58,25 @@ bool sound(const elman_call& call) {
     return true;
 }
 
+// Plan and run a call; false where the team came smaller than planned.
+bool pass(elman_call call, int threads, bool backward) {
+    const int64_t element = call.dtype == ELMAN_FLOAT64 ? 8 : 4;
+    Scratch& scratch = this_threads_scratch();
+    scratch.reset();
+    if (!call.h0) {
+        char* zeros = scratch.take<char>(call.B * call.H * element);
+        memset(zeros, 0, call.B * call.H * element);
+        call.h0 = zeros;
+    }
+    const Machine& machine = chosen_machine();
+    const auto pass = (backward ? machine.backward : machine.forward)[call.dtype];
+    return pass(*make_plan(call, threads, element, backward, scratch), scratch);
+}
+
 int run(const elman_call* call, bool backward) {
     if (!sound(*call) || (backward && call->dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
-    const Machine& machine = chosen_machine();
-    const auto pass = (backward ? machine.backward : machine.forward)[call->dtype];
-    const int64_t element = call->dtype == ELMAN_FLOAT64 ? 8 : 4;
     try {
-        Scratch& scratch = this_threads_scratch();
-        scratch.reset();
-        if (pass(*make_plan(*call, static_cast<int>(call->threads), element, backward, scratch), scratch)) return ELMAN_OK;
-        scratch.reset();
-        pass(*make_plan(*call, 1, element, backward, scratch), scratch);
+        if (!pass(*call, static_cast<int>(call->threads), backward)) pass(*call, 1, backward);
     } catch (const std::bad_alloc&) {
         return ELMAN_NO_MEMORY;
     }

@@ -9,7 +9,7 @@ extern "C" {
 
 #define ELMAN_API __attribute__((visibility("default")))
 
-enum { ELMAN_ABI = 1 };
+enum { ELMAN_ABI = 2 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
@@ -21,10 +21,11 @@ typedef struct elman_call {
     int64_t dtype, nonlinearity, reverse, residual, threads;
     const void* x;  // (T, B, I)
     int64_t x_stride[3];
-    const void* h0;          // (B, H)
+    const void* h0;          // (B, H), or null: zeros
     const void* w_ih;        // (H, I)
     const void* w_hh;        // (H, H)
     const void* bias;        // (H) or null
+    const void* bias_hh;     // (H) or null: added to bias, where there is one; forward only
     const int64_t* lengths;  // (B) or null: all of length T
     const void* mask;        // (B, H) or null
     void* h;                 // (T, B, H) rows: written by forward, read by backward

@@ -7,6 +7,7 @@ struct ForwardShared {  // one per call, and `of_group` one per group
     W* own_panel;             // one a thread, for that
     long own_panel_size;
     T* copy;  // of blocks of x and of the state; one a thread
+    const T* bias;  // (row) or null
     struct OfGroup {
         T *x, *drive, *state[2];
         T* sums;  // parts of long sums
@@ -20,7 +21,6 @@ struct EmitDrive {
     T* drive;
     long row_length;
     const T* bias;
-    long H;
     template <int M, int NV>
     ELMAN_INLINE void expect_tile(long row, long column) const {
         for (int m = 0; m < M; ++m) expect<NV, true>(drive + (row + m) * row_length + column);
@@ -29,7 +29,7 @@ struct EmitDrive {
     ELMAN_INLINE void operator()(long row, long column, vec<T> (&acc)[M][NV]) const {
         for (int v = 0; v < NV; ++v) {
             const long c = column + v * lanes<T>;
-            const vec<T> b = bias ? load_n(bias + c, H - c) : vec<T>{};
+            const vec<T> b = bias ? load(bias + c) : vec<T>{};
             for (int m = 0; m < M; ++m) store(drive + (row + m) * row_length + c, acc[m][v] + b);
         }
     }
@@ -225,7 +225,7 @@ void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
         const Share gathered = share(chunk.rows, member, plan.members);
         gather_x(call, group, chunk, gathered.first, gathered.last, mine.x, shared.x_row);
         group.barrier.wait();
-        const EmitDrive<T> emit{mine.drive, shared.row, static_cast<const T*>(call.bias), call.H};
+        const EmitDrive<T> emit{mine.drive, shared.row, shared.bias};
         if (shared.w_ih.data)
             gemm_blocked(mine.x, shared.x_row, 0, chunk.rows, shared.w_ih, panels.first, panels.last, mine.drive,
                          shared.row, copy, emit);

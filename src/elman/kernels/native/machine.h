@@ -44,6 +44,17 @@ const T*** take_pointers(Scratch& scratch, const Plan& plan, long each, bool chu
     return lists;
 }
 
+// Both biases in one, as long as a row of drive; null where there are none.
+template <class T>
+const T* sum_biases(const elman_call& call, Scratch& scratch) {
+    if (!call.bias) return nullptr;
+    const T *bias = static_cast<const T*>(call.bias), *bias_hh = static_cast<const T*>(call.bias_hh);
+    T* sum = scratch.take<T>(row_length<T>(call.H));
+    for (long c = 0; c < row_length<T>(call.H); c += lanes<T>)
+        store(sum + c, load_n(bias + c, call.H - c) + (bias_hh ? load_n(bias_hh + c, call.H - c) : vec<T>{}));
+    return sum;
+}
+
 template <class Shared>
 struct Job {
     Plan& plan;
@@ -77,6 +88,7 @@ bool forward(Plan& plan, Scratch& scratch) {
         mine.sums = scratch.take<T>(call.H < 2 * k_block ? 0 : group.n * shared.row);
     }
     shared.row_pointers = take_pointers<T>(scratch, plan, 3, false);
+    shared.bias = sum_biases<T>(call, scratch);
     advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
     Job<ForwardShared<T, W>> job{plan, shared, forward_thread<T, W>};
     return run_team(plan.threads, job.run, &job);
