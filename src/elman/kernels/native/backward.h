@@ -221,19 +221,32 @@ void add_weight_gradients(const elman_call& call, long rows, const BackwardShare
     }
 }
 
-// A W with W (K, columns) as it is in memory, a panel at a time through `room`.
+// NV vectors of one row of A W, with W (K, columns) read as it is in memory.
+template <class T, int NV, class Emit>
+void row_straight(const T* a, const T* w, long K, long columns, long row, long column, const Emit& emit) {
+    vec<T> acc[1][NV] = {};
+    for (long k = 0; k < K; ++k)
+        ELMAN_UNROLL for (int v = 0; v < NV; ++v) acc[0][v] += splat(a[k]) * load(w + k * columns + column + v * lanes<T>);
+    emit(row, column, acc);
+}
+
+// A W with W (K, columns) as it is in memory: a panel at a time through `room`, or directly, for a row alone.
 template <class T, class Emit>
-void gemm_once_straight(const T* a, long lda, Share rows, const T* w, long K, long columns, Share panels, T* room,
+void gemm_once_straight(const T* a, long lda, long rows, const T* w, long K, long columns, Share panels, T* room,
                         const Emit& emit) {
-    for (long p = panels.first; p < panels.last; ++p) {
+    long p = panels.first;
+    constexpr long wide = 4;  // panels
+    for (; rows == 1 && p + wide <= panels.last && (p + wide) * panel_width<T> <= columns; p += wide)
+        row_straight<T, 2 * wide>(a, w, K, columns, 0, p * panel_width<T>, emit);
+    for (; p < panels.last; ++p) {
         const long column = p * panel_width<T>;
         pack_straight(w, K, columns, room, p);
-        gemm_panel(a, lda, rows.first, rows.last, room, columns - column <= lanes<T>, column, 0, K, emit);
+        gemm_panel(a, lda, 0, rows, room, columns - column <= lanes<T>, column, 0, K, emit);
     }
 }
 
 template <class T>
-void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk, Share rows,
+void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk, Share rows, Share panels,
                  const BackwardShared<T>& shared, const typename BackwardShared<T>::OfGroup& mine, const T* delta,
                  int thread, const T** room, T* copy) {
     long row = 0;
@@ -246,8 +259,8 @@ void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk,
         gemm_blocked(delta, shared.row, rows.first, rows.last, shared.w_ih, 0, shared.w_ih.count(), mine.sums,
                      shared.x_row, copy, emit);
     else
-        gemm_once_straight(delta, shared.row, rows, static_cast<const T*>(call.w_ih), call.H, call.I,
-                           Share{0, shared.w_ih.count()}, shared.own_panel + thread * shared.own_panel_size, emit);
+        gemm_once_straight(delta, shared.row, chunk.rows, static_cast<const T*>(call.w_ih), call.H, call.I, panels,
+                           shared.own_panel + thread * shared.own_panel_size, emit);
 }
 
 // grad_h0 = mask * (delta_0 W_hh) [+ dh_0]; a sequence of length 0 hands grad_h_last on.
@@ -372,7 +385,9 @@ void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
             group.barrier.wait();
             add_weight_gradients(call, chunk.rows, shared, mine, delta, units, i == group.chunk_count - 1, copy);
         }
-        if (call.grad_x) give_grad_x(call, group, chunk, packed, shared, mine, delta, thread, room, copy);
+        if (call.grad_x)
+            give_grad_x(call, group, chunk, packed, share(shared.w_ih.count(), member, plan.members), shared, mine, delta,
+                        thread, room, copy);
         later = delta;
         group.barrier.wait();
     }

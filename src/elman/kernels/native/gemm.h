@@ -191,6 +191,7 @@ constexpr bool expects<EmitLast<T, Emit>> = true;
 // Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side. This
 // many k at a time leave a panel in the first-level cache while tile after tile meets it.
 constexpr long k_block = 256;
+constexpr long few_k = 16;
 constexpr long row_block = 252;  // rows of A copied at a time: a multiple of every ELMAN_ROWS
 
 template <class T>
@@ -224,6 +225,12 @@ ELMAN_INLINE void copied_panel(const T* copy, long first, long last, const W* pa
 template <class T, class W, class Emit>
 void gemm_of_copy(const T* copy, long first, long last, const Panels<T, W>& w, long p0, long p1, long k0, long k1,
                   const Emit& emit) {
+    if (k1 - k0 <= few_k && last - first > ELMAN_ROWS) {  // little but the result to write: a tile's rows from end to end
+        for (long row = first; row < last; row += ELMAN_ROWS)
+            gemm_of_copy(copy + (row - first) * (k1 - k0), row, row + ELMAN_ROWS < last ? row + ELMAN_ROWS : last, w, p0, p1,
+                         k0, k1, emit);
+        return;
+    }
     for (long p = p0; p < p1; ++p) {
         const long column = p * panel_width<T>;
         const W* panel = w.data + column * w.K;
