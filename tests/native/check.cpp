@@ -61,7 +61,7 @@ struct Run {
         call.grad_x = grad_x.data(), call.grad_x_stride[0] = c.B * c.I, call.grad_x_stride[1] = c.I;
         call.grad_h0 = grad_h0.data(), call.grad_w_ih = grad_w_ih.data(), call.grad_w_hh = grad_w_hh.data();
         call.grad_bias = grad_bias.data();
-        return elman_forward(&call) == ELMAN_OK && elman_backward(&call) == ELMAN_OK;
+        return elman_forward(&call, 1) == ELMAN_OK && elman_backward(&call, 1) == ELMAN_OK;
     }
 
     // The equations, a number at a time.

@@ -77,9 +77,10 @@ def test_state_dict_loads_both_ways() -> None:
     torch.testing.assert_close(ours(x), theirs(x))
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("batch_first", [True, False])
-def test_dropout_between_layers_drops_the_same_under_the_same_seed(batch_first: bool) -> None:
-    theirs, ours = pair(3, 16, 3, dropout=0.5, bidirectional=True, batch_first=batch_first)
+def test_dropout_between_layers_drops_the_same_under_the_same_seed(batch_first: bool, bidirectional: bool) -> None:
+    theirs, ours = pair(3, 16, 3, dropout=0.5, bidirectional=bidirectional, batch_first=batch_first)
     x = torch.randn(5, 2, 3)
     results = []
     for rnn in (theirs, ours):

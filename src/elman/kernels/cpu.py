@@ -9,9 +9,10 @@ import ctypes
 import os
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -80,7 +81,7 @@ def _library() -> ctypes.CDLL | None:
             library.elman_set_isa.argtypes = [ctypes.c_char_p]
             _check_isa(library)
             for call in (library.elman_forward, library.elman_backward):
-                call.argtypes = [ctypes.c_char_p]
+                call.argtypes = [ctypes.c_char_p, ctypes.c_int64]
             return library
     return None
 
@@ -119,11 +120,43 @@ def forward(
     h = empty_like_input(x, w_hh.shape[0])
     h_last = x.new_empty(h0.shape)
     biases = () if bias is None else (bias,)
-    forward_into(h, h_last, x, h0, w_ih, w_hh, biases, lengths, nonlinearity, reverse, residual, mask)
+    run_forward([forward_call(h, h_last, x, h0, w_ih, w_hh, biases, lengths, nonlinearity, reverse, residual, mask)])
     return h, h_last
 
 
-def forward_into(
+class Call(NamedTuple):
+    """One native call that is ready to run, and the tensors that must live until it has run."""
+
+    packed: bytes
+    tensors: tuple[Tensor | None, ...]
+    lengths: Tensor | None
+    steps: int
+
+
+def run_forward(calls: Sequence[Call]) -> None:
+    """Run one or two calls that need nothing of each other: side by side, if that is faster."""
+    _run(library().elman_forward, calls)
+
+
+def run_backward(calls: Sequence[Call]) -> None:
+    """The same for calls of the adjoint."""
+    _run(library().elman_backward, calls)
+
+
+def _run(function: Callable[[bytes, int], int], calls: Sequence[Call]) -> None:
+    packed = calls[0].packed if len(calls) == 1 else b"".join(call.packed for call in calls)
+    status = function(packed, len(calls))
+    if status == 2:
+        raise MemoryError("not enough memory for the recurrence's working buffers")
+    if status:
+        for call in calls:
+            for length in () if call.lengths is None else call.lengths.tolist():
+                if not 0 <= length <= call.steps:
+                    raise ValueError(f"lengths holds {length}, x has {call.steps} steps")
+        raise ValueError("the native library refused the call: a size is out of range")
+
+
+def forward_call(
     h: Tensor,  # (T, B, H), unit stride in the last dimension
     h_last: Tensor,  # (B, H) contiguous
     x: Tensor,  # (T, B, I), any strides
@@ -136,7 +169,7 @@ def forward_into(
     reverse: bool,
     residual: bool,
     mask: Tensor | None,  # (B, H)
-) -> None:
+) -> Call:
     """`forward` into tensors that are there: nothing of torch's runs but what makes strided arguments contiguous."""
     dtype = x.dtype
     T, B, I = x.shape
@@ -145,19 +178,17 @@ def forward_into(
     hst, hsb, _ = h.stride()
     mask, lengths = _some(mask, dtype), _some(lengths, torch.int64)
     bias, bias_hh = (*(_rows(one, dtype) for one in biases), None, None)[:2]
-    status = library().elman_forward(
-        _CALL.pack(
-            *(T, B, I, w_hh.shape[0], _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
-            *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
-            *(pointer(bias), pointer(bias_hh), pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb),
-            *(h_last.data_ptr(), *_NO_GRADIENTS),
-        )
+    packed = _CALL.pack(
+        *(T, B, I, w_hh.shape[0], _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
+        *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
+        *(pointer(bias), pointer(bias_hh), pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb),
+        *(h_last.data_ptr(), *_NO_GRADIENTS),
     )
-    if status:
-        _fail(status, lengths, T)
+    return Call(packed, (h, h_last, x, h0, w_ih, w_hh, bias, bias_hh, mask), lengths, T)
 
 
 _NO_GRADIENTS = (0,) * 12
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 
 
 def backward(
@@ -175,13 +206,35 @@ def backward(
     residual: bool,
     mask: Tensor | None,
     needs: tuple[bool, bool, bool, bool, bool],
-) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+) -> Gradients:
     """The gradients of x, h0, w_ih, w_hh and bias, None where `needs` is False; all in one native call."""
+    options = (lengths, nonlinearity, reverse, residual, mask, needs)
+    call, gradients = backward_call(grad_h, grad_h_last, x, h0, w_ih, w_hh, h, *options)
+    run_backward([call])
+    return gradients
+
+
+def backward_call(
+    grad_h: Tensor | None,  # (T, B, H), any strides
+    grad_h_last: Tensor | None,  # (B, H)
+    x: Tensor,
+    h0: Tensor | None,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    h: Tensor,  # (T, B, H) as the forward pass wrote it
+    lengths: Tensor | None,
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,
+    needs: Sequence[bool],
+) -> tuple[Call, Gradients]:
+    """`backward` as a call that is ready to run, and the gradients that it will fill."""
     dtype = x.dtype
     T, B, I = x.shape
     H = w_hh.shape[0]
     st, sb, si = x.stride()
-    h0, w_ih, w_hh = _rows(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
+    h0, w_ih, w_hh = _some(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
     if h.stride(2) != 1:
         h = h.contiguous()
     hst, hsb, _ = h.stride()
@@ -189,22 +242,19 @@ def backward(
     gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
     grad_x = empty_like_input(x, I) if needs[0] else None
     gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
-    grad_h0 = torch.empty_like(h0) if needs[1] else None
+    grad_h0 = torch.empty_like(h0) if needs[1] and h0 is not None else None
     grad_w_ih = torch.empty_like(w_ih) if needs[2] else None
     grad_w_hh = torch.empty_like(w_hh) if needs[3] else None
     grad_bias = x.new_empty(H) if needs[4] else None
-    status = library().elman_backward(
-        _CALL.pack(
-            *(T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
-            *(torch.get_num_threads(), x.data_ptr(), st, sb, si, h0.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr()),
-            *(0, 0, pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, 0),
-            *(pointer(grad_h), gst, gsb, gsi, pointer(grad_h_last), pointer(grad_x), gxst, gxsb),
-            *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
-        )
+    packed = _CALL.pack(
+        *(T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
+        *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
+        *(0, 0, pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, 0),
+        *(pointer(grad_h), gst, gsb, gsi, pointer(grad_h_last), pointer(grad_x), gxst, gxsb),
+        *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
     )
-    if status:
-        _fail(status, lengths, T)
-    return grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias
+    gradients = grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias
+    return Call(packed, (grad_h, grad_h_last, x, h0, w_ih, w_hh, h, mask, *gradients), lengths, T), gradients
 
 
 def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -227,12 +277,3 @@ def empty_like_input(x: Tensor, n: int) -> Tensor:
     T, B, _ = x.shape
     batch_first = x.stride(0) < x.stride(1)
     return x.new_empty(B, T, n).transpose(0, 1) if batch_first else x.new_empty(T, B, n)
-
-
-def _fail(status: int, lengths: Tensor | None, T: int) -> None:
-    if status == 2:
-        raise MemoryError("not enough memory for the recurrence's working buffers")
-    for length in () if lengths is None else lengths.tolist():
-        if not 0 <= length <= T:
-            raise ValueError(f"lengths holds {length}, x has {T} steps")
-    raise ValueError("the native library refused the call: a size is out of range")

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.nn import inference
 from elman.nn import init as initialisers
 from elman.nn.normalised import normalised_recurrence
 from elman.nn.packed import pack_like, permute, unpack
 from elman.ops import recurrence
 from elman.ops.checks import check_lengths
+from elman.ops.layer import apply_layer, can_run
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -209,26 +209,27 @@ class RNN(nn.RNNBase):
     ) -> tuple[list[Tensor], Tensor]:
         """Every layer's states, (T, B, D * H) each, and the last state of each, (L * D, B, H)."""
         self._check(x, hx)
+        D = 2 if self.bidirectional else 1
         if self.learned_h0 and hx is None:
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
-        given = None if hx is None else hx.unbind(0)
-        if inference.can_run(self, x):
-            return inference.run(self, x, given, lengths)
-        states = given or (x.new_zeros(x.shape[1], self.hidden_size),) * len(self._all_weights)
+        states = [None] * self.num_layers if hx is None else torch.split(hx, D)
         layers: list[Tensor] = []
         last: list[Tensor] = []
-        for layer in range(self.num_layers):
+        for layer, h0 in enumerate(states):
             if layer and self.dropout:
                 x = x * self._mask(x) if self.locked_dropout else F.dropout(x, self.dropout, self.training)
-            h, h_last = self._direction(len(last), x, states[len(last)], lengths, reverse=False)
+            weights = [list(map(self._weight, names)) for names in self._all_weights[layer * D : (layer + 1) * D]]
+            plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
+            if plain and can_run(x, [weight for direction in weights for weight in direction]):
+                # dropout draws in the order of memory, which is time first in torch's layers
+                time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
+                options = (lengths, self.nonlinearity, self.residual, weights)
+                x, h_last = apply_layer(x, h0, *options, time_first=time_first)
+            else:
+                x, h_last = self._directions(layer, x, h0, lengths, weights)
+            layers.append(x)
             last.append(h_last)
-            if self.bidirectional:
-                back, h_last = self._direction(len(last), x, states[len(last)], lengths, reverse=True)
-                last.append(h_last)
-                h = torch.cat((h, back), 2)
-            layers.append(h)
-            x = h
-        return layers, last[0].unsqueeze(0) if len(last) == 1 else torch.stack(last)
+        return layers, last[0] if len(last) == 1 else torch.cat(last)
 
     def _mask(self, x: Tensor) -> Tensor:
         """A mask (B, n) for the input (T, B, n) of a layer above the first."""
@@ -250,35 +251,41 @@ class RNN(nn.RNNBase):
         if T == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
 
-    def _direction(
+    def _directions(
         self,
-        index: int,  # layer * D + direction
+        layer: int,
         x: Tensor,  # (T, B, ...)
-        h0: Tensor,  # (B, H)
+        h0: Tensor | None,  # (D, B, H)
         lengths: Tensor | None,  # (B,)
-        reverse: bool,
+        weights: list[list[Tensor]],  # of each direction
     ) -> tuple[Tensor, Tensor]:
-        """One layer in one direction: h (T, B, H) and h_last (B, H)."""
-        w_ih, w_hh, *biases = map(self._weight, self._all_weights[index])
-        bias = biases[0] + biases[1] if biases else None
-        mask = None
-        if self.recurrent_dropout and self.training:
-            mask = F.dropout(torch.ones_like(h0), self.recurrent_dropout)
-        run = recurrence
-        if self.layer_norm:
-            run = partial(normalised_recurrence, gain=self._weight(self._gain_names[index]))
-        return run(
-            x,
-            h0,
-            w_ih,
-            w_hh,
-            bias,
-            lengths=lengths,
-            nonlinearity=self.nonlinearity,
-            reverse=reverse,
-            residual=self.residual,
-            mask=mask,
-        )
+        """One layer, direction by direction: h (T, B, D * H) and h_last (D, B, H)."""
+        states, last = [], []
+        for d, (w_ih, w_hh, *biases) in enumerate(weights):
+            start = x.new_zeros(x.shape[1], self.hidden_size) if h0 is None else h0[d]
+            mask = None
+            if self.recurrent_dropout and self.training:
+                mask = F.dropout(torch.ones_like(start), self.recurrent_dropout)
+            run = recurrence
+            if self.layer_norm:
+                run = partial(normalised_recurrence, gain=self._weight(self._gain_names[layer * len(weights) + d]))
+            h, h_last = run(
+                x,
+                start,
+                w_ih,
+                w_hh,
+                biases[0] + biases[1] if biases else None,
+                lengths=lengths,
+                nonlinearity=self.nonlinearity,
+                reverse=d == 1,
+                residual=self.residual,
+                mask=mask,
+            )
+            states.append(h)
+            last.append(h_last)
+        if len(weights) == 1:
+            return h, h_last.unsqueeze(0)
+        return torch.cat(states, 2), torch.stack(last)
 
     def _weight(self, name: str) -> Tensor:
         """The parameter `name`, or the plain attribute that pruning or a parametrisation put in its place."""

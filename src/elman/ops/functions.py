@@ -24,7 +24,8 @@ from elman.ops.operators import (
     run_forward,
 )
 
-_PLAIN = (Tensor, torch.nn.Parameter)
+PLAIN = (Tensor, torch.nn.Parameter)
+"""The types that a machine may take the memory of."""
 
 
 def apply_recurrence(*args: Arguments) -> tuple[Tensor, Tensor]:
@@ -53,7 +54,7 @@ def _apply(function: Any, operator: Any, args: tuple[Arguments, ...]) -> Any:
 
 def is_plain(tensor: Tensor) -> bool:
     """Whether a machine may take the tensor as it is: no fake one, no other subclass, no mode that watches."""
-    return type(tensor) in _PLAIN and not is_in_torch_dispatch_mode()
+    return type(tensor) in PLAIN and not is_in_torch_dispatch_mode()
 
 
 def nobody_watches() -> bool:

@@ -58,25 +58,47 @@ bool sound(const elman_call& call) {
     return true;
 }
 
-// Plan and run a call; false where the team came smaller than planned.
-bool pass(elman_call call, int threads, bool backward) {
-    const int64_t element = call.dtype == ELMAN_FLOAT64 ? 8 : 4;
-    Scratch& scratch = this_threads_scratch();
-    scratch.reset();
+int64_t element(const elman_call& call) { return call.dtype == ELMAN_FLOAT64 ? 8 : 4; }
+
+Job prepare(elman_call& call, int threads, bool backward, Scratch& scratch) {
     if (!call.h0) {
-        char* zeros = scratch.take<char>(call.B * call.H * element);
-        memset(zeros, 0, call.B * call.H * element);
-        call.h0 = zeros;
+        const int64_t bytes = call.B * call.H * element(call);
+        call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
     const Machine& machine = chosen_machine();
     const auto pass = (backward ? machine.backward : machine.forward)[call.dtype];
-    return pass(*make_plan(call, threads, element, backward, scratch), scratch);
+    return pass(*make_plan(call, threads, element(call), backward, scratch), scratch);
 }
 
-int run(const elman_call* call, bool backward) {
-    if (!sound(*call) || (backward && call->dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
+bool run_alone(elman_call call, int threads, bool backward) {
+    Scratch& scratch = this_threads_scratch();
+    scratch.reset();
+    const Job job = prepare(call, threads, backward, scratch);
+    return run_team(job.threads, job.work, job.data);
+}
+
+// Two calls of about as much work, each by half of the threads; false where nothing has run.
+bool run_both(elman_call one, elman_call other, bool backward) {
+    if (!side_by_side(one, other, element(one))) return false;
+    const int half = static_cast<int>(one.threads / 2);
+    Scratch& scratch = this_threads_scratch();
+    scratch.reset();
+    Job jobs[2] = {prepare(one, half, backward, scratch), prepare(other, half, backward, scratch)};
+    const auto work = [](void* data, int thread) {
+        const Job* jobs = static_cast<const Job*>(data);
+        const Job& mine = thread < jobs[0].threads ? jobs[0] : jobs[1];
+        mine.work(mine.data, thread < jobs[0].threads ? thread : thread - jobs[0].threads);
+    };
+    return run_team(jobs[0].threads + jobs[1].threads, work, jobs);
+}
+
+int run(const elman_call* calls, int64_t count, bool backward) {
+    for (int64_t i = 0; i < count; ++i)
+        if (!sound(calls[i]) || (backward && calls[i].dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
     try {
-        if (!pass(*call, static_cast<int>(call->threads), backward)) pass(*call, 1, backward);
+        if (count == 2 && run_both(calls[0], calls[1], backward)) return ELMAN_OK;
+        for (int64_t i = 0; i < count; ++i)
+            if (!run_alone(calls[i], static_cast<int>(calls[i].threads), backward)) run_alone(calls[i], 1, backward);
     } catch (const std::bad_alloc&) {
         return ELMAN_NO_MEMORY;
     }
@@ -89,8 +111,8 @@ const Machine& chosen_machine() { return *chosen().machine; }
 
 }  // namespace elman
 
-int elman_forward(const elman_call* call) { return elman::run(call, false); }
-int elman_backward(const elman_call* call) { return elman::run(call, true); }
+int elman_forward(const elman_call* calls, int64_t count) { return elman::run(calls, count, false); }
+int elman_backward(const elman_call* calls, int64_t count) { return elman::run(calls, count, true); }
 int elman_abi(void) { return ELMAN_ABI; }
 const char* elman_isa(void) { return elman::chosen().name; }
 

@@ -42,8 +42,10 @@ typedef struct elman_call {
     void* grad_bias;  // (H)
 } elman_call;
 
-ELMAN_API int elman_forward(const elman_call* call);
-ELMAN_API int elman_backward(const elman_call* call);
+// `count` calls, 1 or 2, that need nothing of each other, such as the two directions of a layer: side by side where each
+// is worth a part of the threads.
+ELMAN_API int elman_forward(const elman_call* calls, int64_t count);
+ELMAN_API int elman_backward(const elman_call* calls, int64_t count);
 // A stack of layers with its weights packed once, for many single steps without gradients: streaming and generation.
 // Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.
 typedef struct elman_stack_spec {

@@ -6,8 +6,8 @@
 namespace elman {
 
 struct Machine {
-    bool (*forward[3])(Plan&, Scratch&);  // false: the team came smaller than planned, nothing has run
-    bool (*backward[3])(Plan&, Scratch&);
+    Job (*forward[3])(Plan&, Scratch&);
+    Job (*backward[3])(Plan&, Scratch&);
     void (*tanh)(const float*, float*, int64_t);
     void (*tanh64)(const double*, double*, int64_t);
     int64_t (*multiply_adds)(int64_t);

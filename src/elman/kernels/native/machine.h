@@ -55,19 +55,23 @@ const T* sum_biases(const elman_call& call, Scratch& scratch) {
     return sum;
 }
 
-template <class Shared>
-struct Job {
-    Plan& plan;
-    Shared& shared;
-    void (*thread)(Plan&, const Shared&, int);
-    static void run(void* job, int thread) {
-        Job& self = *static_cast<Job*>(job);
-        self.thread(self.plan, self.shared, thread);
+// A pass of which every thread of the plan does its part.
+template <class Shared, void (*thread)(Plan&, const Shared&, int)>
+struct Pass {
+    Plan* plan;
+    Shared shared;
+    static void work(void* pass, int number) {
+        thread(*static_cast<Pass*>(pass)->plan, static_cast<Pass*>(pass)->shared, number);
+    }
+    static Job job(Plan& plan, const Shared& shared, Scratch& scratch) {
+        Pass* const pass = scratch.take<Pass>(1);
+        *pass = {&plan, shared};
+        return {work, pass, plan.threads};
     }
 };
 
 template <class T, class W = T>
-bool forward(Plan& plan, Scratch& scratch) {
+Job forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     ForwardShared<T, W> shared;
     const bool one_chunk = plan.most_chunks() <= 1, one_step = call.T <= 1;
@@ -90,12 +94,11 @@ bool forward(Plan& plan, Scratch& scratch) {
     shared.row_pointers = take_pointers<T>(scratch, plan, 3, false);
     shared.bias = sum_biases<T>(call, scratch);
     advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
-    Job<ForwardShared<T, W>> job{plan, shared, forward_thread<T, W>};
-    return run_team(plan.threads, job.run, &job);
+    return Pass<ForwardShared<T, W>, forward_thread<T, W>>::job(plan, shared, scratch);
 }
 
 template <class T>
-bool backward(Plan& plan, Scratch& scratch) {
+Job backward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     BackwardShared<T> shared;
     const bool one_chunk = plan.most_chunks() <= 1;
@@ -129,8 +132,7 @@ bool backward(Plan& plan, Scratch& scratch) {
     if (call.grad_x) advise_huge(call.grad_x, call.T * call.B * call.I * sizeof(T));
     if (call.grad_w_ih) advise_huge(call.grad_w_ih, call.H * call.I * sizeof(T));
     if (call.grad_w_hh) advise_huge(call.grad_w_hh, call.H * call.H * sizeof(T));
-    Job<BackwardShared<T>> job{plan, shared, backward_thread<T>};
-    return run_team(plan.threads, job.run, &job);
+    return Pass<BackwardShared<T>, backward_thread<T>>::job(plan, shared, scratch);
 }
 
 // `rounds` times 12 independent vectors' multiply-adds: the most this processor can do. Returns how many operations.

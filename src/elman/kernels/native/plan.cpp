@@ -15,13 +15,16 @@ int64_t total_steps(const elman_call& call) {
     return sum;
 }
 
+int64_t work(const elman_call& call) { return total_steps(call) * call.H * (call.H + call.I); }
+
+// Whether W_hh is too large for one thread's cache.
+bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > 640 * 1024; }
+
 // How many threads are worth their waking, and how many of them share one group's hidden units.
 void choose_team(const elman_call& call, int threads, int64_t element, Plan& plan) {
-    const int64_t work = total_steps(call) * call.H * (call.H + call.I);
-    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work / least_work)));
+    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / least_work)));
     int members = 1;
-    const bool large = call.H * call.H * element > 640 * 1024;
-    while (members < threads && (large || call.B < 4 * (threads / members)) && threads % (members * 2) == 0 &&
+    while (members < threads && (large(call, element) || call.B < 4 * (threads / members)) && threads % (members * 2) == 0 &&
            call.H >= 64 * members * 2)
         members *= 2;
     const int64_t groups = std::min<int64_t>(threads / members, call.B);
@@ -78,6 +81,11 @@ void cut_into_chunks(Group& group, int64_t most_rows, Scratch& scratch) {
 }
 
 }  // namespace
+
+bool side_by_side(const elman_call& one, const elman_call& other, int64_t element) {
+    return one.threads % 2 == 0 && total_steps(one) == total_steps(other) && work(one) >= least_work &&
+           work(other) >= least_work && !large(one, element) && !large(other, element);
+}
 
 Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch) {
     Plan* plan = new (scratch.take<Plan>(1)) Plan{};

@@ -42,4 +42,7 @@ struct Plan {
 // `element` is the size of a number; `backward` because its chunks carry more.
 Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch);
 
+// Whether two calls run better beside each other, each with half of the threads, than one after the other with all.
+bool side_by_side(const elman_call& one, const elman_call& other, int64_t element);
+
 }  // namespace elman

@@ -22,6 +22,12 @@ class Barrier {
 
 typedef void (*Work)(void* job, int thread);
 
+struct Job {
+    Work work;
+    void* data;
+    int threads;
+};
+
 // Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give as
 // many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
 bool run_team(int threads, Work work, void* job);
