@@ -45,7 +45,7 @@ struct Run {
         grad_w_ih.resize(c.H * c.I, T(NAN)), grad_w_hh.resize(c.H * c.H, T(NAN)), grad_bias.resize(c.H, T(NAN));
     }
 
-    bool native(int threads) {
+    elman_call native_call(int threads) {
         elman_call call = {};
         call.T = c.T, call.B = c.B, call.I = c.I, call.H = c.H;
         call.dtype = sizeof(T) == 8, call.nonlinearity = c.nonlinearity;
@@ -61,7 +61,7 @@ struct Run {
         call.grad_x = grad_x.data(), call.grad_x_stride[0] = c.B * c.I, call.grad_x_stride[1] = c.I;
         call.grad_h0 = grad_h0.data(), call.grad_w_ih = grad_w_ih.data(), call.grad_w_hh = grad_w_hh.data();
         call.grad_bias = grad_bias.data();
-        return elman_forward(&call, 1) == ELMAN_OK && elman_backward(&call, 1) == ELMAN_OK;
+        return call;
     }
 
     // The equations, a number at a time.
@@ -125,11 +125,9 @@ bool close(const std::vector<double>& want, const std::vector<double>& got, doub
 }
 
 template <class T>
-bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
-    Run<double> want(c, seed);
-    want.plain();
-    Run<T> got(c, seed);
-    bool well = got.native(threads);
+bool agree(const Run<double>& want, const Run<T>& got, unsigned seed, int threads, const char* isa) {
+    const Case& c = got.c;
+    bool well = true;
     auto same = [&](const char* name, const std::vector<double>& w, const std::vector<T>& g) {
         if (close(w, std::vector<double>(g.begin(), g.end()), sizeof(T) == 4 ? 2e-4 : 1e-11)) return;
         printf("%s differs: %s, %d threads, %zu bytes, T %ld B %ld I %ld H %ld seed %u\n", name, isa, threads, sizeof(T),
@@ -142,11 +140,26 @@ bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
     return well;
 }
 
+// A case alone, and beside the same one from the other end.
+template <class T>
+bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
+    Case back = c;
+    back.reverse = !c.reverse;
+    Run<double> want(c, seed), want_back(back, seed);
+    want.plain(), want_back.plain();
+    Run<T> alone(c, seed), one(c, seed), other(back, seed);
+    const elman_call call = alone.native_call(threads), both[2] = {one.native_call(threads), other.native_call(threads)};
+    bool well = elman_forward(&call, 1) == ELMAN_OK && elman_backward(&call, 1) == ELMAN_OK;
+    well &= elman_forward(both, 2) == ELMAN_OK && elman_backward(both, 2) == ELMAN_OK;
+    well &= agree(want, alone, seed, threads, isa) && agree(want, one, seed, threads, isa);
+    return well && agree(want_back, other, seed, threads, isa);
+}
+
 }  // namespace
 
 int main() {
     const int64_t shapes[][4] = {{1, 1, 1, 1},   {5, 3, 2, 7},    {3, 1, 4, 16},  {2, 17, 3, 33},
-                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9}};
+                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9},  {40, 9, 40, 24}};
     bool well = true;
     for (const char* isa : {"avx512", "avx2", "portable"}) {
         if (elman_set_isa(isa)) continue;
