@@ -74,10 +74,11 @@ template <class T, class W = T>
 Job forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     ForwardShared<T, W> shared;
-    const bool one_chunk = plan.most_chunks() <= 1, one_step = call.T <= 1;
+    // A panel that will not stay in the cache is packed anew for each of a few steps, rather than written to memory.
+    const bool one_chunk = plan.most_chunks() <= 1, few_steps = call.T <= (call.H * call.H * sizeof(T) > 640 * 1024 ? 3 : 1);
     shared.w_ih = one_chunk ? Panels<T, W>{nullptr, call.I, call.H} : take_panels<T, W>(scratch, call.I, call.H);
-    shared.w_hh = one_step ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
-    shared.own_panel_size = one_chunk ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
+    shared.w_hh = few_steps ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
+    shared.own_panel_size = one_chunk || few_steps ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
     shared.copy = scratch.take<T>(call.H < 2 * k_block && call.I < 2 * k_block ? 0 : plan.threads * copy_size<T>);
     shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
     shared.x_row = row_length<T>(call.I);
