@@ -15,18 +15,15 @@ from torch import Tensor
 
 from elman.kernels import cpu, machine_for
 from elman.ops.checks import check_arguments
-from elman.ops.functions import PLAIN, apply_adjoint, is_plain, nobody_watches
+from elman.ops.functions import PLAIN, apply_adjoint, nobody_watches
 
 
 def can_run(x: Tensor, weights: Sequence[Tensor]) -> bool:
     """Whether `apply_layer` may take the place of one `recurrence` a direction."""
     native: object = cpu
-    return (
-        nobody_watches()
-        and is_plain(x)
-        and all(type(weight) in PLAIN for weight in weights)
-        and machine_for(x.device, x.dtype) is native
-    )
+    if not nobody_watches() or type(x) not in PLAIN or machine_for(x.device, x.dtype) is not native:
+        return False
+    return all(type(weight) in PLAIN for weight in weights)
 
 
 def apply_layer(
@@ -95,7 +92,7 @@ class Layer(torch.autograd.Function):
         x, h0, lengths, h, *weights = ctx.saved_tensors
         nonlinearity, residual = ctx.options
         D, needs = ctx.D, ctx.needs_input_grad
-        watched = torch.is_grad_enabled() or not nobody_watches() or not is_plain(x)
+        watched = torch.is_grad_enabled() or not nobody_watches() or type(x) not in PLAIN
         given, results = [], []
         for d, (w_ih, w_hh, *biases) in enumerate(_directions(weights, D)):
             of_weights = needs[7 + d * (2 + len(biases)) :][: 2 + len(biases)]
