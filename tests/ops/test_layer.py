@@ -145,3 +145,10 @@ def test_a_weight_of_another_shape_or_dtype_raises() -> None:
     rnn.weight_hh_l0 = nn.Parameter(torch.zeros(9, 9, dtype=torch.float64))
     with pytest.raises(TypeError, match="float64"):
         rnn(x)
+
+
+@pytest.mark.parametrize("hx", [torch.zeros(1, 4, 9, dtype=torch.float64), torch.zeros(1, 4, 9, device="meta")])
+def test_a_state_of_another_dtype_or_device_raises(hx: Tensor) -> None:
+    rnn, x = layer_and_input()
+    with pytest.raises((TypeError, ValueError), match="h0 is"):
+        rnn(x, hx)

@@ -220,7 +220,7 @@ class RNN(nn.RNNBase):
                 x = x * self._mask(x) if self.locked_dropout else F.dropout(x, self.dropout, self.training)
             weights = [list(map(self._weight, names)) for names in self._all_weights[layer * D : (layer + 1) * D]]
             plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
-            if plain and can_run(x, [weight for direction in weights for weight in direction]):
+            if plain and can_run(x, [h0, *(weight for direction in weights for weight in direction)]):
                 # dropout draws in the order of memory, which is time first in torch's layers
                 time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
                 options = (lengths, self.nonlinearity, self.residual, weights)

@@ -28,14 +28,14 @@ def check_arguments(
     _, B, inputs = x.shape
     H = w_hh.shape[0]
     if h0 is not None:
-        _check_one("h0", h0, (B, H), x, w_hh)
-    _check_one("w_ih", w_ih, (H, inputs), x, w_hh)
-    _check_one("w_hh", w_hh, (H, H), x, w_hh)
+        check_one("h0", h0, (B, H), x, w_hh)
+    check_one("w_ih", w_ih, (H, inputs), x, w_hh)
+    check_one("w_hh", w_hh, (H, H), x, w_hh)
     for bias in biases:
         if bias is not None:
-            _check_one("bias", bias, (H,), x, w_hh)
+            check_one("bias", bias, (H,), x, w_hh)
     if mask is not None:
-        _check_one("mask", mask, (B, H), x, w_hh)
+        check_one("mask", mask, (B, H), x, w_hh)
     if lengths is not None:
         if lengths.shape != (B,):
             raise ValueError(f"lengths has shape {tuple(lengths.shape)}, x has {B} sequences")
@@ -45,7 +45,8 @@ def check_arguments(
             raise ValueError(f"lengths is on {lengths.device}, x is on {x.device}")
 
 
-def _check_one(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, w_hh: Tensor) -> None:
+def check_one(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, w_hh: Tensor) -> None:
+    """Raise ValueError or TypeError where a tensor's shape, dtype or device does not fit x and w_hh."""
     if tensor.shape != shape:
         sizes = f"x {tuple(x.shape)} and w_hh {tuple(w_hh.shape)}"
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}, but {sizes} ask for {tuple(shape)}")

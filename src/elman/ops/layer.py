@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from elman.kernels import cpu, machine_for
-from elman.ops.checks import check_arguments
+from elman.ops.checks import check_arguments, check_one
 from elman.ops.functions import PLAIN, apply_adjoint, nobody_watches
 
 
-def can_run(x: Tensor, weights: Sequence[Tensor]) -> bool:
-    """Whether `apply_layer` may take the place of one `recurrence` a direction."""
+def can_run(x: Tensor, others: Sequence[Tensor | None]) -> bool:
+    """Whether `apply_layer` may take the place of one `recurrence` a direction; `others` are h0 and the weights."""
     native: object = cpu
     if not nobody_watches() or type(x) not in PLAIN or machine_for(x.device, x.dtype) is not native:
         return False
-    return all(type(weight) in PLAIN for weight in weights)
+    return all(other is None or type(other) in PLAIN for other in others)
 
 
 def apply_layer(
@@ -43,6 +43,9 @@ def apply_layer(
     """
     for w_ih, w_hh, *biases in weights:
         check_arguments(x, None, w_ih, w_hh, *biases, lengths=lengths, nonlinearity=nonlinearity)
+    if h0 is not None:
+        w_hh = weights[0][1]
+        check_one("h0", h0, (len(weights), x.shape[1], w_hh.shape[0]), x, w_hh)
     flat = [weight for direction in weights for weight in direction]
     args: tuple[Any, ...] = (x, h0, lengths, nonlinearity, residual, time_first, len(weights), *flat)
     if not torch.is_grad_enabled():
@@ -92,7 +95,7 @@ class Layer(torch.autograd.Function):
         x, h0, lengths, h, *weights = ctx.saved_tensors
         nonlinearity, residual = ctx.options
         D, needs = ctx.D, ctx.needs_input_grad
-        watched = torch.is_grad_enabled() or not nobody_watches() or type(x) not in PLAIN
+        watched = torch.is_grad_enabled() or not can_run(x, (grad_h, grad_h_n))
         given, results = [], []
         for d, (w_ih, w_hh, *biases) in enumerate(_directions(weights, D)):
             of_weights = needs[7 + d * (2 + len(biases)) :][: 2 + len(biases)]
