@@ -77,6 +77,7 @@ FULL = (
     Shape(784, 64, 1, 128),
     Shape(128, 64, 128, 128, ragged=True),
     Shape(128, 32, 128, 128, layers=2, bidirectional=True),
+    Shape(128, 1, 128, 128, bidirectional=True),
     Shape(1, 1, 1024, 1024),
     Shape(1, 16, 128, 128),
 )
