@@ -49,7 +49,7 @@ class Settings(ShapeSettings):
     """Share of the target's probability that is spread over all tokens."""
     hidden_size: int = 512
     """Hidden units of each layer."""
-    layers: int = 2
+    layers: int = 1
     """Recurrent layers of encoder and decoder; with attention, those above the decoder's first go on from what it
     saw."""
     init: InitSetting = "auto"
