@@ -147,6 +147,14 @@ def test_a_weight_of_another_shape_or_dtype_raises() -> None:
         rnn(x)
 
 
+def test_directions_of_different_sizes_raise() -> None:
+    rnn, x = layer_and_input(bidirectional=True, bias=False)
+    rnn.weight_ih_l0_reverse = nn.Parameter(torch.zeros(40, 5))
+    rnn.weight_hh_l0_reverse = nn.Parameter(torch.zeros(40, 40))
+    with pytest.raises(ValueError, match=r"\(9, 9\) in one direction and \(40, 40\) in the other"):
+        rnn(x)
+
+
 @pytest.mark.parametrize("hx", [torch.zeros(1, 4, 9, dtype=torch.float64), torch.zeros(1, 4, 9, device="meta")])
 def test_a_state_of_another_dtype_or_device_raises(hx: Tensor) -> None:
     rnn, x = layer_and_input()

@@ -41,11 +41,13 @@ def apply_layer(
     Raises:
         ValueError, TypeError: as `elman.ops.recurrence` does.
     """
+    first = weights[0][1]
     for w_ih, w_hh, *biases in weights:
         check_arguments(x, None, w_ih, w_hh, *biases, lengths=lengths, nonlinearity=nonlinearity)
+        if w_hh.shape != first.shape:  # both directions write into one output
+            raise ValueError(f"w_hh is {tuple(first.shape)} in one direction and {tuple(w_hh.shape)} in the other")
     if h0 is not None:
-        w_hh = weights[0][1]
-        check_one("h0", h0, (len(weights), x.shape[1], w_hh.shape[0]), x, w_hh)
+        check_one("h0", h0, (len(weights), x.shape[1], first.shape[0]), x, first)
     flat = [weight for direction in weights for weight in direction]
     args: tuple[Any, ...] = (x, h0, lengths, nonlinearity, residual, time_first, len(weights), *flat)
     if not torch.is_grad_enabled():
