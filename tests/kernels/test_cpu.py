@@ -49,6 +49,8 @@ CASES = (
     Case(5, 13, 16, 33, "relu", residual=True, masked=True, ragged=True),
     Case(40, 30, 20, 31, masked=True, reverse=True, ragged=True, layout="batch"),
     Case(3, 0, 2, 4),
+    Case(6, 9, 12, 24, layout="features"),  # small enough for one product a step
+    Case(5, 8, 3, 7, ragged=True, biased=False),
     Case(3, 80, 9, 420),  # too large for a cache, few steps, several chunks
 )
 

@@ -163,7 +163,7 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
         at -= n * shared.row;
         const StepRows<T> rows(call, group, s, room);
         if (ahead)
-            for (long r = 0; r < n; ++r) expect_x<T>(call, group, r, s);
+            for (long r = 0; r < n; ++r) expect_x(call, row_of_x<T>(call, group, r, s));
         EmitDelta<T> emit{at,           shared.row,    call.H,       rows.h,
                           rows.before,  rows.grad_h,   call.grad_h_stride[2], nullptr,
                           rows.mask,    call.residual ? mine.carry : nullptr,

@@ -85,7 +85,7 @@ ELMAN_INLINE void sum_tile(const T* a, long lda, const W* w, long K, vec<T> (&ac
 // A tile's sums meet memory only when they are done; what they will meet there can be on its way by then.
 template <int NV, bool W, class T>
 ELMAN_INLINE void expect(const T* at) {
-    for (int v = 0; v < NV; ++v) __builtin_prefetch(at + v * lanes<T>, W);
+    for (int v = 0; v < NV; v += ELMAN_BYTES < 64 ? 64 / ELMAN_BYTES : 1) __builtin_prefetch(at + v * lanes<T>, W);
 }
 
 template <class Emit>

@@ -24,6 +24,7 @@ namespace {
 #include "tanh.h"
 #include "gemm.h"
 #include "pack.h"
+#include "rows.h"
 #include "forward.h"
 #include "backward.h"
 #include "stack.h"
@@ -44,14 +45,14 @@ const T*** take_pointers(Scratch& scratch, const Plan& plan, long each, bool chu
     return lists;
 }
 
-// Both biases in one, as long as a row of drive; null where there are none.
+// Both biases in one, as long as a row of drive; where there are none null, or zeros with `always`.
 template <class T>
-const T* sum_biases(const elman_call& call, Scratch& scratch) {
-    if (!call.bias) return nullptr;
+const T* sum_biases(const elman_call& call, Scratch& scratch, bool always) {
+    if (!call.bias && !always) return nullptr;
     const T *bias = static_cast<const T*>(call.bias), *bias_hh = static_cast<const T*>(call.bias_hh);
     T* sum = scratch.take<T>(row_length<T>(call.H));
     for (long c = 0; c < row_length<T>(call.H); c += lanes<T>)
-        store(sum + c, load_n(bias + c, call.H - c) + (bias_hh ? load_n(bias_hh + c, call.H - c) : vec<T>{}));
+        store(sum + c, (bias ? load_n(bias + c, call.H - c) : vec<T>{}) + (bias_hh ? load_n(bias_hh + c, call.H - c) : vec<T>{}));
     return sum;
 }
 
@@ -70,30 +71,45 @@ struct Pass {
     }
 };
 
+// Whether W = [W_ih W_hh] fits the first-level cache, and there are rows enough that summing the inputs' share of many
+// steps at once would gain nothing.
+template <class T, class W>
+bool is_whole(const Plan& plan) {
+    const long K = plan.call->I + plan.call->H;
+    return plan.members == 1 && plan.call->B >= 4 * plan.groups && K < 2 * k_block &&
+           K * row_length<T>(plan.call->H) * long(sizeof(W)) <= 32 * 1024;
+}
+
 template <class T, class W = T>
 Job forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     ForwardShared<T, W> shared;
+    shared.whole = is_whole<T, W>(plan);
     // A panel that will not stay in the cache is packed anew for each of a few steps, rather than written to memory.
     const bool one_chunk = plan.most_chunks() <= 1, few_steps = call.T <= (call.H * call.H * sizeof(T) > 640 * 1024 ? 3 : 1);
-    shared.w_ih = one_chunk ? Panels<T, W>{nullptr, call.I, call.H} : take_panels<T, W>(scratch, call.I, call.H);
-    shared.w_hh = few_steps ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
+    if (shared.whole) {
+        shared.w_hh = take_panels<T, W>(scratch, call.I + call.H, call.H);
+    } else {
+        shared.w_ih = one_chunk ? Panels<T, W>{nullptr, call.I, call.H} : take_panels<T, W>(scratch, call.I, call.H);
+        shared.w_hh = few_steps ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
+    }
     shared.own_panel_size = one_chunk || few_steps ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
     shared.copy = scratch.take<T>(call.H < 2 * k_block && call.I < 2 * k_block ? 0 : plan.threads * copy_size<T>);
     shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
     shared.x_row = row_length<T>(call.I);
     shared.row = row_length<T>(call.H);
+    shared.state_row = shared.whole ? row_length<T>(call.I + padded<T>(call.H)) : shared.row;
     shared.of_group = scratch.take<typename ForwardShared<T, W>::OfGroup>(plan.groups);
     for (int g = 0; g < plan.groups; ++g) {
         const Group& group = plan.group[g];
         auto& mine = shared.of_group[g];
-        mine.x = scratch.take<T>(group.chunk_rows * shared.x_row);
-        mine.drive = scratch.take<T>(group.chunk_rows * shared.row);
-        for (T*& state : mine.state) state = scratch.take<T>(group.n * shared.row);
+        mine.x = scratch.take<T>(shared.whole ? 0 : group.chunk_rows * shared.x_row);
+        mine.drive = scratch.take<T>(shared.whole ? 0 : group.chunk_rows * shared.row);
+        for (T*& state : mine.state) state = scratch.take<T>(group.n * shared.state_row);
         mine.sums = scratch.take<T>(call.H < 2 * k_block ? 0 : group.n * shared.row);
     }
-    shared.row_pointers = take_pointers<T>(scratch, plan, 3, false);
-    shared.bias = sum_biases<T>(call, scratch);
+    shared.row_pointers = take_pointers<T>(scratch, plan, 4, false);
+    shared.bias = sum_biases<T>(call, scratch, shared.whole);
     advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
     return Pass<ForwardShared<T, W>, forward_thread<T, W>>::job(plan, shared, scratch);
 }

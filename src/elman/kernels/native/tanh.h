@@ -1,7 +1,7 @@
 // tanh x = sign(x) e / (e + 2) with e = exp(2|x|) - 1. With 2|x| = n ln 2 + r, |r| <= ln 2 / 2, and
 // p = exp(r) - 1 = r + r^2 c(r), e = 2^n p + (2^n - 1): no cancellation at small x, saturation to exactly 1 at large x.
-// NaN passes: at_most leaves it, and r carries it. A processor keeps few vectors under way at once, so what counts is
-// how long one takes: c is summed in two halves, and e + 2 beside e.
+// NaN passes: at_most leaves it, and r carries it. A processor looks only so far ahead for what it can begin, so what
+// counts is how long a vector takes: c is summed in two halves, e + 2 beside e, and a tile's vectors go side by side.
 
 template <class T>
 struct Exp;
@@ -40,24 +40,38 @@ ELMAN_INLINE vec<float> quotient<float>(vec<float> a, vec<float> b) {
 }
 #endif
 
-template <class T>
-ELMAN_INLINE vec<T> tanh_of(vec<T> x) {
+// N vectors in their place, all of them one stage on before the next stage begins.
+template <class T, int N>
+ELMAN_INLINE void tanh_each(vec<T> (&x)[N]) {
     using E = Exp<T>;
     typedef typename E::word word;
     typedef word words __attribute__((vector_size(ELMAN_BYTES)));
-    const words sign = (words)x & ((words){} + (word(1) << (8 * sizeof(T) - 1)));
-    vec<T> a = (vec<T>)((words)x ^ sign);
-    a = at_most<T>(a, E::largest);
-    const vec<T> shifted = a * E::two_log2e + E::shifter;
-    const vec<T> n = shifted - E::shifter;
-    const vec<T> scale = (vec<T>)((words)shifted << E::mantissa);
-    vec<T> r = (a + a) - n * E::ln2;
-    if constexpr (E::ln2_rest != 0) r -= n * E::ln2_rest;
-    const vec<T> square = r * r;
+    const words sign_bit = (words){} + (word(1) << (8 * sizeof(T) - 1));
+    vec<T> shifted[N], r[N];
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const vec<T> a = at_most<T>((vec<T>)((words)x[i] & ~sign_bit), E::largest);
+        shifted[i] = a * E::two_log2e + E::shifter;
+        const vec<T> n = shifted[i] - E::shifter;
+        r[i] = (a + a) - n * E::ln2;
+        if constexpr (E::ln2_rest != 0) r[i] -= n * E::ln2_rest;
+    }
     constexpr int last = E::terms - 1, other = last - 1;
-    vec<T> c[2] = {splat<T>(E::c[last]), splat<T>(E::c[other])};  // of r^last, r^(last-2), ... and of the others
-    ELMAN_UNROLL for (int i = last - 2; i >= 0; --i) c[(last - i) % 2] = c[(last - i) % 2] * square + E::c[i];
-    const vec<T> p = square * (r * c[other % 2] + c[last % 2]) + r;
-    const vec<T> e = scale * p + (scale - T(1)), sum = scale * p + (scale + T(1));
-    return (vec<T>)((words)quotient<T>(e, sum) | sign);
+    ELMAN_UNROLL for (int j = 0; j < N; ++j) {
+        const vec<T> square = r[j] * r[j];
+        vec<T> c[2] = {splat<T>(E::c[last]), splat<T>(E::c[other])};  // of r^last, r^(last-2), ... and of the others
+        ELMAN_UNROLL for (int i = last - 2; i >= 0; --i) c[(last - i) % 2] = c[(last - i) % 2] * square + E::c[i];
+        r[j] = square * (r[j] * c[other % 2] + c[last % 2]) + r[j];
+    }
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const vec<T> scale = (vec<T>)((words)shifted[i] << E::mantissa);
+        const vec<T> e = scale * r[i] + (scale - T(1)), sum = scale * r[i] + (scale + T(1));
+        x[i] = (vec<T>)((words)quotient<T>(e, sum) | ((words)x[i] & sign_bit));
+    }
+}
+
+template <class T>
+ELMAN_INLINE vec<T> tanh_of(vec<T> x) {
+    vec<T> one[1] = {x};
+    tanh_each<T>(one);
+    return one[0];
 }
