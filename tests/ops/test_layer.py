@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import elman
 from elman.kernels import cpu
 from elman.nn import rnn as rnn_module
-from elman.ops.layer import can_run
+from elman.ops.layer import apply_layer
 
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -54,7 +54,7 @@ def test_the_same_as_one_recurrence_a_direction(
     got = everything(rnn, x, hx, lengths)
     with torch.no_grad():
         *without, without_all = rnn(x, hx, lengths=lengths, return_all=True)
-    monkeypatch.setattr(rnn_module, "can_run", lambda *_: False)
+    monkeypatch.setattr(rnn_module, "apply_layer", lambda *_: None)
     want = everything(rnn, x, hx, lengths)
     for one, other in zip(got, want, strict=True):
         if one is None or other is None:
@@ -77,7 +77,7 @@ def test_both_directions_side_by_side_and_one_after_the_other(threads: int, monk
     try:
         got = everything(rnn, x, None, lengths)
         again = everything(rnn, x, None, lengths)
-        monkeypatch.setattr(rnn_module, "can_run", lambda *_: False)
+        monkeypatch.setattr(rnn_module, "apply_layer", lambda *_: None)
         want = everything(rnn, x, None, lengths)
     finally:
         torch.set_num_threads(before)
@@ -93,7 +93,7 @@ def test_first_and_second_derivatives(options: dict[str, Any]) -> None:
     x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
     hx = torch.randn(len(rnn._all_weights), 2, 3, dtype=torch.float64, requires_grad=True)
     names, parameters = zip(*rnn.named_parameters(), strict=True)
-    assert can_run(x, parameters)
+    assert apply_layer(x, hx, None, "tanh", False, 3, len(rnn._all_weights), parameters)
 
     def run(x: Tensor, hx: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         for name, value in zip(names, values, strict=True):  # plain tensors in the place of the parameters
@@ -107,6 +107,16 @@ def test_first_and_second_derivatives(options: dict[str, Any]) -> None:
     assert torch.autograd.gradgradcheck(run, inputs)
 
 
+def test_weights_and_states_that_are_not_contiguous_are_taken_as_well() -> None:
+    rnn, x = layer_and_input(num_layers=2)
+    hx = torch.randn(4, 9, 2).permute(2, 0, 1)
+    want = everything(rnn, x, hx.contiguous(), None)
+    rnn.weight_hh_l0.data = rnn.weight_hh_l0.data.t().contiguous().t()
+    assert not rnn.weight_hh_l0.is_contiguous()
+    for one, other in zip(everything(rnn, x, hx, None), want, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_what_comes_out_shares_no_memory() -> None:
     rnn, x = layer_and_input()
     with torch.no_grad():
@@ -116,14 +126,27 @@ def test_what_comes_out_shares_no_memory() -> None:
     assert torch.equal(output, before)
 
 
-def test_another_way_is_taken_where_something_watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    rnn, x = layer_and_input(num_layers=2)
+def test_another_way_is_taken_where_something_watches_or_does_not_fit() -> None:
+    rnn, x = layer_and_input()
     weights = list(rnn.parameters())
-    assert can_run(x, weights)
-    assert not can_run(x.to(torch.bfloat16), weights)
-    assert not can_run(x, [weights[0].as_subclass(type("Other", (Tensor,), {}))])
+    h0, lengths = torch.zeros(1, 4, 9), torch.tensor([7, 0, 3, 5])
+    fits: tuple[Any, ...] = (x, h0, lengths, "tanh", False, 9, 1, weights)
+    assert apply_layer(*fits)
+    strange: Tensor = torch.zeros(1, 4, 9).as_subclass(type("Other", (Tensor,), {}))
+    sparse = torch.zeros(9, 18)[:, ::2]
+    wrong: dict[int, tuple[Any, ...]] = {
+        0: (x.to(torch.bfloat16), x.double(), x[:0], x[..., :4], x.to("meta")),
+        1: (h0[0], h0.double(), strange, h0.to("meta"), torch.zeros(1, 1, 9).expand(1, 4, 9)),
+        2: (lengths[1:], lengths.int(), lengths.to("meta")),
+        5: (8,),
+        7: ([strange, *weights[1:]], [*weights[:3], weights[3].double()], [weights[0], sparse, *weights[2:]]),
+    }
+    for place, others in wrong.items():
+        for other in others:
+            arguments: tuple[Any, ...] = (*fits[:place], other, *fits[place + 1 :])
+            assert apply_layer(*arguments) is None
     with torch.autocast("cpu", torch.bfloat16):
-        assert not can_run(x, weights)
+        assert apply_layer(*fits) is None
     with torch.no_grad():
         want = rnn(x)[0]
         got = torch.func.vmap(lambda sequence: rnn(sequence)[0], in_dims=1, out_dims=1)(x)
@@ -151,7 +174,7 @@ def test_directions_of_different_sizes_raise() -> None:
     rnn, x = layer_and_input(bidirectional=True, bias=False)
     rnn.weight_ih_l0_reverse = nn.Parameter(torch.zeros(40, 5))
     rnn.weight_hh_l0_reverse = nn.Parameter(torch.zeros(40, 40))
-    with pytest.raises(ValueError, match=r"\(9, 9\) in one direction and \(40, 40\) in the other"):
+    with pytest.raises(ValueError, match=r"h0 has shape \(4, 9\), but .* w_hh \(40, 40\) ask for \(4, 40\)"):
         rnn(x)
 
 

@@ -1,27 +1,31 @@
 """The fast CPU machine: the recurrence of `reference.py` in fused C++ (`native/`), called through its C interface.
 
-T steps, B sequences, I inputs, H hidden units. The functions take and return what those of `reference.py` do.
+`forward` and `backward` take and return what those of `reference.py` do. The functions of a layer, on which they
+stand, run all its directions in one native call and do little else: around a short sequence Python takes longer than
+the recurrence, most of all when its code has to come from memory first.
+T steps, B sequences, I inputs, H hidden units, D directions.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
 import struct
 import warnings
-from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-_ABI = 2
+from elman.kernels.library import available, isa, library, set_isa, tanh
+
+__all__ = ["available", "isa", "library", "set_isa", "tanh"]
+
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 # elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0.
-_CALL = struct.Struct("=36q")
+_pack = struct.Struct("=36q").pack
+_threads = torch.get_num_threads
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 
 
 def serves(dtype: torch.dtype) -> bool:
@@ -38,72 +42,6 @@ def serves(dtype: torch.dtype) -> bool:
     return available()
 
 
-def available() -> bool:
-    """Whether the native library was built with this installation and loads."""
-    return _library() is not None
-
-
-def isa() -> str:
-    """The instruction set in use: "avx512", "avx2" or "portable". ELMAN_ISA forces one."""
-    return str(library().elman_isa().decode())
-
-
-def tanh(x: Tensor) -> Tensor:
-    """tanh as the recurrence computes it, of a float32 or float64 tensor: what the accuracy tests look at."""
-    x = x.contiguous()
-    out = torch.empty_like(x)
-    function = library().elman_tanh if x.dtype == torch.float32 else library().elman_tanh64
-    function(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(out.data_ptr()), ctypes.c_int64(x.numel()))
-    return out
-
-
-def set_isa(name: str) -> None:
-    """Use the instruction set `name` from now on, "" for the best there is.
-
-    Raises:
-        ValueError: this processor, or this build, does not have it.
-    """
-    if library().elman_set_isa(name.encode()):
-        raise ValueError(f"this processor cannot run the instruction set {name!r}")
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    import elman.kernels
-
-    # An editable install has the sources in one folder and the library in another; both are on the package's path.
-    for folder in elman.kernels.__path__:
-        for path in sorted(Path(folder).glob("libelman.*")):
-            library = ctypes.CDLL(str(path))
-            if library.elman_abi() != _ABI:
-                raise RuntimeError(f"{path} was built from another version of elman; build it again")
-            library.elman_isa.restype = ctypes.c_char_p
-            library.elman_set_isa.argtypes = [ctypes.c_char_p]
-            _check_isa(library)
-            for call in (library.elman_forward, library.elman_backward):
-                call.argtypes = [ctypes.c_char_p, ctypes.c_int64]
-            return library
-    return None
-
-
-def _check_isa(library: ctypes.CDLL) -> None:
-    wanted = os.environ.get("ELMAN_ISA", "")
-    if wanted and library.elman_isa().decode() != wanted:
-        raise ValueError(f"ELMAN_ISA is {wanted!r}, which this processor or this build does not have")
-
-
-def library() -> ctypes.CDLL:
-    """The native library.
-
-    Raises:
-        RuntimeError: it was not built with this installation.
-    """
-    loaded = _library()
-    if loaded is None:
-        raise RuntimeError("elman was installed without its native library: no C++ compiler was found then")
-    return loaded
-
-
 def forward(
     x: Tensor,  # (T, B, I), any strides
     h0: Tensor,  # (B, H)
@@ -117,78 +55,58 @@ def forward(
     mask: Tensor | None,  # (B, H)
 ) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
     """All steps of the recurrence in one native call; h lies in memory as x does, batch or time first."""
-    h = empty_like_input(x, w_hh.shape[0])
-    h_last = x.new_empty(h0.shape)
-    biases = () if bias is None else (bias,)
-    run_forward([forward_call(h, h_last, x, h0, w_ih, w_hh, biases, lengths, nonlinearity, reverse, residual, mask)])
-    return h, h_last
-
-
-class Call(NamedTuple):
-    """One native call that is ready to run, and the tensors that must live until it has run."""
-
-    packed: bytes
-    tensors: tuple[Tensor | None, ...]
-    lengths: Tensor | None
-    steps: int
-
-
-def run_forward(calls: Sequence[Call]) -> None:
-    """Run one or two calls that need nothing of each other: side by side, if that is faster."""
-    _run(library().elman_forward, calls)
-
-
-def run_backward(calls: Sequence[Call]) -> None:
-    """The same for calls of the adjoint."""
-    _run(library().elman_backward, calls)
-
-
-def _run(function: Callable[[bytes, int], int], calls: Sequence[Call]) -> None:
-    packed = calls[0].packed if len(calls) == 1 else b"".join(call.packed for call in calls)
-    status = function(packed, len(calls))
-    if status == 2:
-        raise MemoryError("not enough memory for the recurrence's working buffers")
-    if status:
-        for call in calls:
-            for length in () if call.lengths is None else call.lengths.tolist():
-                if not 0 <= length <= call.steps:
-                    raise ValueError(f"lengths holds {length}, x has {call.steps} steps")
-        raise ValueError("the native library refused the call: a size is out of range")
-
-
-def forward_call(
-    h: Tensor,  # (T, B, H), unit stride in the last dimension
-    h_last: Tensor,  # (B, H) contiguous
-    x: Tensor,  # (T, B, I), any strides
-    h0: Tensor | None,  # (B, H); without it zeros
-    w_ih: Tensor,  # (H, I)
-    w_hh: Tensor,  # (H, H)
-    biases: Sequence[Tensor],  # none, one or two of (H,), which are added
-    lengths: Tensor | None,  # (B,) int64
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,  # (B, H)
-) -> Call:
-    """`forward` into tensors that are there: nothing of torch's runs but what makes strided arguments contiguous."""
     dtype = x.dtype
+    h0, mask, lengths = _rows(h0, dtype), _some(mask, dtype), _some(lengths, torch.int64)
+    weights = [_rows(weight, dtype) for weight in (w_ih, w_hh, *(() if bias is None else (bias,)))]
+    pointers = [weight.data_ptr() for weight in weights]
+    options: tuple[Any, ...] = nonlinearity, residual, h0.shape[1], 1, pointers
+    h, h_n = forward_layer(x, h0, lengths, *options, reverse=reverse, mask=mask)
+    return h, h_n.view(h0.shape)
+
+
+def forward_layer(
+    x: Tensor,  # (T, B, I), any strides
+    h0: Tensor | None,  # (D, B, H) contiguous; without it zeros
+    lengths: Tensor | None,  # (B,) int64, contiguous
+    nonlinearity: str,
+    residual: bool,
+    H: int,
+    D: int,
+    weights: Sequence[
+        int
+    ],  # where these lie, contiguous: D times w_ih, w_hh and no, one or two biases, which are added
+    *,
+    time_first: bool = False,  # lay h out by steps, though x may lie by sequences
+    reverse: bool = False,  # run the first direction from the end, as the second always runs
+    mask: Tensor | None = None,  # (B, H) contiguous, for one direction
+) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
+    """Every direction of a layer, side by side if that is faster; all of them write into one output.
+
+    Nothing is checked: the caller has looked at everything by then.
+    """
     T, B, I = x.shape
     st, sb, si = x.stride()
-    h0, w_ih, w_hh = _some(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
+    h = x.new_empty((T, B, D * H)) if time_first or st >= sb else x.new_empty((B, T, D * H)).transpose(0, 1)
+    h_n = x.new_empty((D, B, H))
     hst, hsb, _ = h.stride()
-    mask, lengths = _some(mask, dtype), _some(lengths, torch.int64)
-    bias, bias_hh = (*(_rows(one, dtype) for one in biases), None, None)[:2]
-    packed = _CALL.pack(
-        *(T, B, I, w_hh.shape[0], _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
-        *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
-        *(pointer(bias), pointer(bias_hh), pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb),
-        *(h_last.data_ptr(), *_NO_GRADIENTS),
-    )
-    return Call(packed, (h, h_last, x, h0, w_ih, w_hh, bias, bias_hh, mask), lengths, T)
-
-
-_NO_GRADIENTS = (0,) * 12
-Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
+    at_h0 = 0 if h0 is None else h0.data_ptr()
+    at_lengths = 0 if lengths is None else lengths.data_ptr()
+    at_mask = 0 if mask is None else mask.data_ptr()
+    at_x, at_h, at_h_n = x.data_ptr(), h.data_ptr(), h_n.data_ptr()
+    row, dtype, function, threads = H * x.element_size(), _DTYPES[x.dtype], NONLINEARITIES[nonlinearity], _threads()
+    each = len(weights) // D
+    packed = b""
+    for d in range(D):
+        w_ih, w_hh, bias, bias_hh = (*weights[d * each : d * each + each], 0, 0)[:4]
+        packed += _pack(
+            *(T, B, I, H, dtype, function, reverse or d == 1, residual, threads, at_x, st, sb, si),
+            *(at_h0 and at_h0 + d * B * row, w_ih, w_hh, bias, bias_hh, at_lengths, at_mask),
+            *(at_h + d * row, hst, hsb, at_h_n + d * B * row, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        )
+    status = library().elman_forward(packed, D)
+    if status:
+        raise _failure(status, lengths, T)
+    return h, h_n
 
 
 def backward(
@@ -208,53 +126,83 @@ def backward(
     needs: tuple[bool, bool, bool, bool, bool],
 ) -> Gradients:
     """The gradients of x, h0, w_ih, w_hh and bias, None where `needs` is False; all in one native call."""
-    options = (lengths, nonlinearity, reverse, residual, mask, needs)
-    call, gradients = backward_call(grad_h, grad_h_last, x, h0, w_ih, w_hh, h, *options)
-    run_backward([call])
-    return gradients
+    options = lengths, nonlinearity, residual, 1, (w_ih, w_hh), (needs,)
+    return backward_layer(grad_h, grad_h_last, x, h0, h, *options, reverse=reverse, mask=mask)[0]
 
 
-def backward_call(
-    grad_h: Tensor | None,  # (T, B, H), any strides
-    grad_h_last: Tensor | None,  # (B, H)
+def backward_layer(
+    grad_h: Tensor | None,  # (T, B, D * H), any strides
+    grad_h_n: Tensor | None,  # (D, B, H)
     x: Tensor,
     h0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    h: Tensor,  # (T, B, H) as the forward pass wrote it
+    h: Tensor,  # (T, B, D * H) as `forward_layer` returned it
     lengths: Tensor | None,
     nonlinearity: str,
-    reverse: bool,
     residual: bool,
-    mask: Tensor | None,
-    needs: Sequence[bool],
-) -> tuple[Call, Gradients]:
-    """`backward` as a call that is ready to run, and the gradients that it will fill."""
+    D: int,
+    weights: Sequence[Tensor],
+    needs: Sequence[Sequence[bool]],  # D times whether to give the gradient of x, h0, w_ih, w_hh and the bias
+    *,
+    reverse: bool = False,
+    mask: Tensor | None = None,
+) -> list[Gradients]:
+    """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
     dtype = x.dtype
     T, B, I = x.shape
-    H = w_hh.shape[0]
     st, sb, si = x.stride()
-    h0, w_ih, w_hh = _some(h0, dtype), _rows(w_ih, dtype), _rows(w_hh, dtype)
+    weights = _contiguous(weights, dtype)
+    H = weights[1].shape[0]
     if h.stride(2) != 1:
         h = h.contiguous()
     hst, hsb, _ = h.stride()
-    mask, lengths, grad_h_last = _some(mask, dtype), _some(lengths, torch.int64), _some(grad_h_last, dtype)
+    h0, mask, grad_h_n = _some(h0, dtype), _some(mask, dtype), _some(grad_h_n, dtype)
+    lengths = _some(lengths, torch.int64)
     gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
-    grad_x = empty_like_input(x, I) if needs[0] else None
-    gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
-    grad_h0 = torch.empty_like(h0) if needs[1] and h0 is not None else None
-    grad_w_ih = torch.empty_like(w_ih) if needs[2] else None
-    grad_w_hh = torch.empty_like(w_hh) if needs[3] else None
-    grad_bias = x.new_empty(H) if needs[4] else None
-    packed = _CALL.pack(
-        *(T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity], reverse, residual),
-        *(torch.get_num_threads(), x.data_ptr(), st, sb, si, pointer(h0), w_ih.data_ptr(), w_hh.data_ptr()),
-        *(0, 0, pointer(lengths), pointer(mask), h.data_ptr(), hst, hsb, 0),
-        *(pointer(grad_h), gst, gsb, gsi, pointer(grad_h_last), pointer(grad_x), gxst, gxsb),
-        *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
-    )
-    gradients = grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias
-    return Call(packed, (grad_h, grad_h_last, x, h0, w_ih, w_hh, h, mask, *gradients), lengths, T), gradients
+    head = T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity]
+    given = x.data_ptr(), st, sb, si
+    at_h0, at_h, at_grad_h, at_grad_h_n = pointer(h0), h.data_ptr(), pointer(grad_h), pointer(grad_h_n)
+    at_lengths, at_mask = pointer(lengths), pointer(mask)
+    each, size, threads = len(weights) // D, x.element_size(), _threads()
+    packed, gradients = b"", []
+    for d, (of_x, of_h0, of_w_ih, of_w_hh, of_bias) in enumerate(needs):
+        w_ih, w_hh = weights[d * each], weights[d * each + 1]
+        grad_x = None
+        if of_x:  # it lies in memory as x does
+            grad_x = x.new_empty((T, B, I)) if st >= sb else x.new_empty((B, T, I)).transpose(0, 1)
+        grad_h0 = x.new_empty((B, H)) if of_h0 and h0 is not None else None
+        grad_w_ih = torch.empty_like(w_ih) if of_w_ih else None
+        grad_w_hh = torch.empty_like(w_hh) if of_w_hh else None
+        grad_bias = x.new_empty(H) if of_bias else None
+        gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
+        packed += _pack(
+            *(*head, reverse or d == 1, residual, threads, *given, at_h0 and at_h0 + d * B * H * size),
+            *(w_ih.data_ptr(), w_hh.data_ptr(), 0, 0, at_lengths, at_mask, at_h + d * H * size, hst, hsb, 0),
+            *(at_grad_h and at_grad_h + d * H * gsi * size, gst, gsb, gsi),
+            *(at_grad_h_n and at_grad_h_n + d * B * H * size, pointer(grad_x), gxst, gxsb),
+            *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
+        )
+        gradients.append((grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias))
+    status = library().elman_backward(packed, D)
+    if status:
+        raise _failure(status, lengths, T)
+    return gradients
+
+
+def _failure(status: int, lengths: Tensor | None, T: int) -> Exception:
+    """What a native call's status means."""
+    if status == 2:
+        return MemoryError("not enough memory for the recurrence's working buffers")
+    for length in () if lengths is None else lengths.tolist():
+        if not 0 <= length <= T:
+            return ValueError(f"lengths holds {length}, x has {T} steps")
+    return ValueError("the native library refused the call: a size is out of range")
+
+
+def _contiguous(tensors: Sequence[Tensor], dtype: torch.dtype) -> Sequence[Tensor]:
+    for tensor in tensors:
+        if tensor.dtype is not dtype or not tensor.is_contiguous():
+            return [_rows(tensor, dtype) for tensor in tensors]
+    return tensors
 
 
 def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -270,10 +218,3 @@ def _some(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
 def pointer(tensor: Tensor | None) -> int:
     """Where its numbers lie; 0, which is null, for None."""
     return 0 if tensor is None else tensor.data_ptr()
-
-
-def empty_like_input(x: Tensor, n: int) -> Tensor:
-    """An empty (T, B, n) tensor which lies in memory as x (T, B, I) does, batch or time first."""
-    T, B, _ = x.shape
-    batch_first = x.stride(0) < x.stride(1)
-    return x.new_empty(B, T, n).transpose(0, 1) if batch_first else x.new_empty(T, B, n)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from elman.nn.normalised import normalised_recurrence
 from elman.nn.packed import pack_like, permute, unpack
 from elman.ops import recurrence
 from elman.ops.checks import check_lengths
-from elman.ops.layer import apply_layer, can_run
+from elman.ops.layer import apply_layer
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -208,25 +208,28 @@ class RNN(nn.RNNBase):
         lengths: Tensor | None,  # (B,)
     ) -> tuple[list[Tensor], Tensor]:
         """Every layer's states, (T, B, D * H) each, and the last state of each, (L * D, B, H)."""
-        self._check(x, hx)
         D = 2 if self.bidirectional else 1
         if self.learned_h0 and hx is None:
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
-        states = [None] * self.num_layers if hx is None else torch.split(hx, D)
+        elif hx is not None:
+            self._check(x, hx)
+        states = [None] * self.num_layers if hx is None else torch.split(hx.contiguous(), D)
+        plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
+        options = self.nonlinearity, self.residual, self.hidden_size, D
         layers: list[Tensor] = []
         last: list[Tensor] = []
         for layer, h0 in enumerate(states):
             if layer and self.dropout:
                 x = x * self._mask(x) if self.locked_dropout else F.dropout(x, self.dropout, self.training)
-            weights = [list(map(self._weight, names)) for names in self._all_weights[layer * D : (layer + 1) * D]]
-            plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
-            if plain and can_run(x, [h0, *(weight for direction in weights for weight in direction)]):
-                # dropout draws in the order of memory, which is time first in torch's layers
-                time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
-                options = (lengths, self.nonlinearity, self.residual, weights)
-                x, h_last = apply_layer(x, h0, *options, time_first=time_first)
-            else:
-                x, h_last = self._directions(layer, x, h0, lengths, weights)
+            weights = self._weights(layer, D)
+            # dropout draws in the order of memory, which is time first in torch's layers
+            time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
+            done = apply_layer(x, h0, lengths, *options, weights, time_first) if plain else None
+            if done is None:
+                if layer == 0:
+                    self._check(x, hx)
+                done = self._directions(layer, x, h0, lengths, weights)
+            x, h_last = done
             layers.append(x)
             last.append(h_last)
         return layers, last[0] if len(last) == 1 else torch.cat(last)
@@ -257,18 +260,21 @@ class RNN(nn.RNNBase):
         x: Tensor,  # (T, B, ...)
         h0: Tensor | None,  # (D, B, H)
         lengths: Tensor | None,  # (B,)
-        weights: list[list[Tensor]],  # of each direction
+        weights: list[Tensor],  # of one direction after the other
     ) -> tuple[Tensor, Tensor]:
         """One layer, direction by direction: h (T, B, D * H) and h_last (D, B, H)."""
         states, last = [], []
-        for d, (w_ih, w_hh, *biases) in enumerate(weights):
+        D = 2 if self.bidirectional else 1
+        each = len(weights) // D
+        for d in range(D):
+            w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
             start = x.new_zeros(x.shape[1], self.hidden_size) if h0 is None else h0[d]
             mask = None
             if self.recurrent_dropout and self.training:
                 mask = F.dropout(torch.ones_like(start), self.recurrent_dropout)
             run = recurrence
             if self.layer_norm:
-                run = partial(normalised_recurrence, gain=self._weight(self._gain_names[layer * len(weights) + d]))
+                run = partial(normalised_recurrence, gain=self._weight(self._gain_names[layer * D + d]))
             h, h_last = run(
                 x,
                 start,
@@ -283,9 +289,19 @@ class RNN(nn.RNNBase):
             )
             states.append(h)
             last.append(h_last)
-        if len(weights) == 1:
+        if D == 1:
             return h, h_last.unsqueeze(0)
         return torch.cat(states, 2), torch.stack(last)
+
+    def _weights(self, layer: int, D: int) -> list[Tensor]:
+        """A layer's weights, of one direction after the other."""
+        names = self._all_weights[layer * D]
+        if D == 2:
+            names = names + self._all_weights[layer * D + 1]
+        try:
+            return list(map(cast(dict[str, Tensor], self._parameters).__getitem__, names))
+        except KeyError:
+            return [self._weight(name) for name in names]
 
     def _weight(self, name: str) -> Tensor:
         """The parameter `name`, or the plain attribute that pruning or a parametrisation put in its place."""

@@ -24,6 +24,11 @@ from elman.ops.operators import (
     run_forward,
 )
 
+# their names here: looking into torch's large modules is what takes longest in `nobody_watches`
+_is_compiling = torch.compiler.is_compiling
+_are_functorch_transforms_active = torch._C._are_functorch_transforms_active
+_is_any_autocast_enabled = torch._C._is_any_autocast_enabled
+
 PLAIN = (Tensor, torch.nn.Parameter)
 """The types that a machine may take the memory of."""
 
@@ -60,11 +65,11 @@ def is_plain(tensor: Tensor) -> bool:
 def nobody_watches() -> bool:
     """Whether no compiler, transform, mode, forward differentiation or autocast wants to see the operation."""
     return not (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
+        _is_compiling()
+        or _are_functorch_transforms_active()
         or is_in_torch_dispatch_mode()
         or forward_ad._current_level >= 0
-        or torch._C._is_any_autocast_enabled()
+        or _is_any_autocast_enabled()
     )
 
 

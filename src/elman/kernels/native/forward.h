@@ -45,6 +45,7 @@ struct EmitState {
     const T* drive;
     T* next;  // mask * h_t, what the next step's product reads
     long drive_row, next_row, H;
+    long expected;           // from a row of h to the one that is fetched ahead
     T* const* h;             // rows of h_t
     const T* const* before;  // rows of h_(t-1), with the identity connection
     const T* const* mask;    // rows of the mask, or null
@@ -52,7 +53,7 @@ struct EmitState {
     template <int M, int NV>
     ELMAN_INLINE void expect_tile(long row, long column) const {
         for (int m = 0; m < M; ++m) {
-            expect<NV, true>(h[row + m] + column);
+            expect<NV, true>(h[row + m] + expected + column);
             if (drive_row) expect<NV, false>(drive + (row + m) * drive_row + column);
         }
     }
@@ -138,8 +139,11 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
             for (long r = 0; r < n; ++r) copy_row(call, x[r], state + r * shared.state_row);
         if (s + ahead < group.steps)
             for (long r = 0; r < group.active[s + ahead]; ++r) expect_x(call, x[r] + ahead * x_step);
-        const EmitState<T> emit{drive,  mine.state[(s + 1) % 2] + inputs, drive_row, shared.state_row, call.H, h, before, mask,
-                                call.nonlinearity == ELMAN_RELU};
+        const EmitState<T> emit{drive,     mine.state[(s + 1) % 2] + inputs,
+                                drive_row, shared.state_row,
+                                call.H,    shared.whole && s + 1 < chunk.last ? h_step : 0,
+                                h,         before,
+                                mask,      call.nonlinearity == ELMAN_RELU};
         if (shared.w_hh.data)
             gemm_blocked(state, shared.state_row, 0, n, shared.w_hh, panels.first, panels.last, mine.sums, shared.row, copy,
                          emit);

@@ -1,0 +1,79 @@
+"""The native library: finding it, loading it, and which instruction set it uses."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+_ABI = 2
+
+
+def available() -> bool:
+    """Whether the native library was built with this installation and loads."""
+    return _library() is not None
+
+
+def isa() -> str:
+    """The instruction set in use: "avx512", "avx2" or "portable". ELMAN_ISA forces one."""
+    return str(library().elman_isa().decode())
+
+
+def tanh(x: Tensor) -> Tensor:
+    """tanh as the recurrence computes it, of a float32 or float64 tensor: what the accuracy tests look at."""
+    x = x.contiguous()
+    out = torch.empty_like(x)
+    function = library().elman_tanh if x.dtype == torch.float32 else library().elman_tanh64
+    function(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(out.data_ptr()), ctypes.c_int64(x.numel()))
+    return out
+
+
+def set_isa(name: str) -> None:
+    """Use the instruction set `name` from now on, "" for the best there is.
+
+    Raises:
+        ValueError: this processor, or this build, does not have it.
+    """
+    if library().elman_set_isa(name.encode()):
+        raise ValueError(f"this processor cannot run the instruction set {name!r}")
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    import elman.kernels
+
+    # An editable install has the sources in one folder and the library in another; both are on the package's path.
+    for folder in elman.kernels.__path__:
+        for path in sorted(Path(folder).glob("libelman.*")):
+            library = ctypes.CDLL(str(path))
+            if library.elman_abi() != _ABI:
+                raise RuntimeError(f"{path} was built from another version of elman; build it again")
+            library.elman_isa.restype = ctypes.c_char_p
+            library.elman_set_isa.argtypes = [ctypes.c_char_p]
+            _check_isa(library)
+            for call in (library.elman_forward, library.elman_backward):
+                call.argtypes = [ctypes.c_char_p, ctypes.c_int64]
+            return library
+    return None
+
+
+def _check_isa(library: ctypes.CDLL) -> None:
+    wanted = os.environ.get("ELMAN_ISA", "")
+    if wanted and library.elman_isa().decode() != wanted:
+        raise ValueError(f"ELMAN_ISA is {wanted!r}, which this processor or this build does not have")
+
+
+def library() -> ctypes.CDLL:
+    """The native library.
+
+    Raises:
+        RuntimeError: it was not built with this installation.
+    """
+    loaded = _library()
+    if loaded is None:
+        raise RuntimeError("elman was installed without its native library: no C++ compiler was found then")
+    return loaded
