@@ -81,6 +81,12 @@ def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
     return cast(Machine, import_module("elman.kernels.reference"))
 
 
+def cudnn_serves(x: Tensor) -> bool:
+    """Whether torch's own recurrent operation goes before the reference: cuDNN's, on a GPU, if no machine was named."""
+    acceptable: Any = torch.backends.cudnn.is_acceptable
+    return x.is_cuda and os.environ.get("ELMAN_MACHINE", "") == "" and bool(acceptable(x))
+
+
 def describe() -> dict[str, str]:
     """What runs each dtype here, for a person to read: device -> machine, and why where it is not the fused one."""
     from elman.kernels import gpu
@@ -92,7 +98,12 @@ def describe() -> dict[str, str]:
     for dtype in (*gpu.DTYPES, torch.float64):
         name = _named(device, dtype)
         if name == "reference":
-            name = f"reference (plain torch), because {_why_reference(dtype)}"
+            first = (
+                "cuDNN for what torch.nn.RNN does, else "
+                if cudnn_serves(torch.empty(0, dtype=dtype, device=device))
+                else ""
+            )
+            name = f"{first}reference (plain torch), because {_why_reference(dtype)}"
         elif name.startswith("gpu"):
             name += f", one launch up to H={gpu.widest(dtype)}, one a step above"
         named[f"machine for cuda, {str(dtype).removeprefix('torch.')}"] = name

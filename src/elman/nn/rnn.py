@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from elman.nn import cudnn
 from elman.nn import init as initialisers
 from elman.nn.normalised import normalised_recurrence
 from elman.nn.packed import pack_like, permute, unpack
@@ -124,9 +125,6 @@ class RNN(nn.RNNBase):
                 elif name == "initial_state":
                     parameter.zero_()
 
-    def flatten_parameters(self) -> None:
-        """Do nothing: no machine here needs the weights in one piece. Kept for code that calls it."""
-
     def forward(
         self,
         input: Tensor | PackedSequence,
@@ -175,7 +173,7 @@ class RNN(nn.RNNBase):
             if not lengths.is_cuda and not torch.compiler.is_compiling():
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
-        layers, h_n = self._run(x, hx, lengths)
+        layers, h_n = self._run(x, hx, lengths, return_all)
         if dims == 2:
             layers, h_n = [layer.squeeze(1) for layer in layers], h_n.squeeze(1)
         elif self.batch_first:
@@ -193,10 +191,16 @@ class RNN(nn.RNNBase):
             raise ValueError("a PackedSequence knows its lengths; give lengths with a padded input")
         self._update_flat_weights()
         self.check_input(packed.data, packed.batch_sizes)
-        x, lengths = unpack(packed)
         if hx is not None:
             hx = permute(hx, packed.sorted_indices)
-        layers, h_n = self._run(x, hx, lengths.to(x.device))
+        if packed.is_cuda and not return_all and cudnn.can_run(self, packed.data):
+            if hx is not None:
+                self.check_hidden_size(hx, (len(self._all_weights), int(packed.batch_sizes[0]), self.hidden_size))
+            data, h_n = cudnn.run(self, packed.data, hx, packed.batch_sizes)
+            output = PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+            return output, permute(h_n, packed.unsorted_indices)
+        x, lengths = unpack(packed)
+        layers, h_n = self._run(x, hx, lengths.to(x.device), return_all)
         h_n = permute(h_n, packed.unsorted_indices)
         sequences = [pack_like(layer, lengths, packed) for layer in (layers if return_all else layers[-1:])]
         return (sequences[-1], h_n, tuple(sequences)) if return_all else (sequences[-1], h_n)
@@ -206,8 +210,13 @@ class RNN(nn.RNNBase):
         x: Tensor,  # (T, B, I)
         hx: Tensor | None,  # (L * D, B, H)
         lengths: Tensor | None,  # (B,)
+        every: bool,
     ) -> tuple[list[Tensor], Tensor]:
-        """Every layer's states, (T, B, D * H) each, and the last state of each, (L * D, B, H)."""
+        """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
+        if x.is_cuda and lengths is None and not every and cudnn.can_run(self, x):
+            self._check(x, hx)
+            output, h_n = cudnn.run(self, x, hx)
+            return [output], h_n
         D = 2 if self.bidirectional else 1
         if self.learned_h0 and hx is None:
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)

@@ -64,12 +64,16 @@ def is_plain(tensor: Tensor) -> bool:
 
 def nobody_watches() -> bool:
     """Whether no compiler, transform, mode, forward differentiation or autocast wants to see the operation."""
+    return not _is_any_autocast_enabled() and nobody_transforms()
+
+
+def nobody_transforms() -> bool:
+    """The same, autocast left aside."""
     return not (
         _is_compiling()
         or _are_functorch_transforms_active()
         or is_in_torch_dispatch_mode()
         or forward_ad._current_level >= 0
-        or _is_any_autocast_enabled()
     )
 
 
