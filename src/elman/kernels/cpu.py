@@ -86,9 +86,12 @@ def forward_layer(
     """
     T, B, I = x.shape
     st, sb, si = x.stride()
-    h = x.new_empty((T, B, D * H)) if time_first or st >= sb else x.new_empty((B, T, D * H)).transpose(0, 1)
+    n = D * H
+    if time_first or st >= sb:
+        h, hst, hsb = x.new_empty((T, B, n)), B * n, n
+    else:
+        h, hst, hsb = x.new_empty((B, T, n)).transpose(0, 1), n, T * n
     h_n = x.new_empty((D, B, H))
-    hst, hsb, _ = h.stride()
     at_h0 = 0 if h0 is None else h0.data_ptr()
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()

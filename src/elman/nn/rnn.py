@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -307,8 +307,9 @@ class RNN(nn.RNNBase):
         names = self._all_weights[layer * D]
         if D == 2:
             names = names + self._all_weights[layer * D + 1]
+        parameters: Any = self._parameters
         try:
-            return list(map(cast(dict[str, Tensor], self._parameters).__getitem__, names))
+            return list(map(parameters.__getitem__, names))
         except KeyError:
             return [self._weight(name) for name in names]
 
