@@ -183,7 +183,10 @@ def onnx_runs(layer: torch.nn.RNN, x: torch.Tensor, threads: int) -> dict[str, R
     return {"forward": lambda: session.run(None, inputs)}
 
 
-def competitors(shape: Shape, threads: int, *, peers: bool) -> dict[str, dict[str, Run]]:
+def layers_and_data(
+    shape: Shape, **kind: Any
+) -> tuple[torch.nn.RNN, elman.RNN, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """torch's layer and elman's with the same weights, an input, a gradient of the output, lengths (on the CPU)."""
     torch.manual_seed(0)
     options: dict[str, Any] = {"num_layers": shape.layers, "bidirectional": shape.bidirectional}
     theirs = torch.nn.RNN(shape.I, shape.H, **options)
@@ -192,6 +195,11 @@ def competitors(shape: Shape, threads: int, *, peers: bool) -> dict[str, dict[st
     x = torch.randn(shape.T, shape.B, shape.I)
     grad = torch.randn(shape.T, shape.B, shape.H * (2 if shape.bidirectional else 1))
     lengths = torch.randint(1, shape.T + 1, (shape.B,)) if shape.ragged else None
+    return theirs.to(**kind), ours.to(**kind), x.to(**kind), grad.to(**kind), lengths
+
+
+def competitors(shape: Shape, threads: int, *, peers: bool) -> dict[str, dict[str, Run]]:
+    theirs, ours, x, grad, lengths = layers_and_data(shape)
     runs = {"torch": torch_runs(theirs, x, grad, lengths), "elman": torch_runs(ours, x, grad, lengths)}
     plain = peers and not (shape.ragged or shape.bidirectional or shape.layers > 1)
     if plain and importlib.util.find_spec("jax"):
