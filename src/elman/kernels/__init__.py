@@ -98,11 +98,8 @@ def describe() -> dict[str, str]:
     for dtype in (*gpu.DTYPES, torch.float64):
         name = _named(device, dtype)
         if name == "reference":
-            first = (
-                "cuDNN for what torch.nn.RNN does, else "
-                if cudnn_serves(torch.empty(0, dtype=dtype, device=device))
-                else ""
-            )
+            by_cudnn = cudnn_serves(torch.empty(0, dtype=dtype, device=device))
+            first = "cuDNN for what torch.nn.RNN does, else " if by_cudnn else ""
             name = f"{first}reference (plain torch), because {_why_reference(dtype)}"
         elif name.startswith("gpu"):
             name += f", one launch up to H={gpu.widest(dtype)}, one a step above"

@@ -72,9 +72,7 @@ def forward_layer(
     residual: bool,
     H: int,
     D: int,
-    weights: Sequence[
-        int
-    ],  # where these lie, contiguous: D times w_ih, w_hh and no, one or two biases, which are added
+    weights: Sequence[int],  # where these lie, contiguous: D times w_ih, w_hh and none, one or two biases
     *,
     time_first: bool = False,  # lay h out by steps, though x may lie by sequences
     reverse: bool = False,  # run the first direction from the end, as the second always runs
