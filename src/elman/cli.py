@@ -61,6 +61,7 @@ def run_app(app: App, arguments: Sequence[str] | None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    app.suppress_keyboard_interrupt = False  # it would exit without a word
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (UserError, CycloptsError) as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from elman import insight
 from elman.cli import main
+from elman.insight import remedies
 
 QUICK = "--length 4 --steps 4 --eval-every 2 --hidden-size 4 --batch-size 4 --seeds 0,3".split()
 
@@ -43,3 +45,29 @@ def test_the_table_in_the_terminal(
     assert "adding, T = 4" in shown.replace("\n", " ")
     assert "gradient left" in shown
     assert f"written: {tmp_path}" in shown
+
+
+@pytest.mark.parametrize("finished", [0, 1])
+def test_ctrl_c_keeps_the_remedies_that_are_finished(
+    finished: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, done = remedies._run, list[str]()
+
+    def run_or_stop(remedy: str, *others: Any) -> Any:
+        if len(done) == 2 * finished:  # two seeds each
+            raise KeyboardInterrupt
+        done.append(remedy)
+        return run(remedy, *others)
+
+    monkeypatch.setattr(remedies, "_run", run_or_stop)
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", "--remedies", "none,clip,gru", "--out", str(tmp_path / "out"), *QUICK])
+    assert stopped.value.code == 130
+    out, err = capsys.readouterr()
+    assert "elman: stopped" in err
+    assert ("1 of 3 remedies are finished" in err) == bool(finished)
+    assert (tmp_path / "out" / "runs.csv").exists() == bool(finished)
+    if finished:
+        assert "none" in out
+        with open(tmp_path / "out" / "runs.csv") as file:
+            assert [row["remedy"] for row in csv.DictReader(file)] == ["none", "none"]

@@ -42,6 +42,8 @@ def compare(
 ) -> None:
     """Train one network for each remedy and seed on the same batches: who learns, and whose gradient lives.
 
+    Ctrl-C ends it early, with the remedies that are finished by then.
+
     Example: elman compare --problem adding --length 200 --remedies none,orthogonal,gru --out runs/remedies
     """
     from elman.insight.memory_problems import memory_problem
@@ -66,12 +68,14 @@ def compare(
         rows = [finite(row) for row in runs_table(found, budget).records()]
         facts = {"finding": found.finding, "problem": found.problem.name, "runs": rows, "written": written}
         print(json_format.dumps(facts, ensure_ascii=False))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    console = Console(highlight=False)
-    console.print(found.table())
-    console.print("written: " + ", ".join(written), soft_wrap=True, markup=False)
+        console = Console(highlight=False)
+        console.print(found.table())
+        console.print("written: " + ", ".join(written), soft_wrap=True, markup=False)
+    if len(found.runs) < len(chosen):
+        raise KeyboardInterrupt
 
 
 def _compared(problem: Problem, remedies: tuple[str, ...], budget: Budget) -> Comparison:

@@ -172,6 +172,8 @@ def compare(
 ) -> Comparison:
     """Train one network for each remedy and seed on the same batches, and see who learns and whose gradient lives.
 
+    Ctrl-C ends it early: the remedies that are finished by then are compared, if there are any.
+
     Arguments:
         remedies: names from `REMEDIES`, or several joined by a plus sign.
         tell: called with one line when a run ends.
@@ -186,12 +188,17 @@ def compare(
     for remedy in remedies:
         _parts(remedy)
     runs: dict[str, tuple[Run, ...]] = {}
-    for remedy in remedies:
-        found = []
-        for seed in budget.seeds:
-            found.append(_run(remedy, seed, problem, budget, tick))
-            tell(f"{remedy}, seed {seed}: loss {found[-1].final:.4g} after {found[-1].seconds:.1f} s")
-        runs[remedy] = tuple(found)
+    try:
+        for remedy in remedies:
+            found = []
+            for seed in budget.seeds:
+                found.append(_run(remedy, seed, problem, budget, tick))
+                tell(f"{remedy}, seed {seed}: loss {found[-1].final:.4g} after {found[-1].seconds:.1f} s")
+            runs[remedy] = tuple(found)
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        tell(f"stopped: {len(runs)} of {len(remedies)} remedies are finished, and are compared")
     return Comparison(problem, budget.steps, runs)
 
 
