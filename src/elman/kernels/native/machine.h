@@ -83,7 +83,7 @@ bool is_whole(const Plan& plan) {
 template <class T, class W = T>
 Job forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
-    ForwardShared<T, W> shared;
+    ForwardShared<T, W> shared{};
     shared.whole = is_whole<T, W>(plan);
     // A panel that will not stay in the cache is packed anew for each of a few steps, rather than written to memory.
     const bool one_chunk = plan.most_chunks() <= 1, few_steps = call.T <= (call.H * call.H * sizeof(T) > 640 * 1024 ? 3 : 1);
