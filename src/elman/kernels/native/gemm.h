@@ -191,7 +191,7 @@ constexpr bool expects<EmitLast<T, Emit>> = true;
 // Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side. This
 // many k at a time leave a panel in the first-level cache while tile after tile meets it.
 constexpr long k_block = 256;
-constexpr long few_k = 16;
+constexpr long few_k = 16, few_panels = 16;
 constexpr long row_block = 252;  // rows of A copied at a time: a multiple of every ELMAN_ROWS
 
 template <class T>
@@ -253,7 +253,8 @@ void gemm_copied(const T* a, long lda, long first, long last, const Panels<T, W>
 }
 
 // Rows [first, last) of A times panels [p0, p1), all of K. Where K is long and there are several tiles of rows, K is cut:
-// `sums` (rows, columns) holds what is not finished, `copy` what of A is being read.
+// `sums` (rows, columns) holds what is not finished. What of A is being read goes through `copy`, but not for a few
+// panels, which would not read it often enough.
 template <class T, class W, class Emit>
 ELMAN_INLINE void gemm_blocked(const T* a, long lda, long first, long last, const Panels<T, W>& w, long p0, long p1,
                                T* sums, long sums_row, T* copy, const Emit& emit) {
@@ -261,8 +262,13 @@ ELMAN_INLINE void gemm_blocked(const T* a, long lda, long first, long last, cons
         gemm(a, lda, first, last, w, p0, p1, 0, w.K, emit);
         return;
     }
+    auto part = [&](long k0, long k1, const auto& to) ELMAN_ALWAYS {
+        if (p1 - p0 <= few_panels)
+            gemm(a, lda, first, last, w, p0, p1, k0, k1, to);
+        else
+            gemm_copied<T, false>(a, lda, first, last, w, p0, p1, k0, k1, copy, to);
+    };
     long k = 0;
-    for (; k + k_block < w.K; k += k_block)
-        gemm_copied<T, false>(a, lda, first, last, w, p0, p1, k, k + k_block, copy, EmitPart<T>{sums, sums_row, k == 0});
-    gemm_copied<T, false>(a, lda, first, last, w, p0, p1, k, w.K, copy, EmitLast<T, Emit>{sums, sums_row, emit});
+    for (; k + k_block < w.K; k += k_block) part(k, k + k_block, EmitPart<T>{sums, sums_row, k == 0});
+    part(k, w.K, EmitLast<T, Emit>{sums, sums_row, emit});
 }

@@ -40,6 +40,7 @@ const T*** take_pointers(Scratch& scratch, const Plan& plan, long each, bool chu
     for (int i = 0; i < plan.threads; ++i) {
         const Group& group = plan.group[i / plan.members];
         const long n = each * group.n + plan.groups;
+        scratch.begin_page();
         lists[i] = scratch.take<const T*>(chunks && group.chunk_rows > n ? group.chunk_rows : n);
     }
     return lists;
@@ -103,12 +104,14 @@ Job forward(Plan& plan, Scratch& scratch) {
     for (int g = 0; g < plan.groups; ++g) {
         const Group& group = plan.group[g];
         auto& mine = shared.of_group[g];
+        scratch.begin_page();
         mine.x = scratch.take<T>(shared.whole ? 0 : group.chunk_rows * shared.x_row);
         mine.drive = scratch.take<T>(shared.whole ? 0 : group.chunk_rows * shared.row);
         for (T*& state : mine.state) state = scratch.take<T>(group.n * shared.state_row);
         mine.sums = scratch.take<T>(call.H < 2 * k_block ? 0 : group.n * shared.row);
     }
     shared.row_pointers = take_pointers<T>(scratch, plan, 4, false);
+    scratch.begin_page();
     shared.bias = sum_biases<T>(call, scratch, shared.whole);
     advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
     return Pass<ForwardShared<T, W>, forward_thread<T, W>>::job(plan, shared, scratch);
@@ -133,6 +136,7 @@ Job backward(Plan& plan, Scratch& scratch) {
     for (int g = 0; g < plan.groups; ++g) {
         const Group& group = plan.group[g];
         auto& mine = shared.of_group[g];
+        scratch.begin_page();
         for (T*& delta : mine.delta) delta = scratch.take<T>(group.chunk_rows * shared.row);
         mine.x = scratch.take<T>(shared.chunk_rows * padded<T>(call.I));
         mine.h = scratch.take<T>(shared.chunk_rows * padded<T>(call.H));

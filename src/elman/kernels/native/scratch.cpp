@@ -7,7 +7,7 @@
 
 namespace elman {
 namespace {
-constexpr size_t line = 64, huge = size_t(2) << 20, kept = size_t(256) << 20;
+constexpr size_t line = 64, page = 4096, huge = size_t(2) << 20, kept = size_t(256) << 20;
 size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 }  // namespace
 
@@ -52,6 +52,12 @@ void* Scratch::bytes(size_t n) {
     char* p = reinterpret_cast<char*>(blocks_) + used_;
     used_ += n;
     return p;
+}
+
+void Scratch::begin_page() {
+    if (!blocks_) return;
+    const uintptr_t here = reinterpret_cast<uintptr_t>(blocks_) + used_;
+    used_ += up(here, page) - here;
 }
 
 Scratch& this_threads_scratch() {

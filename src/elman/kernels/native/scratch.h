@@ -13,6 +13,9 @@ class Scratch {
     T* take(int64_t n) {
         return static_cast<T*>(bytes(static_cast<size_t>(n) * sizeof(T)));
     }
+    // What is taken next begins a page: a processor fetches lines ahead of what it reads and writes, also those that
+    // another thread has just written, but not past a page's end.
+    void begin_page();
 
   private:
     void* bytes(size_t n);
