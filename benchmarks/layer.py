@@ -2,8 +2,10 @@
 
 Each meets torch in one process, in turns, on the same inputs and weights, and no third one is there: the threads of
 JAX and onnxruntime spin on after their turn and would slow whoever comes next. The figures are medians over the turns,
-with the distance between the quartiles. Run:
-python benchmarks/layer.py [--quick | --sweep] [--no-peers] [--threads N] [--picture FILE] [--json FILE]
+with the distance between the quartiles. A turn is as many calls as take 20 ms: a program calls its own layer again and
+again, and only at the first call of a turn has the other layer just filled the caches. `--turn 1` shows how much that
+first call costs. Run:
+python benchmarks/layer.py [--quick | --sweep] [--turn MS] [--no-peers] [--threads N] [--picture FILE] [--json FILE]
 
 Shapes are T steps, B sequences, I inputs, H hidden units; float32. "train" is forward, then backward to the input and
 all weights. "peak" is the share of what this processor does in nothing but multiply-adds, measured here as well.
@@ -209,12 +211,12 @@ def competitors(shape: Shape, threads: int, *, peers: bool) -> dict[str, dict[st
     return runs
 
 
-def seconds_of(runs: list[Run], budget: float) -> list[list[float]]:
-    """The times of each, taken in turns, for about `budget` seconds, at least five turns.
+def seconds_of(runs: list[Run], budget: float, turn: float) -> list[list[float]]:
+    """The times of each, taken in turns of `turn` seconds, for about `budget` seconds, at least five turns.
 
-    A turn of something short is as many calls as make a millisecond (as `timeit` does), and counts as one call.
+    A turn is as many calls as that takes, and counts as one call.
     """
-    calls = [calls_a_turn(run) for run in runs]
+    calls = [calls_a_turn(run, turn) for run in runs]
     times: list[list[float]] = [[] for _ in runs]
     end = time.perf_counter() + budget
     while len(times[0]) < 5 or (time.perf_counter() < end and len(times[0]) < 500):
@@ -226,10 +228,10 @@ def seconds_of(runs: list[Run], budget: float) -> list[list[float]]:
     return times
 
 
-def calls_a_turn(run: Run) -> int:
+def calls_a_turn(run: Run, turn: float) -> int:
     """How often to call `run` in a turn; it is called to find out, which warms it up too."""
     fastest = min(timed(run) for _ in range(3))
-    return max(1, math.ceil(1e-3 / fastest))
+    return max(1, math.ceil(turn / fastest))
 
 
 def timed(run: Run) -> float:
@@ -238,14 +240,14 @@ def timed(run: Run) -> float:
     return time.perf_counter() - start
 
 
-def measure(shape: Shape, everyone: dict[str, dict[str, Run]], budget: float, peak: float) -> list[Timing]:
+def measure(shape: Shape, everyone: dict[str, dict[str, Run]], budget: float, turn: float, peak: float) -> list[Timing]:
     results: list[Timing] = []
     for what, passes in (("forward", 1), ("train", 3)):
         for name, runs in everyone.items():
             if name == "torch" or what not in runs:
                 continue
             pair = {"torch": everyone["torch"][what], name: runs[what]}
-            times = seconds_of(list(pair.values()), budget)
+            times = seconds_of(list(pair.values()), budget, turn)
             base = statistics.median(times[0])
             for who, mine in zip(pair, times, strict=True):
                 if who == "torch" and name != "elman":
@@ -275,7 +277,7 @@ def fma_peak(threads: int) -> float:
 def sgemm_rate() -> float:
     """Operations a second of torch's own product of two square matrices."""
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    (times,) = seconds_of([lambda: a @ b], 0.5)
+    (times,) = seconds_of([lambda: a @ b], 0.5, 0.02)
     return 2 * 1024**3 / statistics.median(times)
 
 
@@ -339,6 +341,7 @@ def main() -> None:
     parser.add_argument(
         "--no-peers", dest="peers", action="store_false", help="torch.nn.RNN alone, no JAX, no onnxruntime"
     )
+    parser.add_argument("--turn", type=float, default=20, metavar="MS", help="how long one of them runs on (20)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--picture", type=Path, help="also draw the ratios")
     parser.add_argument("--json", type=Path, help="also write the figures")
@@ -353,7 +356,7 @@ def main() -> None:
     shapes, budget = (SWEEP, 0.1) if options.sweep else (QUICK, 0.3) if options.quick else (FULL, 1.0)
     for shape in track(shapes, console=Console(stderr=True)):
         everyone = competitors(shape, options.threads, peers=options.peers and not options.sweep)
-        timings += measure(shape, everyone, budget, peak)
+        timings += measure(shape, everyone, budget, options.turn / 1e3, peak)
     if options.sweep:
         ours = [t for t in timings if t.who == "elman"]
         slower = sum(t.ratio < 1 for t in ours)

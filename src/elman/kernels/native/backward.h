@@ -168,7 +168,8 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
                           rows.before,  rows.grad_h,   call.grad_h_stride[2], nullptr,
                           rows.mask,    call.residual ? mine.carry : nullptr,
                           true,         call.nonlinearity == ELMAN_RELU};
-        gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, mine.sums, shared.row, copy, emit);
+        gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, mine.sums, shared.row, copy, emit,
+                     s % 2);
         emit.last = rows.last;
         emit.carried = false;
         gemm(delta, shared.row, going_on, n, shared.w_hh, panels.first, panels.last, 0, 0, emit);

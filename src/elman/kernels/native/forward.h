@@ -146,7 +146,7 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
                                 mask,      call.nonlinearity == ELMAN_RELU};
         if (shared.w_hh.data)
             gemm_blocked(state, shared.state_row, 0, n, shared.w_hh, panels.first, panels.last, mine.sums, shared.row, copy,
-                         emit);
+                         emit, s % 2);
         else
             gemm_once(state, shared.state_row, n, static_cast<const T*>(call.w_hh), call.H, call.H, panels, own_panel, emit);
         drive += n * drive_row;

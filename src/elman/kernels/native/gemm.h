@@ -133,12 +133,14 @@ ELMAN_INLINE void gemm_panel(const T* a, long lda, long first, long last, const 
         one_panel<T, TA, 2>(a, lda, first, last, panel + k0 * panel_width<T>, k1 - k0, column, emit);
 }
 
-// Rows [first, last) of A times panels [p0, p1), K taken from k0 to k1.
+// Rows [first, last) of A times panels [p0, p1), K taken from k0 to k1. A product that comes again and again goes `back`
+// every other time, from the last panel: what is left of W in a cache that is too small for it is then met first.
 template <class T, bool TA = false, class W, class Emit>
 ELMAN_INLINE void gemm(const T* a, long lda, long first, long last, const Panels<T, W>& w, long p0, long p1, long k0,
-                       long k1, const Emit& emit) {
+                       long k1, const Emit& emit, bool back = false) {
     if (first >= last) return;
-    for (long p = p0; p < p1; ++p) {
+    for (long i = p0; i < p1; ++i) {
+        const long p = back ? p0 + p1 - 1 - i : i;
         const long column = p * panel_width<T>;
         gemm_panel<T, TA>(a, lda, first, last, w.data + column * w.K, w.narrow(p), column, k0, k1, emit);
     }
@@ -257,14 +259,14 @@ void gemm_copied(const T* a, long lda, long first, long last, const Panels<T, W>
 // panels, which would not read it often enough.
 template <class T, class W, class Emit>
 ELMAN_INLINE void gemm_blocked(const T* a, long lda, long first, long last, const Panels<T, W>& w, long p0, long p1,
-                               T* sums, long sums_row, T* copy, const Emit& emit) {
+                               T* sums, long sums_row, T* copy, const Emit& emit, bool back = false) {
     if (last - first <= 2 * ELMAN_ROWS || w.K < 2 * k_block) {
-        gemm(a, lda, first, last, w, p0, p1, 0, w.K, emit);
+        gemm(a, lda, first, last, w, p0, p1, 0, w.K, emit, back);
         return;
     }
     auto part = [&](long k0, long k1, const auto& to) ELMAN_ALWAYS {
         if (p1 - p0 <= few_panels)
-            gemm(a, lda, first, last, w, p0, p1, k0, k1, to);
+            gemm(a, lda, first, last, w, p0, p1, k0, k1, to, back);
         else
             gemm_copied<T, false>(a, lda, first, last, w, p0, p1, k0, k1, copy, to);
     };

@@ -110,7 +110,7 @@ void stack_layer(const StackRun& run, long l, long parity, Share panels, const f
                          K,
                          run.state + l * run.S * spec.H,
                          spec.nonlinearity == ELMAN_RELU};
-    gemm(rows, K, 0, run.S, stack_panels<W>(run.stack->weights[l], K, spec.H), panels.first, panels.last, 0, K, emit);
+    gemm(rows, K, 0, run.S, stack_panels<W>(run.stack->weights[l], K, spec.H), panels.first, panels.last, 0, K, emit, parity);
 }
 
 template <class W>
