@@ -21,11 +21,13 @@ int64_t work(const elman_call& call) { return total_steps(call) * call.H * (call
 bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > 640 * 1024; }
 
 // How many threads are worth their waking, and how many of them share one group's hidden units.
-void choose_team(const elman_call& call, int threads, int64_t element, Plan& plan) {
+void choose_team(const elman_call& call, int threads, int64_t element, bool backward, Plan& plan) {
     threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / least_work)));
+    // Each group sums up gradients of all the weights, and with few steps these are most of what there is to write.
+    const bool few = backward && 2 * total_steps(call) < call.H;
     int members = 1;
-    while (members < threads && (large(call, element) || call.B < 4 * (threads / members)) && threads % (members * 2) == 0 &&
-           call.H >= 64 * members * 2)
+    while (members < threads && (few || large(call, element) || call.B < 4 * (threads / members)) &&
+           threads % (members * 2) == 0 && call.H >= (few ? 32 : 64) * members * 2)
         members *= 2;
     const int64_t groups = std::min<int64_t>(threads / members, call.B);
     plan.members = members;
@@ -90,7 +92,7 @@ bool side_by_side(const elman_call& one, const elman_call& other, int64_t elemen
 Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch) {
     Plan* plan = new (scratch.take<Plan>(1)) Plan{};
     plan->call = &call;
-    choose_team(call, threads, element, *plan);
+    choose_team(call, threads, element, backward, *plan);
     plan->group = scratch.take<Group>(plan->groups);
     plan->everyone.set(plan->threads);
     for (int g = 0; g < plan->groups; ++g) {
