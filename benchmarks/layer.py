@@ -323,7 +323,7 @@ def draw(timings: list[Timing], machine: str, path: Path) -> None:
     axes.set_xticks([1, 2, 5, 10, 20])
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(right=1.2 * max(ratios.values()))
+    axes.set_xlim(right=1.3 * max(ratios.values()))
     axes.set_yticks(range(len(shapes)), shapes)
     axes.set_ylim(-0.6, len(shapes) - 0.4)
     axes.set_xlabel(f"times faster than torch.nn.RNN (1: as fast)\n{machine}", fontsize=9)
