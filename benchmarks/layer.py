@@ -8,7 +8,8 @@ first call costs. Run:
 python benchmarks/layer.py [--quick | --sweep] [--turn MS] [--no-peers] [--threads N] [--picture FILE] [--json FILE]
 
 Shapes are T steps, B sequences, I inputs, H hidden units; float32. "train" is forward, then backward to the input and
-all weights. "peak" is the share of what this processor does in nothing but multiply-adds, measured here as well.
+all weights. "peak" is the share of what this processor does in nothing but multiply-adds, "sgemm" that of what torch's
+product of two large matrices reaches, both measured here as well.
 """
 
 from __future__ import annotations
@@ -288,16 +289,23 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def show(timings: list[Timing], title: str) -> None:
+def show(timings: list[Timing], title: str, sgemms: float) -> None:
+    """A table; the peak is `sgemms` times what torch's own product reaches."""
     table = Table(title=title, title_justify="left")
-    for heading in ("shape", "", "who", "ms", "spread", "times torch", "of peak"):
+    for heading in ("shape", "", "who", "ms", "spread", "times torch", "of peak", "of sgemm"):
         table.add_column(heading, justify="left" if heading in ("shape", "", "who") else "right")
     last = None
     for t in timings:
         if last and (t.shape, t.what) != last:
             table.add_section()
         last = (t.shape, t.what)
-        figures = f"{t.seconds * 1e3:.3f}", f"{t.spread:.0%}", f"{t.ratio:.2f}", f"{t.share:.0%}"
+        figures = (
+            f"{t.seconds * 1e3:.3f}",
+            f"{t.spread:.0%}",
+            f"{t.ratio:.2f}",
+            f"{t.share:.0%}",
+            f"{t.share * sgemms:.0%}",
+        )
         table.add_row(t.shape, t.what, t.who, *figures)
     Console(width=120).print(table)
 
@@ -362,7 +370,7 @@ def main() -> None:
         slower = sum(t.ratio < 1 for t in ours)
         title += f"\n{slower} of {len(ours)} slower than torch; the {CLOSEST} closest"
         timings = sorted(ours, key=lambda t: t.ratio)[:CLOSEST]
-    show(timings, title)
+    show(timings, title, peak / sgemm)
     if options.picture:
         draw(timings, title, options.picture)
     if options.json:
