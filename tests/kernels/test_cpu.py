@@ -52,8 +52,8 @@ CASES = (
     Case(6, 9, 12, 24, layout="features"),  # small enough for one product a step
     Case(5, 8, 3, 7, ragged=True, biased=False),
     Case(3, 80, 9, 420),  # too large for a cache, few steps, several chunks
-    Case(2, 20, 600, 24),  # sums long enough to be cut, over few panels
-    Case(2, 14, 9, 514),  # and over many, or between two threads as few as that
+    Case(5, 60, 600, 24),  # sums long enough to be cut, over few panels
+    Case(4, 14, 9, 514),  # and over many, or between two threads as few as that
 )
 
 

@@ -159,7 +159,8 @@ bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
 
 int main() {
     const int64_t shapes[][4] = {{1, 1, 1, 1},   {5, 3, 2, 7},    {3, 1, 4, 16},  {2, 17, 3, 33},
-                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9},  {40, 9, 40, 24}};
+                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9},  {40, 9, 40, 24},
+                                 {4, 14, 5, 514}};
     bool well = true;
     for (const char* isa : {"avx512", "avx2", "portable"}) {
         if (elman_set_isa(isa)) continue;
