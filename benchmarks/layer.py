@@ -1,7 +1,8 @@
 """The recurrent layer against torch.nn.RNN, and against JAX and onnxruntime where they are installed.
 
 Each meets torch in one process, in turns, on the same inputs and weights, and no third one is there: the threads of
-JAX and onnxruntime spin on after their turn and would slow whoever comes next. The figures are medians over the turns,
+JAX and onnxruntime spin on after their turn and slow whoever comes next. So all ratios are to what torch takes in its
+turns with elman. The figures are medians over the turns,
 with the distance between the quartiles. A turn is as many calls as take 20 ms: a program calls its own layer again and
 again, and only at the first call of a turn has the other layer just filled the caches. `--turn 1` shows how much that
 first call costs. Run:
@@ -243,13 +244,15 @@ def timed(run: Run) -> float:
 
 def measure(shape: Shape, everyone: dict[str, dict[str, Run]], budget: float, turn: float, peak: float) -> list[Timing]:
     results: list[Timing] = []
+    base = math.nan
     for what, passes in (("forward", 1), ("train", 3)):
         for name, runs in everyone.items():
             if name == "torch" or what not in runs:
                 continue
             pair = {"torch": everyone["torch"][what], name: runs[what]}
             times = seconds_of(list(pair.values()), budget, turn)
-            base = statistics.median(times[0])
+            if name == "elman":  # the first, and its torch is everyone's: beside the others torch is slowed
+                base = statistics.median(times[0])
             for who, mine in zip(pair, times, strict=True):
                 if who == "torch" and name != "elman":
                     continue  # one line for torch: that of its turns with elman
