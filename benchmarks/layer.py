@@ -2,10 +2,9 @@
 
 Each meets torch in one process, in turns, on the same inputs and weights, and no third one is there: the threads of
 JAX and onnxruntime spin on after their turn and slow whoever comes next. So all ratios are to what torch takes in its
-turns with elman. The figures are medians over the turns,
-with the distance between the quartiles. A turn is as many calls as take 20 ms: a program calls its own layer again and
-again, and only at the first call of a turn has the other layer just filled the caches. `--turn 1` shows how much that
-first call costs. Run:
+turns with elman. The figures are medians over the turns, with the distance between the quartiles. A turn is as many
+calls as take 20 ms: a program calls its own layer again and again, and only at the first call of a turn has the other
+layer just filled the caches. `--turn 1` shows how much that first call costs. Run:
 python benchmarks/layer.py [--quick | --sweep] [--turn MS] [--no-peers] [--threads N] [--picture FILE] [--json FILE]
 
 Shapes are T steps, B sequences, I inputs, H hidden units; float32. "train" is forward, then backward to the input and
