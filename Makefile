@@ -11,7 +11,7 @@ help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## set up, train on parity and on text, show what came out (a few minutes)
-	$(BIN)/python -m elman.app.demo --out $(RUNS)/demo
+	$(BIN)/python -m elman.cli.demo --out $(RUNS)/demo
 
 test: $(VENV)/developed  ## set up, then run every check
 	$(MAKE) --no-print-directory check

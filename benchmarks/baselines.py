@@ -22,8 +22,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from elman.data.labelled_text import read_labelled_text
-from elman.data.sequences import LabelledSequences, SequenceClasses, read_sequences
+from elman.data.text.classification import read_labelled_text
+from elman.data.timeseries.classification import LabelledSequences, SequenceClasses, read_sequences
 
 TEXTS = ("sst2", "sst5", "trec", "yelp", "imdb")
 SERIES = ("japanese-vowels", "gunpoint", "italy-power-demand")

@@ -21,16 +21,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from elman.data.captioned import FLICKR8K
-from elman.data.fetch import cache_folder, fetch
-from elman.data.pictures import picture_files, read_picture
+from elman.data.datasets.cache import cache_folder, fetch
+from elman.data.image.dataset import FLICKR8K
+from elman.data.image.io import picture_files, read_picture
 from elman.errors import UserError
 from elman.models.captioner import Captioner
-from elman.models.seeing import BATCH, READERS, WEIGHTS
+from elman.models.image_features import BATCH, READERS, WEIGHTS
 from elman.models.squeezenet import load_squeezenet
 from elman.run import load
-from elman.tasks.captioning import Options, Task
-from elman.training.captioning import caption
+from elman.tasks.captioning.steps import caption
+from elman.tasks.captioning.task import Options, Task
 
 
 class Taken(NamedTuple):

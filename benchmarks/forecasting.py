@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from elman.app.tables import figures_table, rich_table
+from elman.cli.tables import figures_table, rich_table
 from elman.run import load, train
 from elman.tasks import recipe
-from elman.tasks.forecasting import Settings
+from elman.tasks.forecasting.task import Settings
 
 DATASETS = ("airline", "sunspots", "etth1")
 

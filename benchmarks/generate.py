@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from elman.models.decoding import Choice
-from elman.models.generation import generate
-from elman.models.language import LanguageModel
-from elman.models.shape import RecurrentShape
+from elman.models.config import RecurrentShape
+from elman.models.decoding.config import Choice
+from elman.models.decoding.sampling import generate
+from elman.models.language_model import LanguageModel
 
 VOCABULARY = 65
 

@@ -20,7 +20,9 @@ from rich.table import Table
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from elman.kernels import gpu, triton_backward, triton_forward
+from elman.kernels.triton import backend as gpu
+from elman.kernels.triton import backward as triton_backward
+from elman.kernels.triton import forward as triton_forward
 
 LIMIT = {80: 163 * 1024, 90: 227 * 1024}
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from elman.data.forecasting import read_source
+from elman.data.timeseries.forecasting import read_source
 
 BACK, AHEAD = 96, 24
 TRAIN, TEST = (0, 8_640), (11_520, 14_400)  # rows of the targets: 12 months, and the last 4 of 20

@@ -22,10 +22,11 @@ from rich.table import Table
 from torch import Tensor, nn
 
 import elman
-from elman.insight.flow import gradient_flow
-from elman.tasks import language, parity
-from elman.training.parts import build_optimizer, clip, start_accelerator
-from elman.training.watching import Watching
+from elman.insight.gradient_flow import gradient_flow
+from elman.tasks.language import task as language
+from elman.tasks.memory import task as parity
+from elman.training.gradient_monitor import Watching
+from elman.training.optim import build_optimizer, clip, start_accelerator
 
 EVERY = 100  # steps from look to look
 

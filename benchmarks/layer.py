@@ -34,7 +34,7 @@ from rich.progress import track
 from rich.table import Table
 
 import elman
-from elman.kernels import cpu
+from elman.kernels.cpu import backend as cpu
 
 
 @dataclass(frozen=True)

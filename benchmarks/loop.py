@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from elman.models.language import LanguageModel
-from elman.tasks.language import Settings, Task
-from elman.training.folder import RunFolder
+from elman.models.language_model import LanguageModel
+from elman.tasks.language.task import Settings, Task
 from elman.training.loop import train
-from elman.training.metrics import read_metrics
-from elman.training.parts import start_accelerator
+from elman.training.metrics_log import read_metrics
+from elman.training.optim import start_accelerator
+from elman.training.run_folder import RunFolder
 
 
 def by_loop(settings: Settings) -> float:

@@ -18,9 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from elman.data.fetch import fetch
+from elman.data.datasets.cache import fetch
 from elman.run import load, train
-from elman.training.speech_settings import Settings
+from elman.tasks.speech.settings import Settings
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 CHOSEN = Settings(

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 import elman
 from elman.models.losses import token_loss
-from elman.tasks.language import Settings, Task
-from elman.training.parts import build_optimizer, clip
+from elman.tasks.language.task import Settings, Task
+from elman.training.optim import build_optimizer, clip
 
 Step = Callable[[], float]
 

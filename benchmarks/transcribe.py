@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from elman.data.audio import read_sound
-from elman.data.fetch import fetch
+from elman.data.audio.io import read_sound
+from elman.data.datasets.cache import fetch
 from elman.run import load
 
 RATE = 8000

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.run import load
-from elman.tasks.translation import Options, Task
+from elman.tasks.translation.task import Options, Task
 
 
 def main() -> None:

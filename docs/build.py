@@ -32,7 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from elman.cli import main as main_of_elman
+from elman.cli.main import main as main_of_elman
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"

@@ -14,8 +14,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from elman.insight.palette import BLUE, GREEN, GREY, INK, ORANGE, VERMILLION, WHITE
-from elman.insight.style import labels, new_figure, plain, save_figure
+from elman.plotting.palette import BLUE, GREEN, GREY, INK, ORANGE, VERMILLION, WHITE
+from elman.plotting.style import labels, new_figure, plain, save_figure
 
 PICTURES = Path(__file__).parent / "pictures"
 RADIUS = 0.3

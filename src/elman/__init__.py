@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from elman.errors import UserError
     from elman.nn import RNN, RNNCell
-    from elman.nn.acceleration import accelerate, restore
+    from elman.nn.convert import accelerate, restore
     from elman.ops import recurrence
     from elman.run import load, train
 
@@ -20,8 +20,8 @@ _HOMES = {
     "RNNCell": "elman.nn",
     "recurrence": "elman.ops",
     "UserError": "elman.errors",
-    "accelerate": "elman.nn.acceleration",
-    "restore": "elman.nn.acceleration",
+    "accelerate": "elman.nn.convert",
+    "restore": "elman.nn.convert",
     "load": "elman.run",
     "train": "elman.run",
 }

@@ -1,6 +1,6 @@
 """`python -m elman`, and `accelerate launch -m elman`."""
 
-from elman.cli import main
+from elman.cli.main import main
 
 if __name__ == "__main__":
     main()

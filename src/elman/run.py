@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from elman.errors import UserError
 from elman.tasks import task_module
-from elman.training.folder import RunFolder
 from elman.training.report import Report
+from elman.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor, nn
 
-    from elman.data.look import Look
+    from elman.insight.example import Look
     from elman.training.loop import Result
     from elman.training.settings import TrainingSettings
 
@@ -143,7 +143,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     task = task_module(task_name).Task(settings, folder.path)
 
     from elman.training.loop import train as train_loop
-    from elman.training.parts import start_accelerator
+    from elman.training.optim import start_accelerator
 
     accelerator = start_accelerator(settings)
     if accelerator.is_main_process and not resume:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from elman.cli import build_app
+from elman.cli.main import build_app
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "walkthrough.md").read_text(encoding="utf-8")

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import elman
-from elman.insight.backward import traces
-from elman.insight.cells import Local, Vanilla
+from elman.insight.bptt import traces
+from elman.insight.cell_jacobians import Local, Vanilla
 from elman.insight.jacobians import distances, jacobian_products
 from elman.insight.lanczos import largest_singular_value
-from elman.insight.layers import recording
+from elman.insight.recording import recording
 from tests.insight.plain import step_of
 
 T, B, INPUTS, H = 12, 3, 2, 4

@@ -11,9 +11,9 @@ from elman import insight
 
 def test_every_name_is_what_it_says_whatever_was_imported_first() -> None:
     for home in set(insight._HOMES.values()):
-        importlib.import_module(f"elman.insight.{home}")
+        importlib.import_module(home)
     for name in insight.__all__:
-        assert getattr(insight, name) is getattr(importlib.import_module(f"elman.insight.{insight._HOMES[name]}"), name)
+        assert getattr(insight, name) is getattr(importlib.import_module(insight._HOMES[name]), name)
     assert set(insight.__all__) == set(insight._HOMES) <= set(dir(insight))
 
 

@@ -14,11 +14,12 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman
 from elman.errors import UserError
-from elman.insight.cells import Cell
-from elman.insight.parity_view import parity_states
-from elman.insight.slow_points import fixed_points
+from elman.insight.cell_jacobians import Cell
+from elman.insight.fixed_points import fixed_points
+from elman.insight.plots.states import plot_states
 from elman.insight.state_space import StateSpace, states
-from elman.insight.states_plot import plot_parity, plot_states
+from elman.tasks.memory.parity_states import parity_states
+from elman.tasks.memory.plots import plot_parity
 from tests.insight.looks import check
 from tests.insight.plain import step_of
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 import elman
 from elman.errors import UserError
 from elman.insight.hidden_units import Units, correlation, units
-from elman.insight.text_view import coloured, html_page, save_html, shown, terminal_view
-from elman.insight.tracks import text_tracks
-from elman.insight.units_plot import plot_units
+from elman.insight.plots.text import coloured, html_page, save_html, shown, terminal_view
+from elman.insight.plots.units import plot_units
+from elman.insight.text_features import text_tracks
 from tests.insight.looks import check
 
 TEXT = 'He said "go (now)."\nShe [did ("it")].\n\nThe "end\n\nof it'

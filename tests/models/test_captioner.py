@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.features import read_features
+from elman.data.image.features import read_features
 from elman.errors import UserError
 from elman.models.captioner import Captioner
-from elman.models.seeing import see
-from elman.models.shape import RecurrentShape
+from elman.models.config import RecurrentShape
+from elman.models.image_features import see
 from elman.models.squeezenet import SqueezeNet, load_squeezenet
 
 

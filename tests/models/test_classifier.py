@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.models.classifier import Classifier, Readout
-from elman.models.shape import RecurrentShape
+from elman.models.config import RecurrentShape
 
 READOUTS: tuple[Readout, ...] = ("last", "mean", "sum", "max", "attention")
 

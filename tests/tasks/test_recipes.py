@@ -27,10 +27,10 @@ def test_no_such_recipe() -> None:
 
 
 def test_the_command_line_takes_the_recipe_and_options_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.cli import main
+    from elman.cli.main import main
 
     seen = []
-    monkeypatch.setattr("elman.app.train.train_and_show", lambda name, settings, out, **more: seen.append(settings))
+    monkeypatch.setattr("elman.cli.train.train_and_show", lambda name, settings, out, **more: seen.append(settings))
     main(["train", "parity", "--problem", "copy", "--out", str(tmp_path / "run"), "--lr", "0.5"])
     expected = recipe("parity", "copy")
     assert seen[0].hidden_size == expected["hidden_size"]
@@ -46,10 +46,10 @@ def test_the_command_line_takes_the_recipe_and_options_win(tmp_path: Path, monke
 def test_a_cell_is_all_that_need_be_named(
     task: str, given: list[str], cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from elman.cli import main
+    from elman.cli.main import main
 
     seen = []
-    monkeypatch.setattr("elman.app.train.train_and_show", lambda name, settings, out, **more: seen.append(settings))
+    monkeypatch.setattr("elman.cli.train.train_and_show", lambda name, settings, out, **more: seen.append(settings))
     main(["train", task, *given, "--cell", cell, "--out", str(tmp_path / "run")])
     expected = "orthogonal" if cell == "rnn" else "uniform"
     assert seen[0].shape(4).init == expected

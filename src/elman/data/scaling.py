@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.atomic_io import write_text
 from elman.errors import UserError
-from elman.files import write_text
 
 Scale = Literal["channels", "all", "none"]
 LEAST_STD = 1e-6  # a channel that never changes is left at its size

@@ -11,61 +11,61 @@ so that numbers do not wait for matplotlib.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# at once: a function that is called like its module would be hidden by it
+from elman.insight.fixed_points import fixed_points
+from elman.insight.gradient_flow import gradient_flow
+from elman.insight.graph.worked_example import bptt
+
 if TYPE_CHECKING:
-    from elman.insight.by_hand import bptt, worked_example
-    from elman.insight.computation import computational_graph
-    from elman.insight.computation_plot import plot_computation
-    from elman.insight.flow import gradient_flow
-    from elman.insight.flow_plot import plot_gradient_flow
+    from elman.insight.graph.graph import computational_graph
+    from elman.insight.graph.model_graph import model_graph
+    from elman.insight.graph.worked_example import worked_example
     from elman.insight.hidden_units import units
-    from elman.insight.memory_problems import Problem, memory_problem
-    from elman.insight.parity_view import parity_states
-    from elman.insight.remedies import REMEDIES, Budget, compare
-    from elman.insight.remedies_plot import plot_remedies
-    from elman.insight.slow_points import fixed_points
+    from elman.insight.monitor import Watch, figures
+    from elman.insight.plots.gradient_flow import plot_gradient_flow
+    from elman.insight.plots.graph import plot_computation
+    from elman.insight.plots.remedies import plot_remedies
+    from elman.insight.plots.states import plot_states
+    from elman.insight.plots.text import coloured, html_page, nearest_table, save_html, terminal_view
+    from elman.insight.plots.units import plot_units
+    from elman.insight.plots.unrolled import frames, plot_unrolled
+    from elman.insight.remedies.compare import REMEDIES, Budget, compare
+    from elman.insight.remedies.problems import Problem, memory_problem
     from elman.insight.state_space import states
-    from elman.insight.states_plot import plot_parity, plot_states
-    from elman.insight.style import new_figure, save_figure
-    from elman.insight.text_view import coloured, html_page, nearest_table, save_html, terminal_view
-    from elman.insight.units_plot import plot_units
     from elman.insight.unrolled import unroll
-    from elman.insight.unrolled_plot import frames, plot_unrolled
-    from elman.insight.watch import Watch, figures
-    from elman.insight.whole_graph import model_graph
+    from elman.plotting.style import new_figure, save_figure
 
 _HOMES = {
-    "Budget": "remedies",
-    "REMEDIES": "remedies",
-    "Problem": "memory_problems",
-    "Watch": "watch",
-    "bptt": "by_hand",
-    "coloured": "text_view",
-    "compare": "remedies",
-    "computational_graph": "computation",
-    "figures": "watch",
-    "fixed_points": "slow_points",
-    "frames": "unrolled_plot",
-    "gradient_flow": "flow",
-    "html_page": "text_view",
-    "memory_problem": "memory_problems",
-    "model_graph": "whole_graph",
-    "nearest_table": "text_view",
-    "new_figure": "style",
-    "parity_states": "parity_view",
-    "plot_computation": "computation_plot",
-    "plot_gradient_flow": "flow_plot",
-    "plot_parity": "states_plot",
-    "plot_remedies": "remedies_plot",
-    "plot_states": "states_plot",
-    "plot_units": "units_plot",
-    "plot_unrolled": "unrolled_plot",
-    "save_figure": "style",
-    "save_html": "text_view",
-    "states": "state_space",
-    "terminal_view": "text_view",
-    "units": "hidden_units",
-    "unroll": "unrolled",
-    "worked_example": "by_hand",
+    "Budget": "elman.insight.remedies.compare",
+    "REMEDIES": "elman.insight.remedies.compare",
+    "Problem": "elman.insight.remedies.problems",
+    "Watch": "elman.insight.monitor",
+    "bptt": "elman.insight.graph.worked_example",
+    "coloured": "elman.insight.plots.text",
+    "compare": "elman.insight.remedies.compare",
+    "computational_graph": "elman.insight.graph.graph",
+    "figures": "elman.insight.monitor",
+    "fixed_points": "elman.insight.fixed_points",
+    "frames": "elman.insight.plots.unrolled",
+    "gradient_flow": "elman.insight.gradient_flow",
+    "html_page": "elman.insight.plots.text",
+    "memory_problem": "elman.insight.remedies.problems",
+    "model_graph": "elman.insight.graph.model_graph",
+    "nearest_table": "elman.insight.plots.text",
+    "new_figure": "elman.plotting.style",
+    "plot_computation": "elman.insight.plots.graph",
+    "plot_gradient_flow": "elman.insight.plots.gradient_flow",
+    "plot_remedies": "elman.insight.plots.remedies",
+    "plot_states": "elman.insight.plots.states",
+    "plot_units": "elman.insight.plots.units",
+    "plot_unrolled": "elman.insight.plots.unrolled",
+    "save_figure": "elman.plotting.style",
+    "save_html": "elman.insight.plots.text",
+    "states": "elman.insight.state_space",
+    "terminal_view": "elman.insight.plots.text",
+    "units": "elman.insight.hidden_units",
+    "unroll": "elman.insight.unrolled",
+    "worked_example": "elman.insight.graph.worked_example",
 }
 
 __all__ = [
@@ -86,10 +86,8 @@ __all__ = [
     "model_graph",
     "nearest_table",
     "new_figure",
-    "parity_states",
     "plot_computation",
     "plot_gradient_flow",
-    "plot_parity",
     "plot_remedies",
     "plot_states",
     "plot_units",
@@ -107,7 +105,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'elman.insight' has no attribute {name!r}")
-    value = getattr(import_module(f"elman.insight.{_HOMES[name]}"), name)
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.backward import Trace, traces, turned
-from elman.insight.layers import call, recording
-from elman.insight.tracks import checked_track, text_tracks
+from elman.insight.bptt import Trace, traces, turned
+from elman.insight.recording import call, recording
+from elman.insight.text_features import checked_track, text_tracks
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elman.insight.cells import Local, Vanilla, times
+from elman.insight.cell_jacobians import Local, Vanilla, times
 from elman.insight.lanczos import Operator, largest_singular_value
 from elman.insight.threads import one_thread
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.backward import traces, turned
-from elman.insight.cells import Cell
-from elman.insight.layers import Loss, call, recording
+from elman.insight.bptt import traces, turned
+from elman.insight.cell_jacobians import Cell
+from elman.insight.recording import Loss, call, recording
 
 
 @dataclass(frozen=True)

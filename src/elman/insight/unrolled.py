@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import UserError
-from elman.insight.backward import Gradients, gradients, seeds, traces, turned
-from elman.insight.layers import Call, call, recording
+from elman.insight.bptt import Gradients, gradients, seeds, traces, turned
+from elman.insight.recording import Call, call, recording
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
 import torch
@@ -54,6 +53,7 @@ class Machine(Protocol):
 
 
 _FUSED = {"cpu": "cpu", "cuda": "gpu"}  # device type -> the module that was written for it
+_MODULES = {"cpu": "elman.kernels.cpu.backend", "gpu": "elman.kernels.triton.backend"}
 _ON_REQUEST = {"gpu"}  # until it has been run, and measured, on a GPU
 
 
@@ -72,9 +72,9 @@ def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
         raise ValueError(f"ELMAN_MACHINE is {wanted!r}; choose reference, cpu or gpu")
     name = _FUSED.get(device.type, "reference")
     asked = wanted == name or (wanted == "" and name not in _ON_REQUEST)
-    if asked and find_spec(f"elman.kernels.{name}") is not None:
-        fused: Any = import_module(f"elman.kernels.{name}")
-        if name != "reference" and fused.serves(dtype):
+    if asked and name in _MODULES:
+        fused: Any = import_module(_MODULES[name])
+        if fused.serves(dtype):
             return cast(Machine, fused)
     if wanted not in ("", "reference"):
         raise ValueError(f"ELMAN_MACHINE is {wanted!r}, which cannot run {dtype} tensors on {device.type} here")
@@ -89,7 +89,7 @@ def cudnn_serves(x: Tensor) -> bool:
 
 def describe() -> dict[str, str]:
     """What runs each dtype here, for a person to read: device -> machine, and why where it is not the fused one."""
-    from elman.kernels import gpu
+    from elman.kernels.triton import backend as gpu
 
     named = {"machine for cpu": _named(torch.device("cpu"), torch.float32)}
     if not torch.cuda.is_available():
@@ -109,12 +109,12 @@ def describe() -> dict[str, str]:
 
 def _named(device: torch.device, dtype: torch.dtype) -> str:
     machine: Any = machine_for(device, dtype)
-    name = str(machine.__name__.rpartition(".")[2])
+    name = next((name for name, module in _MODULES.items() if module == machine.__name__), "reference")
     return f"{name} ({machine.isa()})" if hasattr(machine, "isa") else name
 
 
 def _why_reference(dtype: torch.dtype) -> str:
-    from elman.kernels import gpu
+    from elman.kernels.triton import backend as gpu
 
     wanted = os.environ.get("ELMAN_MACHINE", "")
     if wanted == "reference":

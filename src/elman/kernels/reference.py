@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from elman.kernels.rows import Rows
+from elman.kernels.ragged import Rows
 
 
 def forward(

@@ -11,9 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from elman.models.config import RecurrentShape
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
-from elman.models.shape import RecurrentShape
 
 EMBEDDING_STD = 0.3  # torch's N(0, 1) saturates a tanh layer from the first step on
 
@@ -84,14 +84,14 @@ class Captioner(nn.Module):
         return self._said(hidden if every_step else hidden[len(hidden) - len(tokens) :])
 
     def start(self, features: Tensor) -> tuple[State, State]:
-        """State and memory before the first word, from features (B, D): what `elman.models.beam.write` goes on from."""
+        """State and memory before the first word, from features (B, D), for `decoding.beam_search.write`."""
         first, state, memory = self._picture(features)
         for inputs in first:
             _, state = self.recurrent(inputs, state)
         return state, memory
 
     def step(self, tokens: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
-        """Logits (N, V) of the next word after tokens (N,), and the state: see `elman.models.beam.Writer`."""
+        """Logits (N, V) of the next word after tokens (N,), and the state: see `beam_search.Writer`."""
         inputs = self._with_picture(self.dropout(self.embedding(tokens.unsqueeze(0))), memory)
         hidden, state = self.recurrent(inputs, state)
         return self._said(hidden)[0], state

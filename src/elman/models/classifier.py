@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.quiet import Louder, quiet_inputs, quiet_output
+from elman.models.config import Readout, RecurrentShape
 from elman.models.recurrent import Recurrent
-from elman.models.shape import Readout, RecurrentShape
+from elman.models.small_init import Louder, quiet_inputs, quiet_output
 
 PREFIXES_AT_ONCE = 64
 
@@ -21,7 +21,7 @@ class Classifier(nn.Module):
         readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
-        quiet: begin with small input weights and no biases, and let the output layer learn faster (`models/quiet.py`).
+        quiet: begin with small input weights and no biases, and let the output layer learn faster (`small_init`).
         head: units of a relu layer between what is read and the output layer; 0 for none.
         fixed: leave the input layer and the recurrent part as they begin (an echo state network, Jaeger 2001).
     """

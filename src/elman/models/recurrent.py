@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.shape import RecurrentShape
+from elman.models.config import RecurrentShape
 from elman.nn import RNN
 
 State = tuple[Tensor, ...]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from elman.models.config import RecurrentShape
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
-from elman.models.shape import RecurrentShape
 
 CHUNK = 512
 CONTEXT = 96

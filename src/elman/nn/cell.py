@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.nn import init as initialisers
-from elman.nn.normalised import normalised_recurrence
+from elman.nn.layer_norm import normalised_recurrence
 from elman.ops import recurrence
 
 

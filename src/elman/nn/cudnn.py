@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels import cudnn_serves
-from elman.ops.functions import PLAIN, nobody_transforms
+from elman.ops.autograd import PLAIN, nobody_transforms
 
 if TYPE_CHECKING:
     from elman.nn.rnn import RNN

@@ -16,11 +16,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.nn import cudnn
 from elman.nn import init as initialisers
-from elman.nn.normalised import normalised_recurrence
-from elman.nn.packed import pack_like, permute, unpack
+from elman.nn.layer_norm import normalised_recurrence
+from elman.nn.packing import pack_like, permute, unpack
 from elman.ops import recurrence
-from elman.ops.checks import check_lengths
-from elman.ops.layer import apply_layer
+from elman.ops.fused_layer import apply_layer
+from elman.ops.validation import check_lengths
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 

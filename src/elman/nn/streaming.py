@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from elman.kernels.stack import Layer, Stack, make_stack
+from elman.kernels.decoder import Layer, Stack, make_stack
 
 if TYPE_CHECKING:
     from elman.nn.rnn import RNN

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elman.ops.checks import check_arguments
-from elman.ops.functions import apply_recurrence
+from elman.ops.autograd import apply_recurrence
+from elman.ops.validation import check_arguments
 
 __all__ = ["recurrence"]
 

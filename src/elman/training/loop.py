@@ -10,19 +10,18 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 
-from elman.training.checkpoint import save_weights
-from elman.training.folder import RunFolder
-from elman.training.interrupt import Interrupt
-from elman.training.metrics import Metrics
-from elman.training.parts import build_optimizer, clip, total_count
+from elman.training.checkpoint import restore, save_checkpoint, save_weights
+from elman.training.gradient_monitor import Watching
+from elman.training.lr_schedule import Judge, learning_rate
+from elman.training.metrics_log import Metrics
+from elman.training.optim import build_optimizer, clip, total_count
 from elman.training.progress import Bar
-from elman.training.resume import restore, save_checkpoint
-from elman.training.schedule import Judge, learning_rate
+from elman.training.run_folder import RunFolder
+from elman.training.run_state import Progressed, check_weights, evaluation_line, take_in, window_figures
 from elman.training.settings import TrainingSettings
-from elman.training.state import Progressed, check_weights, evaluation_line, take_in, window_figures
+from elman.training.signals import Interrupt
 from elman.training.task import Carry, Task
 from elman.training.tensorboard import Scalars
-from elman.training.watching import Watching
 
 
 @dataclass(frozen=True)

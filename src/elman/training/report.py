@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elman.files import write_text
+from elman.atomic_io import write_text
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from elman.errors import UserError
-from elman.training.folder import RunFolder
+from elman.training.run_folder import RunFolder
 
 
 class Scalars:

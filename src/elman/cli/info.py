@@ -1,0 +1,43 @@
+"""`elman info`: what this installation is and which machine runs the recurrence."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def info(
+    *, json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")] = False
+) -> None:
+    """Show versions, threads, and which machine runs the recurrence.
+
+    Example: elman info
+    """
+    import json as json_format
+    import platform
+
+    import torch
+
+    import elman
+    from elman.kernels import describe
+    from elman.kernels.cpu import backend as cpu
+
+    fused = cpu.available()
+    why = "the native library was not built: no C++ compiler was found at installation"
+    machine = f"fused C++, {cpu.isa()}" if fused else f"reference (plain torch), because {why}"
+    facts = {
+        "elman": elman.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine for the CPU": machine,
+    }
+    on_gpu = {name: value for name, value in describe().items() if "cuda" in name}
+    facts |= on_gpu or {"machine for cuda": "no CUDA GPU"}
+    if json:
+        print(json_format.dumps(facts))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {value}")

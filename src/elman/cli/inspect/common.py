@@ -1,0 +1,75 @@
+"""What all `elman inspect` commands share: how they are asked, and how they answer."""
+
+from __future__ import annotations
+
+import json as json_format
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from elman.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from elman.insight.example import Look
+    from elman.run import Run
+
+Out = Annotated[Path | None, Parameter(help="Folder for the pictures; RUN/inspect if not given.")]
+Input = Annotated[str | None, Parameter(name="--input", help="What to look at: what `elman predict` takes, one of it.")]
+TextFile = Annotated[Path | None, Parameter(name="--text", help="The file that holds it.")]
+Layer = Annotated[str | None, Parameter(help="Which recurrent layer, by name; the last if not given.")]
+
+
+def look_at(run: Run, given: str | None, file: Path | None) -> Look:
+    """The one input that a command is about.
+
+    Raises:
+        UserError: neither or both are given, or the task cannot read it.
+    """
+    from elman.data.io.text import read_text
+
+    if (given is None) == (file is None):
+        what = "nothing to look at; give" if given is None else "--input and --text are both given; give only"
+        raise UserError(f"{what} one: --input, one of the {run.task.inputs}, or --text FILE")
+    if file is not None:
+        given = str(file) if getattr(run.task, "inputs_are_files", False) else read_text([file])
+    assert given is not None
+    return run.look(given)
+
+
+def answer(
+    shown: Sequence[RenderableType], facts: dict[str, Any], written: Iterable[Path], *, json: bool, run: Path
+) -> None:
+    """Show tables and say what was written, or print all as JSON."""
+    files = [str(path) for path in written]
+    if json:
+        print(json_format.dumps(finite({"run": str(run), **facts, "written": files}), ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for part in shown:
+        if part:
+            console.print(part, markup=False)
+    if files:
+        console.print("written: " + ", ".join(files), soft_wrap=True, markup=False)
+
+
+def finite(value: Any) -> Any:
+    """The same, with null for numbers that JSON does not have, and lists for tensors."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    if hasattr(value, "tolist"):
+        return finite(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def folder_for(out: Path | None, run: Path) -> Path:
+    """Where a command writes."""
+    return run / "inspect" if out is None else out

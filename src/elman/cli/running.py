@@ -1,0 +1,104 @@
+"""`elman evaluate` and `elman sample`: measure a run, let it write."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
+Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
+RunPath = Annotated[Path, Parameter(help="The run's folder.")]
+
+
+def evaluate(
+    run: RunPath,
+    /,
+    *,
+    data: Annotated[
+        tuple[Path, ...],
+        Parameter(
+            negative="",
+            help="Measure on this file or folder, or (given twice) two parallel texts; leaves the run's tables alone.",
+        ),
+    ] = (),
+    json: Json = False,
+    weights: Weights = "best",
+) -> None:
+    """Measure a run on its held-out data; tables, where the task has them, also go into the run folder.
+
+    Example: elman evaluate runs/shakespeare
+    """
+    from elman.run import load
+
+    loaded = load(run, weights=weights)
+    report = loaded.examine(data)
+    written = [] if data else [table.write(run) for table in report.tables]
+    if json:
+        facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.figures}
+        tables = {table.name: table.records() for table in report.tables}
+        print(json_format.dumps(facts | ({"tables": tables} if tables else {}), ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from elman.cli.tables import figures_table, rich_table
+
+    console = Console(highlight=False)
+    console.print(figures_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.figures))
+    for table in report.tables:
+        console.print(rich_table(table))
+    if written:
+        console.print("written: " + ", ".join(map(str, written)), soft_wrap=True)
+
+
+def sample(
+    run: RunPath,
+    /,
+    *,
+    prompt: Annotated[str | None, Parameter(help="Text to go on from.")] = None,
+    prompt_file: Annotated[
+        Path | None, Parameter(allow_leading_hyphen=True, help="File with the prompt; - reads standard input.")
+    ] = None,
+    length: Annotated[int, Parameter(help="Tokens to write: characters, for a character model.")] = 500,
+    temperature: Annotated[
+        float, Parameter(help="Below 1 more careful, above 1 bolder, 0 always the likeliest.")
+    ] = 0.8,
+    top_k: Annotated[int, Parameter(help="Choose among this many likeliest tokens; 0: all.")] = 0,
+    top_p: Annotated[float, Parameter(help="Choose among the likeliest that make up this probability.")] = 1.0,
+    samples: Annotated[int, Parameter(help="How many texts.")] = 1,
+    seed: Annotated[int, Parameter(help="The same seed writes the same text.")] = 1,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Parameter(help="bfloat16 rounds the weights: faster, a little less exact.")
+    ] = "float32",
+    weights: Weights = "best",
+) -> None:
+    """Let a trained language model write; the text appears as it is written.
+
+    Example: elman sample runs/shakespeare --prompt "KING LEAR:" --length 500 --temperature 0.8 --top-p 0.95 --seed 1
+    """
+    from elman.data.io.text import read_text
+    from elman.errors import UserError
+    from elman.models.decoding.config import Choice
+    from elman.run import check_task, load
+    from elman.training.run_folder import RunFolder
+
+    if prompt is not None and prompt_file is not None:
+        raise UserError("--prompt and --prompt-file are both given; leave one out")
+    if length < 1 or samples < 1:
+        raise UserError(f"--length is {length} and --samples is {samples}; both must be at least 1")
+    choice = Choice(temperature=temperature, top_k=top_k, top_p=top_p)
+    check_task(RunFolder(run), "language")
+    if prompt_file is not None:
+        prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
+    loaded, rounded = load(run, weights=weights), precision == "bfloat16"
+    for number in range(samples):
+        if samples > 1:
+            print(f"--- sample {number + 1} of {samples}")
+        pieces = loaded.task.sample(loaded.model, prompt or "", length, choice, seed + number, bfloat16=rounded)
+        print(prompt or "", end="", flush=True)
+        for piece in pieces:
+            print(piece, end="", flush=True)
+        print()

@@ -1,0 +1,54 @@
+"""Where options come from when they are not on the command line: a TOML file, the run that is resumed, or a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Dict
+
+from elman.errors import UserError
+from elman.tasks import recipes
+from elman.training.run_folder import RunFolder, read_toml
+
+
+def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Give options of `elman train TASK` that were not typed their values.
+
+    These come from --settings FILE, from the run that is resumed, or from the task's recipe for what was asked.
+    """
+    if len(commands) != 2 or commands[0] != "train":
+        return
+    task = commands[1]
+    given = {argument.name: [token.value for token in argument.tokens] for argument in arguments if argument.tokens}
+    source: Path | None = None
+    if "--settings" in given:
+        source = Path(given["--settings"][-1])
+        table = read_toml(source)
+    elif "--resume" in given and "--out" in given:
+        folder = RunFolder(Path(given["--out"][-1]))
+        source = folder.settings
+        stored_task, table = folder.read()
+        table["task"] = stored_task
+    else:
+        by, table = recipes(task)
+        choice = given.get(f"--{by}", [])
+        if len(choice) == 1 and choice[0] in table:
+            source, table = Path(f"the recipe for {choice[0]}"), table[choice[0]]
+    if source is not None:
+        _fill(app, commands, arguments, task, table, source)
+
+
+def _fill(
+    app: App, commands: tuple[str, ...], arguments: ArgumentCollection, task: str, table: dict[str, Any], source: Path
+) -> None:
+    stored_task = table.pop("task", task)
+    if stored_task != task:
+        raise UserError(
+            f"{source} holds settings of the task {stored_task}, not {task}; use: elman train {stored_task}"
+        )
+    options = {
+        name.replace("_", "-"): list(value) if isinstance(value, tuple) else value for name, value in table.items()
+    }
+    Dict({commands[0]: {commands[1]: options}}, source=str(source))(app, commands, arguments)

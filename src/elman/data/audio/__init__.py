@@ -1,0 +1,1 @@
+"""Sound: recordings read, cut, joined and turned into log-mel frames."""

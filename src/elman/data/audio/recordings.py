@@ -1,0 +1,159 @@
+"""Recordings and what is said in them: the spoken digits of FSDD, or a person's folder with a table of transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from elman.data.audio.io import SUFFIXES, sound_seconds
+from elman.data.datasets.cache import fetch
+from elman.data.datasets.registry import own_path
+from elman.data.io.columns import known_column
+from elman.data.io.tables import read_table
+from elman.errors import UserError
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FSDD = "fsdd"
+_FSDD_TEST, _FSDD_VALIDATION = range(5), range(5, 10)
+_FILE_NAMES, _TEXT_NAMES = ("file", "path", "filename", "wav", "audio"), ("transcript", "text", "sentence", "label")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file, what is said in it, by whom, and which part it belongs to."""
+
+    path: Path
+    transcript: str
+    speaker: str
+    part: Part
+
+
+def read_recordings(
+    data: str | Path, *, speaker: str, validation_share: float, without: str = "", seed: int = 0
+) -> list[Recording]:
+    """The recordings of FSDD by name, or of a person's folder.
+
+    Arguments:
+        speaker: whose recordings are all of the test part; "" for the data's own parts.
+        without: whose recordings are of no part at all, or "".
+        validation_share: held out of a folder that names no validation part.
+
+    Raises:
+        UserError: what is there cannot be read, or files and transcripts do not fit each other.
+    """
+    if str(data) == FSDD:
+        return _others(list(_fsdd(fetch(FSDD) / "recordings", speaker)), without)
+    recordings = read_folder(own_path(data, "recordings", [FSDD]))
+    if speaker:
+        _check_speaker(speaker, {recording.speaker for recording in recordings})
+    recordings = _others(recordings, without)
+    if speaker:
+        recordings = [replace(one, part="test" if one.speaker == speaker else "train") for one in recordings]
+    return _with_validation(recordings, validation_share, seed)
+
+
+def _fsdd(folder: Path, speaker: str) -> Iterator[Recording]:
+    """DIGIT_SPEAKER_INDEX.wav: 0 to 4 are the official test; 5 to 9 choose the weights, but for a held-out speaker."""
+    named = [(path, path.stem.split("_")) for path in sorted(folder.glob("*.wav"))]
+    if speaker:
+        _check_speaker(speaker, {words[1] for _, words in named})
+    for path, (digit, who, index) in named:
+        part: Part = "train"
+        if speaker:
+            part = "test" if who == speaker else "validation" if int(index) in _FSDD_TEST else "train"
+        elif int(index) in _FSDD_TEST:
+            part = "test"
+        elif int(index) in _FSDD_VALIDATION:
+            part = "validation"
+        yield Recording(path, digit, who, part)
+
+
+def _others(recordings: list[Recording], without: str) -> list[Recording]:
+    """The recordings but for those of one speaker."""
+    if not without:
+        return recordings
+    _check_speaker(without, {one.speaker for one in recordings})
+    return [one for one in recordings if one.speaker != without]
+
+
+def _check_speaker(speaker: str, speakers: set[str]) -> None:
+    if speaker not in speakers:
+        known = ", ".join(sorted(filter(None, speakers))) or "none: the table has no column speaker"
+        raise UserError(f"there is no speaker {speaker!r}; known are {known}")
+
+
+def read_folder(folder: Path) -> list[Recording]:
+    """The recordings of a folder, by its one .csv or .tsv file with a column of files and one of transcripts.
+
+    Columns `speaker` and `part` (train, validation, test) count where they are there.
+
+    Raises:
+        UserError: there is not one table; a file without a transcript, or a transcript without its file.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; give one that holds sound files and a .csv file of transcripts")
+    tables = sorted([*folder.glob("*.csv"), *folder.glob("*.tsv")])
+    if len(tables) != 1:
+        found = ", ".join(path.name for path in tables) or "none"
+        raise UserError(f"{folder} must hold one .csv or .tsv file of transcripts, and holds {found}")
+    table = read_table(tables[0], texts=True)
+    header = list(table.columns)
+    files = table[_column(header, _FILE_NAMES, "file", tables[0])]
+    texts = table[_column(header, _TEXT_NAMES, "transcript", tables[0])]
+    speakers, parts = (table[name] if name in header else [""] * len(table) for name in ("speaker", "part"))
+    recordings = []
+    for row, (file, text, speaker, part) in enumerate(zip(files, texts, speakers, parts, strict=True), 1):
+        place = f"{tables[0]} row {row}"
+        if not (folder / file).is_file():
+            raise UserError(f"{place}: there is no file {folder / file}; take the row out, or put the file there")
+        if not text.strip():
+            raise UserError(f"{place}: {file} has an empty transcript; write it, or take the row and the file out")
+        if part and part not in PARTS:
+            raise UserError(f"{place}: part is {part!r}; it must be one of {', '.join(PARTS)}")
+        recordings.append(Recording(folder / file, " ".join(text.split()), speaker, part or "train"))
+    known = {recording.path.resolve() for recording in recordings}
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
+        if path.resolve() not in known:
+            raise UserError(f"{path} has no transcript in {tables[0]}; add a row for it, or take the file out")
+    return recordings
+
+
+def _column(header: Sequence[str], names: Sequence[str], what: str, path: Path) -> str:
+    found = next((name for name in header if name.lower() in names), None)
+    return found if found is not None else known_column(what, header, path)
+
+
+def _with_validation(recordings: list[Recording], share: float, seed: int) -> list[Recording]:
+    """The recordings with some of the training part held out, where there is no validation part."""
+    if any(one.part == "validation" for one in recordings):
+        return recordings
+    train = [number for number, one in enumerate(recordings) if one.part == "train"]
+    count = max(1, round(share * len(train)))
+    if len(train) <= count:
+        raise UserError(f"{len(train)} recordings to train on are too few to hold {count} of them out; give more")
+    held = set(np.random.default_rng(seed).permutation(train)[:count].tolist())
+    return [replace(one, part="validation") if number in held else one for number, one in enumerate(recordings)]
+
+
+def without_long(recordings: Sequence[Recording], seconds: float) -> tuple[list[Recording], str]:
+    """The recordings that are not longer than `seconds`, and a line that says how many are ("" for none).
+
+    Raises:
+        UserError: one cannot be read, or none is left to train on.
+    """
+    long = [one for one in recordings if sound_seconds(one.path) > seconds]
+    if not long:
+        return list(recordings), ""
+    gone = set(long)
+    kept = [one for one in recordings if one not in gone]
+    if not any(one.part == "train" for one in kept):
+        raise UserError(f"every recording is longer than --max-seconds {seconds:g}; raise it, or cut them")
+    return kept, (
+        f"{len(long)} of {len(recordings)} recordings are longer than --max-seconds {seconds:g} and are skipped;"
+        f" the first is {long[0].path}"
+    )

@@ -1,0 +1,1 @@
+"""Pictures and their captions, and features of pictures."""

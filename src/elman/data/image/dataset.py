@@ -1,0 +1,115 @@
+"""Pictures with captions, in parts: what a captioner learns from. N pictures, D numbers each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.datasets.cache import cache_folder, cached, fetch
+from elman.data.datasets.registry import own_path
+from elman.data.image.captions import Captions, counts, read_captions
+from elman.data.image.features import Features, read_features
+from elman.data.image.io import picture_files
+from elman.errors import UserError
+
+FLICKR8K = "flickr8k"
+_LISTS = {"train": "Flickr_8k.trainImages.txt", "validation": "Flickr_8k.devImages.txt"}
+_READY = "squeezenet11-features.npy"  # features of the pictures, where somebody put them into the cache
+
+See = Callable[[list[Path]], Features]
+"""What makes features of pictures."""
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """One part: names and vectors (N, D) of its pictures, and the captions of each."""
+
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    captions: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class CaptionedParts:
+    """The parts by name, the network that made their features ("" if it is not known), and notes for a person."""
+
+    parts: dict[str, Captioned]
+    maker: str
+    notes: tuple[str, ...] = ()
+
+
+def read_captioned(
+    data: str, captions: str, features: str, see: See, *, validation_share: float, seed: int
+) -> CaptionedParts:
+    """Pictures or features, and their captions, divided into parts.
+
+    Arguments:
+        data: flickr8k, or a folder of pictures, or a file of features.
+        captions: the file with the captions; flickr8k has its own.
+        features: a file of features to take in place of the pictures' own; "" for none.
+        see: makes features of pictures.
+        validation_share: of the pictures, held out where the captions' file names no parts.
+
+    Raises:
+        UserError: nothing to read, no captions, or no picture with both.
+    """
+    if data == FLICKR8K:
+        folder = fetch(FLICKR8K)
+        told = read_captions(folder / "Flickr8k.token.txt")
+        parts = {name: part for part, file in _LISTS.items() for name in (folder / file).read_text().split()}
+        told = Captions({name: texts for name, texts in told.texts.items() if name in parts}, parts, told.empty)
+        seen = read_features(Path(features)) if features else _flickr8k_features(folder, see)
+        maker = seen.maker or ("" if features else "squeezenet1.1")
+    else:
+        path = own_path(data, "pictures", [FLICKR8K])
+        if not captions:
+            raise UserError(f"which captions belong to {path}? name their file with --captions")
+        told = read_captions(Path(captions).expanduser())
+        chosen = Path(features).expanduser() if features else path
+        seen = read_features(chosen) if chosen.is_file() else see(picture_files([chosen]))
+        maker = seen.maker
+    return _divided(told, seen, maker, validation_share, seed)
+
+
+def _flickr8k_features(folder: Path, see: See) -> Features:
+    if (folder / _READY).is_file():
+        return read_features(folder / _READY)
+    made = cache_folder() / "features" / "flickr8k.npz"
+    if made.is_file():
+        return read_features(made)
+    if not cached("flickr8k-pictures"):
+        fetch("flickr8k-pictures")
+    seen = see(picture_files([folder / "images"]))
+    made.parent.mkdir(parents=True, exist_ok=True)
+    seen.save(made)
+    return seen
+
+
+def _divided(told: Captions, seen: Features, maker: str, validation_share: float, seed: int) -> CaptionedParts:
+    both = [name for name in seen.names if name in told.texts]
+    if not both:
+        raise UserError(
+            f"none of the {len(seen.names):,} pictures has a caption: they are called {seen.names[0]!r}, and the"
+            f" captions are for {next(iter(told.texts))!r}; make the names agree"
+        )
+    part = {name: told.parts.get(name, "train") for name in both}
+    if "validation" not in part.values():
+        train = [name for name in both if part[name] == "train"]
+        held = np.random.default_rng(seed).permutation(len(train))[: round(validation_share * len(train))]
+        part |= {train[i]: "validation" for i in held}
+    parts = {}
+    for which in ("train", "validation", "test"):
+        names = tuple(name for name in both if part[name] == which)
+        rows = np.array([seen.rows[name] for name in names], dtype=np.int64)
+        parts[which] = Captioned(names, seen.vectors[rows], tuple(told.texts[name] for name in names))
+    for which in ("train", "validation"):
+        if not len(parts[which]):
+            raise UserError(f"{len(both)} pictures with captions leave none for {which}; give more")
+    return CaptionedParts(parts, maker, tuple(counts(told, seen.rows)))

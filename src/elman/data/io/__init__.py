@@ -1,0 +1,1 @@
+"""Files of every kind that a user may bring, read into plain rows, tables and arrays."""

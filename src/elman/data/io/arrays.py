@@ -1,0 +1,122 @@
+"""A person's own sequences: arrays in an `.npz` file, or one `.csv` file a sequence in class folders."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.io.folders import class_files
+from elman.data.io.records import Record
+from elman.data.io.text import decode_utf8, read_bytes
+from elman.errors import UserError
+
+Array = NDArray[Any]
+
+_PARTS = {"train": ("", "_train"), "validation": ("_validation", "_val", "_valid"), "test": ("_test",)}
+
+
+def read_npz(path: Path) -> dict[str, list[Record]]:
+    """The parts of a file of arrays.
+
+    `x` is (N, T, I), or (N, T) for one channel, and `y` (N,) the labels; `lengths` (N,), where given, says
+    how many steps of each sequence count. `x_train` and `x_test` (and so on) in place of `x` give the parts.
+    Nothing is unpickled.
+
+    Raises:
+        UserError: the file is missing or damaged, or its arrays do not fit one another.
+    """
+    raw = io.BytesIO(read_bytes(path))
+    damaged = UserError(f"{path} is damaged or no .npz file; write it again with numpy.savez")
+    if not zipfile.is_zipfile(raw):
+        raise damaged
+    try:
+        with np.load(raw, allow_pickle=False) as file:
+            arrays = {name.lower(): file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error):
+            raise UserError(f"{path} holds Python objects; write one array and `lengths` instead") from error
+        raise damaged from error
+    parts = {part: found for part, ends in _PARTS.items() if (found := _part(path, arrays, ends)) is not None}
+    if "train" not in parts:
+        has = ", ".join(arrays) or "nothing"
+        raise UserError(f"{path} has {has}; it needs x (N, T, I) and y (N,), or x_train and y_train")
+    return parts
+
+
+def read_csv_folder(folder: Path) -> list[Record]:
+    """A sequence from every `.csv` file in the class folders: a row a step, a column a channel.
+
+    Raises:
+        UserError: no class folders; a file that cannot be read, or a cell that is no number (with its line).
+    """
+    return [Record(read_csv_values(path), label, path) for label, path in class_files(folder, ".csv")]
+
+
+def _part(path: Path, arrays: dict[str, Array], ends: tuple[str, ...]) -> list[Record] | None:
+    end = next((end for end in ends if "x" + end in arrays), None)
+    if end is None:
+        return None
+    values, labels = arrays["x" + end], arrays.get("y" + end)
+    if labels is None:
+        raise UserError(f"{path} has x{end} but no y{end} with its labels")
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.ndim != 3 or labels.shape != values.shape[:1] or values.dtype.kind not in "fiub":
+        raise UserError(
+            f"{path}: x{end} is {_shape(arrays['x' + end])} and y{end} is {_shape(labels)};"
+            " they must be numbers (N, T, I) and labels (N,)"
+        )
+    lengths = arrays.get("lengths" + end, np.full(len(values), values.shape[1]))
+    if (
+        lengths.shape != labels.shape
+        or lengths.dtype.kind not in "iu"
+        or not ((lengths >= 0) & (lengths <= values.shape[1])).all()
+    ):
+        raise UserError(f"{path}: lengths{end} must be {len(values)} whole numbers of at most {values.shape[1]} steps")
+    numbers = values.astype(np.float32)
+    return [
+        Record(numbers[i, :length], str(label), path, i + 1)
+        for i, (length, label) in enumerate(zip(lengths.tolist(), labels.tolist(), strict=True))
+    ]
+
+
+def _shape(array: Array) -> str:
+    return f"{array.dtype} ({', '.join(map(str, array.shape))})"
+
+
+def read_csv_values(path: Path) -> NDArray[np.float32]:
+    """One sequence (T, I): a row a step, a column a channel, NaN where a cell is empty; a line of names is skipped.
+
+    Raises:
+        UserError: the file cannot be read, or a cell is no number (with its line).
+    """
+    lines = decode_utf8(read_bytes(path), path).splitlines()
+    separator = max(",;\t", key=lines[0].count)
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, 1):
+        cells = [cell.strip(' "') for cell in line.split(separator)]
+        wrong = [cell for cell in cells if not _is_number(cell)]
+        if not any(cells) or (wrong and number == 1):  # an empty line, the header
+            continue
+        if wrong:
+            raise UserError(f"{path} line {number}: {wrong[0][:40]!r} is no number; mend the line")
+        if rows and len(cells) != len(rows[0]):
+            raise UserError(f"{path} line {number} has {len(cells)} columns where those above have {len(rows[0])}")
+        rows.append([float(cell) if cell else float("nan") for cell in cells])
+    if not rows:
+        raise UserError(f"{path} has no rows of numbers; take the file out")
+    return np.array(rows, dtype=np.float32)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return not cell
+    return True

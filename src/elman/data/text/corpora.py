@@ -1,0 +1,48 @@
+"""The text a language model trains on: a person's files, a dataset of the catalogue, or Python's own documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from elman.data.datasets.cache import fetch
+from elman.data.datasets.download import Progress
+from elman.data.datasets.registry import CATALOGUE, find
+from elman.data.io.text import builtin_text, read_text, split_text
+from elman.errors import UserError
+
+BUILTIN = "builtin"
+
+
+def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progress | None = None) -> tuple[str, str]:
+    """The training and the validation text.
+
+    Arguments:
+        data: paths of text files, read in this order; or one name: a text dataset of the catalogue, or "builtin"
+            (also where a folder is called so).
+        validation_share: the last part, held out; a dataset that comes with its own validation file uses that.
+
+    Raises:
+        UserError: what cannot be read, downloaded or split; an unknown name suggests the near one.
+    """
+    if len(data) == 1 and _is_name(data[0]):
+        if data[0] == BUILTIN:
+            return split_text(builtin_text(), validation_share)
+        dataset = find(data[0])
+        if dataset.kind != "text":
+            names = ", ".join(name for name, other in CATALOGUE.items() if other.kind == "text")
+            raise UserError(f"{data[0]} is not a text to model ({dataset.kind}); take a text file, or one of: {names}")
+        folder = fetch(data[0], progress=progress)
+        files = [folder / remote.file for remote in dataset.files]
+        if len(files) == 1:
+            return split_text(read_text(files), validation_share)
+        return read_text(files[:1]), read_text(files[1:2])
+    return split_text(read_text([Path(name) for name in data]), validation_share)
+
+
+def _is_name(word: str) -> bool:
+    """Whether a dataset is meant: not a file; and a folder only gives way to a dataset that there is."""
+    path = Path(word)
+    if path.is_file() or (path.exists() and word not in (BUILTIN, *CATALOGUE)):
+        return False
+    return "/" not in word and "." not in word

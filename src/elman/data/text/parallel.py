@@ -1,0 +1,185 @@
+"""Parallel text, for translation: sentences in two languages, line by line.
+
+Multi30k by its name and a pair of languages, a .tsv file with the two sentences of a pair in its first two columns, or
+two files with as many lines each.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from elman.data.datasets.cache import fetch
+from elman.data.datasets.download import Progress
+from elman.data.datasets.registry import own_path
+from elman.data.io.text import decode_utf8, read_bytes
+from elman.errors import UserError
+
+MULTI30K = {f"multi30k-{one}-{other}": (one, other) for one, other in permutations(("en", "de", "fr"), 2)}
+"""The names of the public data, and their languages."""
+
+_MULTI30K_FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
+_HEADERS = frozenset({"source", "src", "target", "tgt", "trg"})
+_NO_LANGUAGES = _HEADERS | {"txt", "tok", "bpe", "tsv", "csv", "raw", "ref", "hyp", "out", "dat"}
+
+Languages = tuple[str, str]
+"""What the two sides are called; empty where nothing says so."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N sentences and their translations."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def chosen(self, numbers: Sequence[int]) -> Pairs:
+        """The pairs with these numbers."""
+        return Pairs(tuple(self.source[i] for i in numbers), tuple(self.target[i] for i in numbers))
+
+
+@dataclass(frozen=True)
+class ParallelText:
+    """Pairs in three parts; `test` may be empty. A person should be told the `notes`."""
+
+    train: Pairs
+    validation: Pairs
+    test: Pairs
+    languages: Languages
+    notes: tuple[str, ...] = ()
+
+
+def read_parallel(
+    data: Sequence[str], *, validation_share: float = 0.05, seed: int = 0, progress: Progress | None = None
+) -> ParallelText:
+    """The pairs of a public dataset, of a .tsv file, or of two parallel files.
+
+    Arguments:
+        data: one name or path, or two paths.
+        validation_share: of a person's own pairs, held out.
+        seed: of what is held out.
+        progress: told of the bytes of a download.
+
+    Raises:
+        UserError: files that cannot be read, do not match line by line, or hold too little to learn from.
+    """
+    if len(data) == 1 and data[0] in MULTI30K:
+        return _multi30k(data[0], progress)
+    pairs, languages, notes = read_pairs(data)
+    held = round(validation_share * len(pairs))
+    if not 0 < held < len(pairs):
+        what = f"a validation share of {validation_share:g} of {len(pairs)} pairs"
+        raise UserError(f"{what} leaves one of the two parts empty; give more pairs or another --validation-share")
+    order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
+    train, validation = pairs.chosen(sorted(order[held:])), pairs.chosen(sorted(order[:held]))
+    return ParallelText(train, validation, Pairs((), ()), languages, notes)
+
+
+def read_pairs(data: Sequence[str], progress: Progress | None = None) -> tuple[Pairs, Languages, tuple[str, ...]]:
+    """All pairs of a .tsv file or of two parallel files, or the test part of a public dataset.
+
+    Returns:
+        the pairs that have something on both sides, what the languages are called, and what a person should know.
+
+    Raises:
+        UserError: as `read_parallel`.
+    """
+    if len(data) == 1 and data[0] in MULTI30K:
+        found = _multi30k(data[0], progress)
+        return found.test, found.languages, found.notes
+    if not 1 <= len(data) <= 2:
+        raise UserError(f"--data names {len(data)} things; give {', '.join(MULTI30K)}, one .tsv file or two text files")
+    paths = [own_path(name, "parallel text", MULTI30K) for name in data]
+    if len(paths) == 1:
+        pairs, languages = _read_table(paths[0])
+    else:
+        pairs, languages = _read_two(paths[0], paths[1]), (_language(paths[0]), _language(paths[1]))
+    kept, notes = _without_empty(pairs, " and ".join(map(str, paths)))
+    return kept, languages, notes
+
+
+def _multi30k(name: str, progress: Progress | None) -> ParallelText:
+    languages = MULTI30K[name]
+    folder = fetch("multi30k", progress=progress)
+    parts = {}
+    notes: tuple[str, ...] = ()
+    for part, file in _MULTI30K_FILES.items():
+        pairs = _read_two(*(folder / f"{file}.{language}.gz" for language in languages))
+        parts[part], said = _without_empty(pairs, f"the {part} part of {name}")
+        notes += said
+    return ParallelText(**parts, languages=languages, notes=notes)
+
+
+def _read_two(source: Path, target: Path) -> Pairs:
+    one, other = _lines(source), _lines(target)
+    if len(one) != len(other):
+        raise UserError(
+            f"{source} has {len(one):,} lines and {target} has {len(other):,}; line by line they must belong together:"
+            " find the line that lacks its other half"
+        )
+    return Pairs(tuple(one), tuple(other))
+
+
+def _read_table(path: Path) -> tuple[Pairs, Languages]:
+    if path.is_dir() or ".tsv" not in path.suffixes:
+        raise UserError(f"{path} is no .tsv file; give one (source, tab, target), or two text files, line by line")
+    rows = []
+    for line, content in enumerate(_lines(path), 1):
+        cells = content.split("\t")
+        if content.strip() and len(cells) < 2:
+            raise UserError(f"{path} line {line} has no tab; a line is the sentence, a tab, and its translation")
+        rows.append((cells[0].strip(), cells[1].strip() if len(cells) > 1 else ""))
+    languages = ("", "")
+    if rows and all(cell.lower() in _HEADERS or _LANGUAGE.fullmatch(cell) for cell in rows[0]):
+        first = rows.pop(0)
+        languages = ("", "") if first[0].lower() in _HEADERS else (first[0].lower(), first[1].lower())
+    return Pairs(tuple(row[0] for row in rows), tuple(row[1] for row in rows)), languages
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file, packed by gzip or not, without the white space around them.
+
+    They are parted by a newline and nothing else, so that a stray form feed on one side shifts no line of it.
+    """
+    raw = read_bytes(path)
+    if path.suffix == ".gz":
+        try:
+            raw = gzip.decompress(raw)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+    return [line.strip() for line in decode_utf8(raw, path).removesuffix("\n").split("\n")]
+
+
+def _language(path: Path) -> str:
+    """The language that a file's name ends in, as in train.en or train.en.gz."""
+    ending = Path(path.name.removesuffix(".gz")).suffix.removeprefix(".").lower()
+    return ending if _LANGUAGE.fullmatch(ending) and ending not in _NO_LANGUAGES else ""
+
+
+def differ(some: Languages, others: Languages) -> bool:
+    """Whether a side of the one pair is known to be of another language than that side of the other; en-us is en."""
+    sides = ([re.split("[-_]", language.lower())[0] for language in side] for side in zip(some, others, strict=True))
+    return any(one and other and one != other for one, other in sides)
+
+
+def _without_empty(pairs: Pairs, where: str) -> tuple[Pairs, tuple[str, ...]]:
+    kept = [i for i in range(len(pairs)) if pairs.source[i] and pairs.target[i]]
+    lost = len(pairs) - len(kept)
+    if not kept:
+        raise UserError(f"{where}: none of {len(pairs):,} lines has text on both sides; check the files")
+    if not lost:
+        return pairs, ()
+    first = next(number for number, index in enumerate([*kept, -1]) if number != index) + 1
+    note = f"{where}: {lost:,} of {len(pairs):,} lines have an empty side and are skipped; the first is line {first}"
+    return pairs.chosen(kept), (note,)

@@ -1,0 +1,1 @@
+"""Series in time: tables, timestamps, scaling, windows, and labelled series."""

@@ -1,0 +1,184 @@
+"""What the training part teaches of each series: the scale of its columns, and how hard it is to forecast.
+
+N rows, Y targets, P past covariates, K known-future ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.atomic_io import write_text
+from elman.data.scaling import LEAST_STD, Scaler
+from elman.data.timeseries.table import Roles, TimeSeries, Values
+from elman.data.timeseries.timestamps import Feature, shown
+from elman.errors import UserError
+
+Transform = Literal["none", "log", "sqrt"]
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SeriesScale:
+    """The scale of one series.
+
+    Arguments:
+        transform: what is done to the targets first.
+        scaler: over the Y + P + K columns, after that.
+        naive_error: (Y,) mean absolute error of the seasonal naive forecast inside the training part, by which MASE
+            divides (Hyndman and Koehler 2006, section 3), in the targets' own units.
+    """
+
+    transform: Transform
+    scaler: Scaler
+    naive_error: Values
+
+    @classmethod
+    def fit(cls, series: TimeSeries, rows: int, roles: Roles, transform: Transform, season: int) -> SeriesScale:
+        """From the first `rows` rows of a series.
+
+        Raises:
+            UserError: a target is constant there, or cannot be transformed.
+        """
+        place = f"series {series.name!r}" if series.name else "the series"
+        targets = series.values[:, : len(roles.targets)]
+        low = {"none": -np.inf, "log": np.nextafter(0, 1), "sqrt": 0.0}[transform]
+        if (targets < low).any():
+            row, column = np.argwhere(targets < low)[0].tolist()
+            raise UserError(
+                f"{place}: {roles.targets[column]!r} is {targets[row, column]:g} at {shown(series.times[row])}, which"
+                f" --transform {transform} cannot take; choose another"
+            )
+        part = targets[:rows]
+        for column, name in enumerate(roles.targets):
+            if np.ptp(part[:, column]) < LEAST_STD:
+                raise UserError(
+                    f"{place}: {name!r} is constant in the training part ({part[0, column]:g} in all {rows} rows);"
+                    " there is nothing to learn; take it out"
+                )
+        lag = season if rows > season else 1
+        columns = _transformed(series, roles, transform)[:rows]
+        naive = np.abs(part[lag:] - part[:-lag]).mean(axis=0)
+        return cls(transform, Scaler.fit([columns.astype(np.float32)], "channels"), np.maximum(naive, LEAST_STD))
+
+    def scaled(self, series: TimeSeries, roles: Roles) -> tuple[Array, Array]:
+        """values (N, Y + P) and known (N + G, K) of a series, scaled."""
+        measured = len(roles.measured)
+        mean, std = self.scaler.mean, self.scaler.std
+        values = (_transformed(series, roles, self.transform)[:, :measured] - mean[:measured]) / std[:measured]
+        known = (series.known - mean[measured:]) / std[measured:]
+        return values.astype(np.float32), known.astype(np.float32)
+
+    def in_units(self, scaled: Array) -> Values:
+        """Targets (..., Y) in their own units again; a monotone map, so that quantiles stay quantiles."""
+        count = scaled.shape[-1]
+        values = scaled.astype(np.float64) * self.scaler.std[:count] + self.scaler.mean[:count]
+        if self.transform == "log":
+            return np.exp(values)
+        return np.square(np.maximum(values, 0)) if self.transform == "sqrt" else values
+
+
+@dataclass(frozen=True)
+class FittedSeries:
+    """All that a run must remember of its series, so that it can go on with them.
+
+    Arguments:
+        frequency: the step between rows.
+        season: steps.
+        calendar: the features that are made from the times.
+        scales: by the name of the series.
+    """
+
+    roles: Roles
+    frequency: str
+    season: int
+    calendar: tuple[Feature, ...]
+    transform: Transform
+    scales: dict[str, SeriesScale]
+
+    def scale_of(self, name: str, source: str) -> SeriesScale:
+        """The scale of the series called `name`.
+
+        Raises:
+            UserError: it was not in the training part.
+        """
+        if name not in self.scales:
+            seen = ", ".join(repr(known) for known in list(self.scales)[:8])
+            raise UserError(f"{source}: series {name!r} was never seen in training, which had {seen}")
+        return self.scales[name]
+
+    def save(self, path: Path) -> None:
+        table = asdict(self) | {
+            "scales": {
+                name: {
+                    "mean": scale.scaler.mean.tolist(),
+                    "std": scale.scaler.std.tolist(),
+                    "naive_error": scale.naive_error.tolist(),
+                }
+                for name, scale in self.scales.items()
+            }
+        }
+        write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> FittedSeries:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        try:
+            table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            roles = Roles(**{name: _tuples(value) for name, value in table.pop("roles").items()})
+            transform = table["transform"]
+            columns = len(roles.measured) + len(roles.known)
+            scales = {name: _scale(entry, transform, columns) for name, entry in table.pop("scales").items()}
+            return cls(roles=roles, scales=scales, calendar=tuple(table.pop("calendar")), **table)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+
+
+def fit_series(
+    series: Sequence[TimeSeries],
+    rows: Sequence[int],
+    roles: Roles,
+    frequency: str,
+    season: int,
+    calendar: tuple[Feature, ...],
+    transform: Transform,
+) -> FittedSeries:
+    """Scales from the first `rows` rows of each series, which are its training part; those that have none get none."""
+    scales = {
+        one.name: SeriesScale.fit(one, count, roles, transform, season)
+        for one, count in zip(series, rows, strict=True)
+        if count > 0
+    }
+    return FittedSeries(roles, frequency, season, calendar, transform, scales)
+
+
+def _transformed(series: TimeSeries, roles: Roles, transform: Transform) -> Values:
+    """(N, Y + P + K) with the targets transformed; the covariates as they are."""
+    columns = np.concatenate([series.values, series.known[: len(series)]], axis=1)
+    targets = columns[:, : len(roles.targets)]
+    if transform == "log":
+        columns[:, : len(roles.targets)] = np.log(targets)
+    elif transform == "sqrt":
+        columns[:, : len(roles.targets)] = np.sqrt(targets)
+    return columns
+
+
+def _scale(entry: dict[str, list[float]], transform: Transform, columns: int) -> SeriesScale:
+    mean, std = (np.array(entry[name], dtype=np.float32) for name in ("mean", "std"))
+    if mean.shape != (columns,) or std.shape != (columns,):
+        raise ValueError(f"it scales {len(mean)} columns of {columns}")
+    return SeriesScale(transform, Scaler(mean, std), np.array(entry["naive_error"]))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,169 @@
+"""Where one may stand in a series and look back and ahead: the windows of a split in time.
+
+T rows of a window, F steps of the horizon, B windows, Y targets, P past covariates, K known-future ones, the calendar's
+among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.timeseries.scaling import Array, FittedSeries
+from elman.data.timeseries.table import TimeSeries
+from elman.data.timeseries.timestamps import calendar, shown, times_after
+from elman.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Part = tuple[int, int]
+"""The rows of a series from which (included) to which (excluded) forecasts may reach."""
+
+
+class WindowBatch(NamedTuple):
+    """What is known, and what comes.
+
+    values (T, B, Y + P) up to the present; known (T + F, B, K) of the window and of the horizon; future (F, B, Y).
+    """
+
+    values: Tensor
+    known: Tensor
+    future: Tensor
+
+    def to(self, device: torch.device) -> WindowBatch:
+        return WindowBatch(*(tensor.to(device) for tensor in self))
+
+
+@dataclass(frozen=True)
+class ScaledSeries:
+    """A series as a network reads it: values (N, Y + P), known (N + F, K) with the calendar; and as it was."""
+
+    values: Array
+    known: Array
+    raw: TimeSeries
+
+
+def scale_series(series: TimeSeries, fitted: FittedSeries, source: str, ahead: int = 0) -> ScaledSeries:
+    """Scale a series and add the calendar.
+
+    Arguments:
+        ahead: steps past the last value for which known columns are needed.
+
+    Raises:
+        UserError: the file does not know so much of the future, or the series is of another name.
+    """
+    scale = fitted.scale_of(series.name, source)
+    values, known = scale.scaled(series, fitted.roles)
+    times = series.times
+    given = len(times) - len(values)
+    if given < ahead:
+        if fitted.roles.known:
+            columns = ", ".join(map(repr, fitted.roles.known))
+            where = f"{source}, series {series.name!r}" if series.name else source
+            raise UserError(
+                f"{where} has {given} rows after its last value ({shown(times[len(values) - 1])}), and the forecast of"
+                f" {ahead} steps needs {columns} for each; add rows with these and an empty target"
+            )
+        times = times.append(times_after(times[-1], fitted.frequency, ahead - given))
+        known = np.zeros((len(times), 0), np.float32)
+    return ScaledSeries(values, np.concatenate([known, calendar(times, fitted.calendar)], axis=1), series)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one part of several series.
+
+    Arguments:
+        series: what the windows are cut from.
+        window: T.
+        horizon: F.
+        targets: Y.
+        places: (W, 2) for each window the series, and the row of the first forecast step.
+    """
+
+    series: Sequence[ScaledSeries]
+    window: int
+    horizon: int
+    targets: int
+    places: NDArray[np.int64]
+
+    @classmethod
+    def within(
+        cls, series: Sequence[ScaledSeries], parts: Sequence[Part], window: int, horizon: int, targets: int
+    ) -> Windows:
+        """All windows whose horizon lies inside the part of its series; what is looked back on may lie before it."""
+        places = [
+            np.stack([np.full(count, number), np.arange(first, first + count)], axis=1)
+            for number, (begin, end) in enumerate(parts)
+            if (count := end - horizon + 1 - (first := max(begin, window))) > 0
+        ]
+        return cls(series, window, horizon, targets, np.concatenate(places) if places else np.zeros((0, 2), np.int64))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def thinned(self, most: int) -> Windows:
+        """At most so many windows, evenly spread."""
+        if len(self) <= most:
+            return self
+        chosen = np.linspace(0, len(self) - 1, most).astype(int)
+        return Windows(self.series, self.window, self.horizon, self.targets, self.places[chosen])
+
+    def batch(self, chosen: NDArray[np.int64]) -> WindowBatch:
+        """The windows of these numbers side by side."""
+        import torch
+
+        values, known, future = zip(*(self._cut(*place) for place in self.places[chosen].tolist()), strict=True)
+        return WindowBatch(*(torch.from_numpy(np.stack(part, axis=1)) for part in (values, known, future)))
+
+    def _cut(self, number: int, origin: int) -> tuple[Array, Array, Array]:
+        series, start, end = self.series[number], origin - self.window, origin + self.horizon
+        return series.values[start:origin], series.known[start:end], series.values[origin:end, : self.targets]
+
+    def truth(self) -> NDArray[np.float64]:
+        """(W, F, Y) what came, in the targets' own units."""
+        steps = np.arange(self.horizon)
+        return np.stack([self.series[s].raw.values[o + steps, : self.targets] for s, o in self.places.tolist()])
+
+    def history(self) -> NDArray[np.float64]:
+        """(W, T, Y) the targets that were looked back on, in their own units."""
+        steps = np.arange(-self.window, 0)
+        return np.stack([self.series[s].raw.values[o + steps, : self.targets] for s, o in self.places.tolist()])
+
+
+def split_in_time(series: Sequence[TimeSeries], validation: float, test: float) -> list[tuple[int, int, int]]:
+    """Cut all series at the same two times.
+
+    Arguments:
+        validation, test: shares of all times if below 1, else numbers of times, at the end.
+
+    Returns:
+        for each series the row where validation begins, the row where the test begins, and its number of rows.
+
+    Raises:
+        UserError: nothing is left to train on.
+    """
+    times = series[0].times[: len(series[0])]
+    for other in series[1:]:
+        times = times.union(other.times[: len(other)])
+    counts = [round(part * len(times)) if part < 1 else int(part) for part in (validation, test)]
+    left = len(times) - sum(counts)
+    if left < 1:
+        raise UserError(
+            f"--validation {validation:g} and --test {test:g} leave nothing of {len(times)} times to train"
+            " on; lower them"
+        )
+    ends = times[left], times[left + counts[0]] if counts[1] else None
+    return [_cuts(one, *ends) for one in series]
+
+
+def _cuts(series: TimeSeries, validation: object, test: object | None) -> tuple[int, int, int]:
+    times = series.times[: len(series)]
+    first = int(times.searchsorted(validation))
+    return first, len(series) if test is None else int(times.searchsorted(test)), len(series)

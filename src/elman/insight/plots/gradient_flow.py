@@ -1,0 +1,128 @@
+"""Pictures of a gradient flow: how far the gradient reaches, and what in the recurrence makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from elman.insight.gradient_flow import GradientFlow, LayerFlow, headline
+from elman.plotting.palette import GREY, INK, PALETTE
+from elman.plotting.style import blank_figure, plain, series, styled
+
+_FLOOR = 1e-30  # of the largest value: below it a logarithmic axis is not drawn, or nothing else could be read
+
+
+@styled
+def plot_gradient_flow(flow: GradientFlow) -> Figure:
+    """Draw the gradient by distance from the loss, the Jacobian products, and W_hh against its bound.
+
+    Where the only loss is at the last step, the gradient with the losses of all steps is the same and is left
+    out.
+    """
+    worst, rows = flow.worst, sum(len(layer.weights) for layer in flow.layers)
+    figure = blank_figure(headline(worst, len(worst.carried) - 1), height=7.6 + 0.28 * rows)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(5.6, 1.4 + 0.28 * rows))
+    upper, lower = parts[0, 0], parts[1, 0]
+    several = any(not torch.equal(layer.carried, layer.gradient) for layer in flow.layers)
+    axes = upper.subplot_mosaic([["carried", "gradient" if several else "carried"], ["products", "products"]])
+    _norms(axes["carried"], flow.layers, "carried", "Carried back from the last loss alone")
+    if several:
+        _norms(axes["gradient"], flow.layers, "gradient", "With the losses of all steps")
+    _products(axes["products"], flow.layers)
+    _weights(lower.subplots(), flow.layers)
+    lower.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def _norms(axes: Axes, layers: Sequence[LayerFlow], field: str, title: str) -> None:
+    for k, layer in enumerate(layers):
+        norms: Tensor = getattr(layer, field)
+        style = series(k)
+        if len(norms) > 30:
+            style["marker"] = ""
+        axes.plot(range(len(norms)), _above_zero(norms), label=plain(layer.name), **style)
+    _logarithmic(axes)
+    unit = r"norm of $\partial C/\partial h_t$"
+    axes.set(title=title, xlabel="distance back from the loss (steps)", ylabel=unit)
+    if field == "carried":
+        axes.legend(loc="best")
+
+
+def _products(axes: Axes, layers: Sequence[LayerFlow]) -> None:
+    state = "(h, c)" if all(layer.kind == "LSTM" for layer in layers) else "h"
+    axes.set(
+        title=rf"Singular values of $\partial {state}_t/\partial {state}_k$, $t$ the last step",
+        xlabel=r"distance $t-k$ (steps)",
+        ylabel="singular value",
+    )
+    shown = False
+    for k, layer in enumerate(layers):
+        if layer.jacobians is None:
+            continue
+        colour = PALETTE[k % len(PALETTE)]
+        for values, dash, marker, name in (
+            (layer.jacobians.largest, "-", "^", "largest"),
+            (layer.jacobians.smallest, (0, (3, 2)), "v", "smallest"),
+        ):
+            middle = _above_zero(values.nanmedian(-1).values)
+            axes.plot(
+                layer.jacobians.distance,
+                middle,
+                color=colour,
+                linestyle=dash,
+                marker=marker,
+                markersize=5,
+                label=None if shown else name,
+            )
+        shown = True
+    axes.axhline(1, color=GREY, linewidth=1)
+    axes.set_xscale("log")
+    _logarithmic(axes)
+    if shown:
+        axes.legend(loc="lower left")
+    else:
+        axes.text(0.5, 0.5, "not worked out", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def _weights(axes: Axes, layers: Sequence[LayerFlow]) -> None:
+    names, row = [], 0
+    for layer in layers:
+        for weight in layer.weights:
+            sole = weight.gate == "h"
+            share = layer.saturated[weight.gate]
+            names.append(plain(f"{layer.name}{'' if sole else ' ' + weight.gate}, {share:.0%} {_stuck(layer.kind)}"))
+            first = row == 0
+            axes.plot(weight.largest, row, "o", color=PALETTE[0], label="largest singular value" if first else None)
+            if weight.radius == weight.radius:
+                axes.plot(weight.radius, row, "s", color=PALETTE[1], label="spectral radius" if first else None)
+            label = "1/γ, the bound" if first else None
+            axes.plot(weight.bound, row, "|", color=INK, markersize=18, markeredgewidth=2, label=label)
+            row += 1
+    axes.set(title=r"$W_{hh}$ against its bound", xlabel="size (no unit)", ylim=(row - 0.4, -0.6))
+    axes.set_yticks(range(row), names)
+    axes.set_xlim(left=0)
+
+
+def _stuck(kind: str) -> str:
+    return "at zero" if kind == "relu" else "saturated"
+
+
+def _above_zero(values: Tensor) -> Tensor:
+    return torch.where((values > 0) & values.isfinite(), values, torch.nan)
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Use a logarithmic axis where there is something to draw on it, no deeper than can be read."""
+    drawn = [float(v) for line in axes.get_lines() for v in torch.as_tensor(line.get_ydata()).flatten()]
+    drawn = [v for v in drawn if v > 0 and v < float("inf")]
+    if not drawn:
+        axes.text(0.5, 0.5, "nothing above zero", transform=axes.transAxes, ha="center", color=GREY)
+        return
+    axes.set_yscale("log")
+    top, bottom = max(drawn), max(min(drawn), max(drawn) * _FLOOR)
+    margin = max((top / bottom) ** 0.05, 1.5)
+    axes.set_ylim(bottom / margin, top * margin)

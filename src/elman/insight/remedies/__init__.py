@@ -1,0 +1,1 @@
+"""The remedies for vanishing and exploding gradients, compared on problems of memory."""

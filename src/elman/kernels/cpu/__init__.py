@@ -1,0 +1,1 @@
+"""The CPU backend: the recurrence in fused C++, behind a plain C interface."""

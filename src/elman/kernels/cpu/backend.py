@@ -1,0 +1,221 @@
+"""The fast CPU machine: the recurrence of `reference.py` in fused C++ (`native/`), called through its C interface.
+
+`forward` and `backward` take and return what those of `reference.py` do. The functions of a layer, on which they
+stand, run all its directions in one native call and do little else: around a short sequence Python takes longer than
+the recurrence, most of all when its code has to come from memory first.
+T steps, B sequences, I inputs, H hidden units, D directions.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.kernels.cpu.library import available, isa, library, set_isa, tanh
+
+__all__ = ["available", "isa", "library", "set_isa", "tanh"]
+
+_DTYPES = {torch.float32: 0, torch.float64: 1}
+NONLINEARITIES = {"tanh": 0, "relu": 1}
+# elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0.
+_pack = struct.Struct("=36q").pack
+_threads = torch.get_num_threads
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
+
+
+def serves(dtype: torch.dtype) -> bool:
+    """Whether this machine is built and computes in `dtype`. Warns where it would, but was not built."""
+    if dtype not in _DTYPES:
+        return False
+    if not available():
+        warnings.warn(
+            "elman was installed without its native library, because no C++ compiler was found: its layers run as "
+            "plain torch operations, several times slower; install g++ or clang, then elman again",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return available()
+
+
+def forward(
+    x: Tensor,  # (T, B, I), any strides
+    h0: Tensor,  # (B, H)
+    w_ih: Tensor,  # (H, I)
+    w_hh: Tensor,  # (H, H)
+    bias: Tensor | None,  # (H,)
+    lengths: Tensor | None,  # (B,) int64
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,  # (B, H)
+) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
+    """All steps of the recurrence in one native call; h lies in memory as x does, batch or time first."""
+    dtype = x.dtype
+    h0, mask, lengths = _rows(h0, dtype), _some(mask, dtype), _some(lengths, torch.int64)
+    weights = [_rows(weight, dtype) for weight in (w_ih, w_hh, *(() if bias is None else (bias,)))]
+    pointers = [weight.data_ptr() for weight in weights]
+    options: tuple[Any, ...] = nonlinearity, residual, h0.shape[1], 1, pointers
+    h, h_n = forward_layer(x, h0, lengths, *options, reverse=reverse, mask=mask)
+    return h, h_n.view(h0.shape)
+
+
+def forward_layer(
+    x: Tensor,  # (T, B, I), any strides
+    h0: Tensor | None,  # (D, B, H) contiguous; without it zeros
+    lengths: Tensor | None,  # (B,) int64, contiguous
+    nonlinearity: str,
+    residual: bool,
+    H: int,
+    D: int,
+    weights: Sequence[int],  # where these lie, contiguous: D times w_ih, w_hh and none, one or two biases
+    *,
+    time_first: bool = False,  # lay h out by steps, though x may lie by sequences
+    reverse: bool = False,  # run the first direction from the end, as the second always runs
+    mask: Tensor | None = None,  # (B, H) contiguous, for one direction
+) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
+    """Every direction of a layer, side by side if that is faster; all of them write into one output.
+
+    Nothing is checked: the caller has looked at everything by then.
+    """
+    T, B, I = x.shape
+    st, sb, si = x.stride()
+    n = D * H
+    if time_first or st >= sb:
+        h, hst, hsb = x.new_empty((T, B, n)), B * n, n
+    else:
+        h, hst, hsb = x.new_empty((B, T, n)).transpose(0, 1), n, T * n
+    h_n = x.new_empty((D, B, H))
+    at_h0 = 0 if h0 is None else h0.data_ptr()
+    at_lengths = 0 if lengths is None else lengths.data_ptr()
+    at_mask = 0 if mask is None else mask.data_ptr()
+    at_x, at_h, at_h_n = x.data_ptr(), h.data_ptr(), h_n.data_ptr()
+    row, dtype, function, threads = H * x.element_size(), _DTYPES[x.dtype], NONLINEARITIES[nonlinearity], _threads()
+    each = len(weights) // D
+    packed = b""
+    for d in range(D):
+        w_ih, w_hh, bias, bias_hh = (*weights[d * each : d * each + each], 0, 0)[:4]
+        packed += _pack(
+            *(T, B, I, H, dtype, function, reverse or d == 1, residual, threads, at_x, st, sb, si),
+            *(at_h0 and at_h0 + d * B * row, w_ih, w_hh, bias, bias_hh, at_lengths, at_mask),
+            *(at_h + d * row, hst, hsb, at_h_n + d * B * row, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        )
+    status = library().elman_forward(packed, D)
+    if status:
+        raise _failure(status, lengths, T)
+    return h, h_n
+
+
+def backward(
+    grad_h: Tensor | None,  # (T, B, H), any strides
+    grad_h_last: Tensor | None,  # (B, H)
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    h: Tensor,  # (T, B, H) as `forward` returned it
+    lengths: Tensor | None,
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,
+    needs: tuple[bool, bool, bool, bool, bool],
+) -> Gradients:
+    """The gradients of x, h0, w_ih, w_hh and bias, None where `needs` is False; all in one native call."""
+    options = lengths, nonlinearity, residual, 1, (w_ih, w_hh), (needs,)
+    return backward_layer(grad_h, grad_h_last, x, h0, h, *options, reverse=reverse, mask=mask)[0]
+
+
+def backward_layer(
+    grad_h: Tensor | None,  # (T, B, D * H), any strides
+    grad_h_n: Tensor | None,  # (D, B, H)
+    x: Tensor,
+    h0: Tensor | None,
+    h: Tensor,  # (T, B, D * H) as `forward_layer` returned it
+    lengths: Tensor | None,
+    nonlinearity: str,
+    residual: bool,
+    D: int,
+    weights: Sequence[Tensor],
+    needs: Sequence[Sequence[bool]],  # D times whether to give the gradient of x, h0, w_ih, w_hh and the bias
+    *,
+    reverse: bool = False,
+    mask: Tensor | None = None,
+) -> list[Gradients]:
+    """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
+    dtype = x.dtype
+    T, B, I = x.shape
+    st, sb, si = x.stride()
+    weights = _contiguous(weights, dtype)
+    H = weights[1].shape[0]
+    if h.stride(2) != 1:
+        h = h.contiguous()
+    hst, hsb, _ = h.stride()
+    h0, mask, grad_h_n = _some(h0, dtype), _some(mask, dtype), _some(grad_h_n, dtype)
+    lengths = _some(lengths, torch.int64)
+    gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
+    head = T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity]
+    given = x.data_ptr(), st, sb, si
+    at_h0, at_h, at_grad_h, at_grad_h_n = pointer(h0), h.data_ptr(), pointer(grad_h), pointer(grad_h_n)
+    at_lengths, at_mask = pointer(lengths), pointer(mask)
+    each, size, threads = len(weights) // D, x.element_size(), _threads()
+    packed, gradients = b"", []
+    for d, (of_x, of_h0, of_w_ih, of_w_hh, of_bias) in enumerate(needs):
+        w_ih, w_hh = weights[d * each], weights[d * each + 1]
+        grad_x = None
+        if of_x:  # it lies in memory as x does
+            grad_x = x.new_empty((T, B, I)) if st >= sb else x.new_empty((B, T, I)).transpose(0, 1)
+        grad_h0 = x.new_empty((B, H)) if of_h0 and h0 is not None else None
+        grad_w_ih = torch.empty_like(w_ih) if of_w_ih else None
+        grad_w_hh = torch.empty_like(w_hh) if of_w_hh else None
+        grad_bias = x.new_empty(H) if of_bias else None
+        gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
+        packed += _pack(
+            *(*head, reverse or d == 1, residual, threads, *given, at_h0 and at_h0 + d * B * H * size),
+            *(w_ih.data_ptr(), w_hh.data_ptr(), 0, 0, at_lengths, at_mask, at_h + d * H * size, hst, hsb, 0),
+            *(at_grad_h and at_grad_h + d * H * gsi * size, gst, gsb, gsi),
+            *(at_grad_h_n and at_grad_h_n + d * B * H * size, pointer(grad_x), gxst, gxsb),
+            *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
+        )
+        gradients.append((grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias))
+    status = library().elman_backward(packed, D)
+    if status:
+        raise _failure(status, lengths, T)
+    return gradients
+
+
+def _failure(status: int, lengths: Tensor | None, T: int) -> Exception:
+    """What a native call's status means."""
+    if status == 2:
+        return MemoryError("not enough memory for the recurrence's working buffers")
+    for length in () if lengths is None else lengths.tolist():
+        if not 0 <= length <= T:
+            return ValueError(f"lengths holds {length}, x has {T} steps")
+    return ValueError("the native library refused the call: a size is out of range")
+
+
+def _contiguous(tensors: Sequence[Tensor], dtype: torch.dtype) -> Sequence[Tensor]:
+    for tensor in tensors:
+        if tensor.dtype is not dtype or not tensor.is_contiguous():
+            return [_rows(tensor, dtype) for tensor in tensors]
+    return tensors
+
+
+def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    if tensor.dtype is not dtype:
+        raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
+    return tensor if tensor.is_contiguous() else tensor.contiguous()
+
+
+def _some(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if tensor is None else _rows(tensor, dtype)
+
+
+def pointer(tensor: Tensor | None) -> int:
+    """Where its numbers lie; 0, which is null, for None."""
+    return 0 if tensor is None else tensor.data_ptr()

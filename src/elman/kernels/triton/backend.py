@@ -1,0 +1,239 @@
+"""The GPU machine: the recurrence of `reference.py` in Triton, small layers in one launch, large ones in one a step.
+
+The functions take and return what those of `reference.py` do, and never wait for the device: lengths stay there, and a
+call can be captured in a CUDA graph once it has run. T steps, B sequences, I inputs, H hidden units.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+OLDEST = (8, 0)  # compute capability; bfloat16 and asynchronous copies begin there
+BLOCK_B = 16  # the fewest rows that the matrix units take
+STEP_BLOCKS = {"BLOCK_B": 16, "BLOCK_H": 32, "BLOCK_K": 64}
+_WALK_WIDTH = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}  # widest layer whose W_hh stays on chip
+
+
+def serves(dtype: torch.dtype) -> bool:
+    """Whether this machine runs `dtype` here. Warns, once, where the GPU is too old or Triton is missing."""
+    if dtype not in DTYPES or not torch.cuda.is_available():
+        return False
+    why = why_not()
+    if why:
+        _warn(why)
+    return not why
+
+
+def why_not() -> str:
+    """Why this machine cannot run on the current GPU; empty where it can."""
+    if find_spec("triton") is None:
+        return "Triton is not installed (pip install triton)"
+    if not torch.cuda.is_available():
+        return "there is no CUDA GPU"
+    capability = torch.cuda.get_device_capability()
+    if capability < OLDEST:
+        have, need = (".".join(map(str, pair)) for pair in (capability, OLDEST))
+        return f"the GPU is too old: compute capability {have}, and the kernels need {need}"
+    return ""
+
+
+@cache
+def _warn(why: str) -> None:
+    text = f"elman runs as plain torch operations on this GPU, several times slower: {why}"
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+def isa() -> str:
+    """What it is written in."""
+    return "Triton"
+
+
+def widest(dtype: torch.dtype) -> int:
+    """The widest layer of which one program holds W_hh."""
+    return _WALK_WIDTH[dtype]
+
+
+def walks(H: int, dtype: torch.dtype) -> bool:
+    """Whether a layer is small enough for one program to hold W_hh and take all steps in one launch."""
+    return _WALK_WIDTH[dtype] >= H
+
+
+def walk_blocks(H: int, dtype: torch.dtype) -> dict[str, int]:
+    """The tile of a program that holds W_hh, and its warps."""
+    width = max(16, 1 << (H - 1).bit_length())
+    return {"BLOCK_B": BLOCK_B, "BLOCK_H": width, "num_warps": 4 if width <= 64 else 8}
+
+
+def forward(
+    x: Tensor,  # (T, B, I), any strides
+    h0: Tensor,  # (B, H)
+    w_ih: Tensor,  # (H, I)
+    w_hh: Tensor,  # (H, H)
+    bias: Tensor | None,  # (H,)
+    lengths: Tensor | None,  # (B,) int64; one outside 0..T counts as the nearest of them
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,  # (B, H)
+) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
+    """The input's share in one torch product, then the recurrence."""
+    from elman.kernels.triton import forward as kernels
+
+    T, B, _ = x.shape
+    H = w_hh.shape[0]
+    drive = torch.nn.functional.linear(x, w_ih, bias).contiguous()
+    h = torch.empty_like(drive)
+    h0, w_hh = h0.contiguous(), w_hh.contiguous()
+    tensors = (drive, h0, w_hh, _rows(lengths), _rows(mask), h)
+    flags = _flags(nonlinearity, reverse, residual, w_hh)
+    if B and T and walks(H, x.dtype):
+        _launch(kernels.walk, (_tiles(B, BLOCK_B),), *tensors, T, B, H, **walk_blocks(H, x.dtype), **flags)
+    elif B and T:
+        grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
+        for t in reversed(range(T)) if reverse else range(T):
+            _launch(kernels.step, grid, *tensors, t, T, B, H, **STEP_BLOCKS, **flags)
+    return h, _last(h, h0, lengths, reverse)
+
+
+def backward(
+    grad_h: Tensor | None,  # (T, B, H)
+    grad_h_last: Tensor | None,  # (B, H)
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    h: Tensor,  # (T, B, H) as `forward` returned it
+    lengths: Tensor | None,
+    nonlinearity: str,
+    reverse: bool,
+    residual: bool,
+    mask: Tensor | None,
+    needs: Sequence[bool],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+    """delta by the kernel, then each gradient as one torch product."""
+    T, B, H = h.shape
+    h, h0, w_hh = h.contiguous(), h0.contiguous(), w_hh.contiguous()
+    grads = _rows(grad_h), _rows(grad_h_last)
+    tensors = (*grads, h, h0, w_hh, _rows(lengths), _rows(mask))
+    flags = _flags(nonlinearity, reverse, residual, w_hh)
+    if B and T:
+        run = _walk_back if walks(H, h.dtype) else _steps_back
+        delta, grad_h0 = run(tensors, flags)
+    else:
+        delta = torch.zeros_like(h)
+        grad_h0 = torch.zeros_like(h0) if grad_h_last is None else grad_h_last.clone()
+    rows = delta.view(T * B, H)
+    return (
+        delta @ w_ih if needs[0] else None,
+        grad_h0 if needs[1] else None,
+        rows.t() @ _live(x, lengths).reshape(T * B, x.shape[2]) if needs[2] else None,
+        rows.t() @ _entering(h, h0, lengths, reverse, mask).view(T * B, H) if needs[3] else None,
+        rows.sum(0) if needs[4] else None,
+    )
+
+
+def _walk_back(tensors: tuple[Any, ...], flags: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """delta (T, B, H) and the gradient of h0, in one launch."""
+    from elman.kernels.triton import backward as kernels
+
+    h, h0 = tensors[2:4]
+    T, B, H = h.shape
+    delta, grad_h0 = torch.empty_like(h), torch.empty_like(h0)
+    blocks = walk_blocks(H, h.dtype)
+    _launch(kernels.walk_back, (_tiles(B, BLOCK_B),), *tensors, delta, grad_h0, T, B, H, **blocks, **flags)
+    return delta, grad_h0
+
+
+def _steps_back(tensors: tuple[Any, ...], flags: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """delta (T, B, H) and the gradient of h0, in a launch a step."""
+    from elman.kernels.triton import backward as kernels
+
+    _, grad_h_last, h, h0, w_hh, lengths, mask = tensors
+    T, B, H = h.shape
+    reverse, residual = flags["REVERSE"], flags["RESIDUAL"]
+    delta = torch.empty_like(h)
+    g, g_next = (torch.zeros_like(h0, dtype=torch.float32) for _ in range(2)) if residual else (None, None)
+    grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
+    for t in range(T) if reverse else reversed(range(T)):
+        _launch(kernels.step_back, grid, *tensors, delta, g, g_next, t, T, B, H, **STEP_BLOCKS, **flags)
+        g, g_next = g_next, g
+    first = delta[-1 if reverse else 0]
+    if reverse and lengths is not None:
+        first = delta[(lengths.clamp(1, T) - 1), torch.arange(B, device=h.device)]
+    grad_h0 = (first @ w_hh).float()
+    if mask is not None:
+        grad_h0 = grad_h0 * mask
+    if g is not None:
+        grad_h0 = grad_h0 + g
+    if lengths is not None:
+        start = torch.zeros_like(h0) if grad_h_last is None else grad_h_last
+        grad_h0 = torch.where((lengths > 0).unsqueeze(1), grad_h0, start.float())
+    return delta, grad_h0.to(h.dtype)
+
+
+def _flags(nonlinearity: str, reverse: bool, residual: bool, w_hh: Tensor) -> dict[str, Any]:
+    exact = w_hh.dtype == torch.float32 and not torch.backends.cuda.matmul.allow_tf32
+    precision = "ieee" if exact else "tf32"
+    return {"RELU": nonlinearity == "relu", "REVERSE": reverse, "RESIDUAL": residual, "PRECISION": precision}
+
+
+def _launch(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
+    """Run a kernel on the device of its tensors, which need not be the current one."""
+    options["enable_fp_fusion"] = True  # said here because Triton warns where nobody says
+    device = next(arg.device for arg in args if isinstance(arg, Tensor))
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            kernel[grid](*args, **options)
+    elif os.environ.get("TRITON_INTERPRET") == "1":
+        kernel[grid](*args, **options)
+    else:
+        raise ValueError(f"the GPU machine cannot run tensors on {device.type}; TRITON_INTERPRET=1 interprets it there")
+
+
+def _tiles(size: int, block: int) -> int:
+    return -(-size // block)
+
+
+def _rows(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
+
+
+def _live(padded: Tensor, lengths: Tensor | None) -> Tensor:
+    """(T, B, F) with zeros past each sequence's end, where anything may lie, NaN too."""
+    if lengths is None:
+        return padded
+    live = torch.arange(padded.shape[0], device=padded.device).unsqueeze(1) < lengths  # (T, B)
+    return torch.where(live.unsqueeze(2), padded, 0)
+
+
+def _entering(h: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool, mask: Tensor | None) -> Tensor:
+    """What enters W_hh at each step, (T, B, H): mask * h_(t-1)."""
+    start = h0.unsqueeze(0)
+    before = torch.cat([h[1:], start] if reverse else [start, h[:-1]])
+    if reverse and lengths is not None:
+        last = torch.arange(h.shape[0], device=h.device).unsqueeze(1) == lengths - 1  # (T, B)
+        before = torch.where(last.unsqueeze(2), start, before)
+    if mask is not None:
+        before = before * mask
+    return _live(before, lengths)
+
+
+def _last(h: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor:
+    """The state after each sequence's last step, (B, H); h0 where it has none."""
+    T, B, _ = h.shape
+    if not T:
+        return h0.clone()
+    if lengths is None:
+        return h[0 if reverse else -1].clone()
+    at = torch.zeros_like(lengths) if reverse else lengths.clamp(1, T) - 1
+    return torch.where((lengths > 0).unsqueeze(1), h[at, torch.arange(B, device=h.device)], h0)

@@ -1,0 +1,1 @@
+"""Numbers from predictions and targets, with the baselines beside them."""

@@ -1,0 +1,1 @@
+"""Writing one token after another: sampling, beam search, and the best path of CTC."""

@@ -1,0 +1,1 @@
+"""Forecasters: the network, its output layer, and the calibration of its intervals."""

@@ -1,0 +1,194 @@
+"""Forecaster: a window of the past goes in, the steps to come come out, all at once or one after the other.
+
+T rows of a window, F steps ahead, B windows, Y targets, P past covariates, K known-future ones, Q numbers a forecast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from elman.models.config import RecurrentShape
+from elman.models.dropout import LockedDropout
+from elman.models.forecasting.heads import Gaussian, Head
+from elman.models.recurrent import Recurrent, State
+
+Anchor = Literal["none", "last", "season"]
+Bounds = tuple[Tensor, Tensor]
+PATHS_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What goes in and what comes out.
+
+    Arguments:
+        targets, past, known: Y, P and K.
+        horizon: F.
+        segment: rows that one step of the network reads together (Lin et al. 2023), a divisor of T.
+        anchor: what the answers are added to: nothing; the last value; or the value one season before. The network
+            reads the targets relative to the same.
+        season: rows.
+    """
+
+    targets: int
+    past: int
+    known: int
+    horizon: int
+    segment: int = 1
+    anchor: Anchor = "none"
+    season: int = 1
+
+
+class Forecaster(nn.Module):
+    """What both kinds share: the recurrent part, the output layer, and how wide the intervals must be.
+
+    `widen` (F, Y) is what validation says the intervals lack on either side, see `elman.models.forecasting.inference`.
+    """
+
+    widen: Tensor
+
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, read: int, answers: int, dropout: float):
+        super().__init__()
+        self.layout = layout
+        self.head = head
+        self.recurrent = Recurrent(shape)
+        self.dropout = LockedDropout(dropout)
+        self.output = nn.Linear(read, answers * head.size)
+        head.start(self.output.bias)
+        self.register_buffer("widen", torch.zeros(layout.horizon, layout.targets))
+
+    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+        """Summed loss and what it was summed over, for values (T, B, Y + P), known (T + F, B, K), future (F, B, Y)."""
+        raise NotImplementedError
+
+    def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
+        """Points (F, B, Y) and the ends of their intervals, before `widen`, from values (T, B, Y + P) and known."""
+        raise NotImplementedError
+
+
+class DirectForecaster(Forecaster):
+    """All F steps at once, from the state after the window and from what is known of the steps to come."""
+
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, *, dropout: float = 0.0) -> None:
+        read = shape.hidden_size + layout.horizon * layout.known
+        super().__init__(layout, head, shape, read, layout.horizon * layout.targets, dropout)
+
+    def numbers(self, values: Tensor, known: Tensor) -> Tensor:
+        """What the head takes, (F, B, Y, Q), relative to the anchor."""
+        layout, (steps, batch, _) = self.layout, values.shape
+        rows = torch.cat([self._relative(values), known[:steps]], dim=2)
+        segments = rows.view(steps // layout.segment, layout.segment, batch, -1).transpose(1, 2).flatten(2)
+        _, state = self.recurrent(self.dropout(segments))
+        ahead = known[steps:].transpose(0, 1).flatten(1)
+        read = torch.cat([self.dropout(state[0][-1:])[0], ahead], dim=1)
+        answers: Tensor = self.output(read).view(batch, layout.horizon, layout.targets, self.head.size)
+        return answers.transpose(0, 1)
+
+    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+        losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values))
+        return losses.sum(), losses.numel()
+
+    def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
+        numbers, anchors = self.numbers(values, known).float(), self._anchors(values)
+        bounds = self.head.interval(numbers)
+        point = self.head.point(numbers) + anchors
+        return point, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
+
+    def _relative(self, values: Tensor) -> Tensor:
+        layout = self.layout
+        targets = values[..., : layout.targets]
+        if layout.anchor == "last":
+            targets = targets - targets[-1:]
+        elif layout.anchor == "season":
+            targets = difference(targets, layout.season)
+        return torch.cat([targets, values[..., layout.targets :]], dim=2)
+
+    def _anchors(self, values: Tensor) -> Tensor:
+        """(F, B, Y) what the answers are added to."""
+        layout = self.layout
+        targets = values[..., : layout.targets]
+        if layout.anchor == "none":
+            return targets.new_zeros(layout.horizon, *targets.shape[1:])
+        last = targets[-(layout.season if layout.anchor == "season" else 1) :]
+        return last.repeat(-(-layout.horizon // len(last)), 1, 1)[: layout.horizon]
+
+
+class RecursiveForecaster(Forecaster):
+    """One step at a time, each forecast being the next input; it has no past covariates, whose future nobody knows.
+
+    It learns from every step of the window (teacher forcing, Williams and Zipser 1989).
+    """
+
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, *, dropout: float = 0.0) -> None:
+        super().__init__(layout, head, shape, shape.hidden_size, layout.targets, dropout)
+
+    @property
+    def lag(self) -> int:
+        """How many rows back the anchor lies; 0 without one."""
+        return {"none": 0, "last": 1, "season": self.layout.season}[self.layout.anchor]
+
+    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+        targets = torch.cat([values, future])
+        relative = self._relative(targets)
+        numbers, _ = self._run(relative[:-1], known[1:], ())
+        first = self.lag  # before it there is no difference
+        losses = self.head.loss(numbers[first:].float(), relative[first + 1 :])
+        return losses.sum(), losses.numel()
+
+    def forecast(
+        self, values: Tensor, known: Tensor, paths: int = 0, level: float = 0.0, seed: int = 0
+    ) -> tuple[Tensor, Bounds | None]:
+        """As the base says; intervals come from `paths` futures that are drawn, and enclose the middle `level`."""
+        point = self._go_on(values, known, None)
+        if not paths or not isinstance(self.head, Gaussian):
+            return point, None
+        generator = torch.Generator(values.device).manual_seed(seed)
+        ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=values.device)
+        lower, upper = [], []
+        for some in torch.split(torch.arange(values.shape[1], device=values.device), max(1, PATHS_AT_ONCE // paths)):
+            wide = some.repeat_interleave(paths)
+            drawn = self._go_on(values[:, wide], known[:, wide], generator)
+            low, high = drawn.view(len(drawn), len(some), paths, -1).quantile(ends, dim=2)
+            lower.append(low)
+            upper.append(high)
+        return point, (torch.cat(lower, dim=1), torch.cat(upper, dim=1))
+
+    def _go_on(self, values: Tensor, known: Tensor, generator: torch.Generator | None) -> Tensor:
+        """(F, B, Y) forecasts, or with a generator one drawn future of each window; F is what `known` reaches."""
+        steps = len(values)
+        numbers, state = self._run(self._relative(values), known[1 : steps + 1], ())
+        numbers, past = numbers[-1:], values
+        for step in range(steps + 1, len(known) + 1):
+            answer = self._answer(numbers.float(), generator)
+            if self.lag:
+                answer = answer + past[len(past) - self.lag : len(past) - self.lag + 1]
+            past = torch.cat([past, answer])
+            if step < len(known):
+                relative = self._relative(past[-self.lag - 1 :])[-1:]
+                numbers, state = self._run(relative, known[step : step + 1], state)
+        return past[steps:]
+
+    def _answer(self, numbers: Tensor, generator: torch.Generator | None) -> Tensor:
+        point = self.head.point(numbers)
+        if generator is None or not isinstance(self.head, Gaussian):
+            return point
+        noise = torch.randn(point.shape, generator=generator, device=point.device)
+        return point + self.head.std(numbers) * noise
+
+    def _run(self, relative: Tensor, known: Tensor, state: State) -> tuple[Tensor, State]:
+        """Numbers (T, B, Y, Q) for the row after each of (T, B, Y), of which known (T, B, K) tells."""
+        states, state = self.recurrent(self.dropout(torch.cat([relative, known], dim=2)), state)
+        answers = self.output(self.dropout(states))
+        return answers.view(*relative.shape, self.head.size), state
+
+    def _relative(self, targets: Tensor) -> Tensor:
+        return difference(targets, self.lag) if self.lag else targets
+
+
+def difference(targets: Tensor, lag: int) -> Tensor:
+    """Targets (T, B, Y) less those `lag` rows before; 0 for the first rows, which have none."""
+    return torch.cat([torch.zeros_like(targets[:lag]), targets[lag:] - targets[:-lag]])

@@ -1,0 +1,1 @@
+"""Style, palette, and the plots that need no network's insides."""

@@ -1,0 +1,1 @@
+"""What every task that gives a sequence one of several classes has in common."""

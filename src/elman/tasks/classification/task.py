@@ -1,0 +1,205 @@
+"""What all tasks that give a sequence one of several classes have in common. N sequences, T steps, B in a batch."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from elman.atomic_io import write_text
+from elman.errors import UserError
+from elman.tasks.classification.settings import ClassifierSettings
+from elman.training.report import Report, Table
+from elman.training.task import Carry, Loss
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from elman.data.batching import Buckets
+    from elman.metrics.classification import Answers
+    from elman.training.run_folder import RunFolder
+
+Part = Literal["train", "validation", "test"]
+MISTAKES = 20
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N sequences, each (T_n, ...), the numbers of their classes (N,), and how each is called in a table."""
+
+    sequences: Sequence[NDArray[Any]]
+    labels: NDArray[np.int64]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class LabelledBatch(NamedTuple):
+    """x (T, B, ...), lengths (B,) and labels (B,)."""
+
+    x: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+
+class ClassificationTask(ABC):
+    """Batches, loss, figures and tables of a classifier; the task says where its examples come from."""
+
+    unit = "sequences"
+
+    def __init__(self, settings: ClassifierSettings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+
+    @property
+    def metric(self) -> str:
+        return self.settings.best_by
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.metric == "accuracy"
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes: the run's own, where there is one."""
+        path = self.folder / "classes.json"
+        return read_names(path) if path.exists() else self.classes_of_data()
+
+    @abstractmethod
+    def classes_of_data(self) -> tuple[str, ...]:
+        """The names of the classes in the training data."""
+
+    @abstractmethod
+    def examples(self, part: Part) -> Examples:
+        """The examples of a part, read once; the test part may be empty."""
+
+    @abstractmethod
+    def other_examples(self, path: Path) -> Examples:
+        """Examples from a file or folder, to evaluate on."""
+
+    def prepare(self) -> None:
+        """Read and check everything that training needs."""
+        _ = self.examples("train"), self.examples("validation"), self.examples("test")
+
+    def save(self, folder: Path) -> None:
+        write_text(folder / "classes.json", json.dumps(list(self.classes), ensure_ascii=False, indent=1) + "\n")
+
+    @cached_property
+    def _buckets(self) -> Buckets:
+        from elman.data.batching import Buckets
+
+        lengths = [len(sequence) for sequence in self.examples("train").sequences]
+        return Buckets(lengths, self.settings.batch_size, self.settings.seed)
+
+    def shown(self, index: int, step: int) -> NDArray[Any]:
+        """A training sequence as a step shows it: as it is, where the task does not vary it."""
+        sequence: NDArray[Any] = self.examples("train").sequences[index]
+        return sequence
+
+    def batch(self, step: int, rank: int, world: int) -> LabelledBatch:
+        import torch
+
+        from elman.data.batching import pad_sequences
+        from elman.models.losses import IGNORE
+
+        train, chosen = self.examples("train"), self._buckets.batch(step)
+        share = chosen[rank::world]
+        labels = torch.from_numpy(train.labels[share])
+        if not len(share):  # an epoch's last batch may be smaller than there are processes
+            share, labels = chosen[:1], torch.tensor([IGNORE])
+        x, lengths = pad_sequences([self.shown(index, step) for index in share.tolist()])
+        return LabelledBatch(x, lengths, labels)
+
+    def loss(self, model: nn.Module, batch: LabelledBatch, carry: Carry) -> Loss:
+        from elman.models.losses import token_loss
+
+        device = next(model.parameters()).device
+        total, count = token_loss(model(batch.x.to(device), batch.lengths.to(device)), batch.labels.to(device))
+        return Loss(total, count)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and accuracy on the validation part."""
+        return self._ask(model, self.examples("validation")).figures()
+
+    def _ask(self, model: nn.Module, examples: Examples) -> Answers:
+        from elman.metrics.classification import answer
+
+        return answer(model, examples.sequences, examples.labels)
+
+    def report(self, model: nn.Module) -> dict[str, float]:
+        """The figures of `examine`."""
+        return self.examine(model).figures
+
+    def examine(self, model: nn.Module, data: Path | None = None) -> Report:
+        """Figures on the validation and the test part; confusion, classes and mistakes of the test part.
+
+        Arguments:
+            data: a file or folder to measure on in place of the parts.
+        """
+        if data is not None:
+            examples = self.other_examples(data)
+            answers = self._ask(model, examples)
+            return Report(answers.figures(), self._tables(answers, examples, data.name))
+        part: Part = "test" if len(self.examples("test")) else "validation"
+        figures = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
+        answers = self._ask(model, self.examples(part))
+        figures |= {f"{part}_{name}": value for name, value in answers.figures().items()}
+        return Report(figures, self._tables(answers, self.examples(part), part))
+
+    def _tables(self, answers: Answers, examples: Examples, where: str) -> tuple[Table, ...]:
+        confusion = answers.confusion().tolist()
+        rows = zip(self.classes, confusion, strict=True)
+        counts = Table(
+            "confusion",
+            f"{where}: true class (row) and answer (column)",
+            ("true class", *self.classes),
+            tuple((name, *row) for name, row in rows),
+        )
+        measured = zip(self.classes, answers.by_class().tolist(), confusion, strict=True)
+        classes = Table(
+            "classes",
+            f"{where}: by class",
+            ("class", "precision", "recall", "F1", "examples"),
+            tuple((name, *measures, sum(row)) for name, measures, row in measured),
+        )
+        confident = zip(answers.given.tolist(), answers.confidence.tolist(), strict=True)
+        given = [(self.classes[index], probability) for index, probability in confident]
+        wrong = [
+            (self.classes[int(examples.labels[i])], *given[i], examples.names[i]) for i in answers.mistakes(MISTAKES)
+        ]
+        columns = ("true class", "answer", "probability", "example")
+        return counts, classes, Table("mistakes", f"{where}: the most confident mistakes", columns, tuple(wrong))
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the curves, and the confusions of the validation part."""
+        import torch
+
+        from elman.plotting.confusion import draw_confusion
+        from elman.training.loss_curve import draw_curves
+
+        draw_curves(folder, self.metric, "nats per sequence")
+        with torch.no_grad():
+            answers = self._ask(model.eval(), self.examples("validation"))
+        draw_confusion(answers.confusion(), self.classes, "validation part", folder.path / "confusion")
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """A list of names from a JSON file.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else.
+    """
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise UserError(f"{path} is damaged: it holds no list of names; restore it from a copy")
+    return tuple(names)

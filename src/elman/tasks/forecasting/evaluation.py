@@ -1,0 +1,117 @@
+"""Forecasts beside what they must beat: the figures and tables of a part. W windows, F steps ahead, Y targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.timeseries.scaling import FittedSeries
+from elman.data.timeseries.windows import Windows
+from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive
+from elman.metrics.forecasting import Forecasts, Values, coverage, errors
+from elman.training.report import Report, Table
+
+NETWORK = "this network"
+MEASURES = ("mae", "rmse", "mase", "smape")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Forecasts of a part by several, and what came: (W, F, Y) each, in the targets' own units.
+
+    Arguments:
+        naive_error: (W, Y) what MASE divides by.
+        by: forecasts by the name of who made them, the network's first.
+    """
+
+    truth: Values
+    naive_error: Values
+    by: dict[str, Forecasts]
+
+    def errors(self, name: str, target: int | slice = slice(None)) -> dict[str, float]:
+        """The measures of one of them, over all targets or for one."""
+        chosen = slice(target, target + 1) if isinstance(target, int) else target
+        point = self.by[name].point[..., chosen]
+        return errors(point, self.truth[..., chosen], self.naive_error[..., chosen])
+
+    def best_baseline(self, measure: str) -> tuple[str, float]:
+        """The baseline with the least error, and that error."""
+        found = {name: self.errors(name)[measure] for name in self.by if name != NETWORK}
+        best = min(found, key=found.__getitem__)
+        return best, found[best]
+
+    def figures(self, prefix: str) -> dict[str, float]:
+        """The network's measures, coverage and width, and for MAE and RMSE those of the best baseline."""
+        own = self.errors(NETWORK) | coverage(self.by[NETWORK], self.truth)
+        best = {f"best_baseline_{measure}": self.best_baseline(measure)[1] for measure in ("mae", "rmse")}
+        return {f"{prefix}{name}": value for name, value in (own | best).items()}
+
+    def report(self, where: str, targets: Sequence[str]) -> Report:
+        """Figures of the part `where`; a table of all forecasters by target, and one by step ahead."""
+        windows, horizon, _ = self.truth.shape
+        rows = tuple(
+            (target, name, *(self.errors(name, number)[measure] for measure in MEASURES))
+            for number, target in enumerate(targets)
+            for name in self.by
+        )
+        title = f"{where}: {windows:,} forecasts of {horizon} steps"
+        table = Table("forecasts", title, ("target", "forecast by", "MAE", "RMSE", "MASE", "sMAPE %"), rows)
+        return Report(self.figures(f"{where}_"), (table, self._by_step(where)))
+
+    def _by_step(self, where: str) -> Table:
+        columns = [np.abs(forecasts.point - self.truth).mean(axis=(0, 2)) for forecasts in self.by.values()]
+        own, names = self.by[NETWORK], [f"MAE of {name}" for name in self.by]
+        if own.lower is not None and own.upper is not None:
+            inside = (self.truth >= own.lower) & (self.truth <= own.upper)
+            columns.append(inside.mean(axis=(0, 2)))
+            names.append("covered")
+        rows = tuple((step, *map(float, row)) for step, row in enumerate(zip(*columns, strict=True), 1))
+        return Table("steps", f"{where}: by steps ahead", ("step", *names), rows)
+
+
+class Baselines:
+    """The baselines, the line among them fitted on the training windows.
+
+    Each series is divided by its naive error first, so that one line serves series of different sizes.
+
+    Arguments:
+        train: the training windows.
+        recursive: fit the line one step ahead and feed it its own forecasts, as the network does.
+    """
+
+    def __init__(self, train: Windows, fitted: FittedSeries, *, recursive: bool) -> None:
+        self._fitted = fitted
+        self._recursive = recursive
+        some = train.thinned(MOST_WINDOWS)
+        sizes = naive_errors(some, fitted)[:, None]
+        future = some.truth()[:, : 1 if recursive else None]
+        self._line = LinearOnLags(some.history() / sizes, future / sizes)
+
+    def __call__(self, windows: Windows) -> dict[str, Forecasts]:
+        """Their forecasts for other windows, by name."""
+        history, horizon = windows.history(), windows.horizon
+        sizes = naive_errors(windows, self._fitted)[:, None]
+        return {
+            "last value": Forecasts(last_value(history, horizon)),
+            f"season before ({self._fitted.season} steps)": Forecasts(
+                seasonal_naive(history, horizon, self._fitted.season)
+            ),
+            f"linear on {windows.window} lags": Forecasts(self._linear(history / sizes, horizon) * sizes),
+        }
+
+    def _linear(self, history: Values, horizon: int) -> Values:
+        if not self._recursive:
+            return self._line(history)
+        steps = history
+        for _ in range(horizon):
+            steps = np.concatenate([steps, self._line(steps[:, -history.shape[1] :])], axis=1)
+        return steps[:, -horizon:]
+
+
+def naive_errors(windows: Windows, fitted: FittedSeries) -> NDArray[np.float64]:
+    """(W, Y) what MASE divides by, for each window that of its series."""
+    by_series = np.stack([fitted.scales[series.raw.name].naive_error for series in windows.series])
+    return by_series[windows.places[:, 0]]

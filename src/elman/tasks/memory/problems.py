@@ -1,0 +1,204 @@
+"""The classic memory problems put to a network: what it looks like, what it loses, how good it is.
+
+T steps, B sequences. Every model is a `Classifier`: parity has two classes, adding one number, copy memory a symbol at
+every step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.data.synthetic import (
+    BLANK,
+    RECALL,
+    Adding,
+    CopyMemory,
+    Parity,
+    Part,
+    ProblemBatch,
+    read_bits,
+    read_marked,
+    read_symbols,
+)
+from elman.insight.example import Look
+from elman.models.classifier import Classifier
+from elman.models.config import RecurrentShape
+from elman.models.losses import token_loss
+
+ANSWERS = ("NO", "YES")
+SYMBOLS = RECALL + 1
+WHISPER = 0.3  # how loud copy memory's symbols begin: tanh takes its cube from every state at every step
+CLOSE = 0.04  # an answer so near counts as right (Hochreiter and Schmidhuber 1997)
+
+
+class Memory(ABC):
+    """A problem of one length."""
+
+    input_size: int
+    outputs: int
+    shortest: int
+
+    def model(self, shape: RecurrentShape, dropout: float) -> Classifier:
+        """A new network for the problem; the shape's input size must be `input_size`."""
+        return Classifier(self.input_layer(), shape, self.outputs, dropout=dropout)
+
+    @abstractmethod
+    def input_layer(self) -> nn.Module:
+        """From inputs (T, B, ...) to vectors (T, B, input_size)."""
+
+    @abstractmethod
+    def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        """`size` sequences of the problem of this length."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        """The summed loss, and what it was summed over."""
+
+    @abstractmethod
+    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        """Loss and what the problem counts as success; the sequences must be of one length."""
+
+    @abstractmethod
+    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+        """What the network says to what a person wrote; raises a UserError where that cannot be read."""
+
+    @abstractmethod
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        """What a person wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
+
+
+class Counting(Memory):
+    """YES if the number of 1s is even; asked after every bit where `every` says so."""
+
+    input_size = 4  # two symbols need no large embedding
+    outputs = len(ANSWERS)
+    shortest = 2
+
+    def __init__(self, every: bool) -> None:
+        self.every = every
+
+    def input_layer(self) -> nn.Module:
+        return nn.Embedding(2, self.input_size)
+
+    def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        shortest = 1 if part == "train" else length
+        every = self.every and part == "train"
+        return Parity(shortest, length, every).batch(size, seed, step, part)
+
+    def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        return token_loss(model(batch.inputs, batch.lengths, every_step=self.every), batch.targets)
+
+    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        scores = model(batch.inputs, batch.lengths)
+        total, count = token_loss(scores, batch.targets)
+        right = (scores.argmax(-1) == batch.targets).double().mean()
+        return {"loss": float(total) / count, "accuracy": float(right)}
+
+    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+        bits = read_bits(text)
+        scores = model(torch.tensor(bits).unsqueeze(1), torch.tensor([len(bits)]))
+        probability, given = scores[0].softmax(-1).max(0)
+        return {"input": text, "answer": ANSWERS[int(given)], "probability": float(probability)}
+
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        bits = torch.tensor(read_bits(text), device=device)
+        even = 1 - bits.cumsum(0) % 2
+        tracks = {"odd number of 1s": (1 - even).tolist(), "this bit": bits.tolist()}
+        inputs = {"x": bits.unsqueeze(1), "lengths": _lengths(bits), "every_step": self.every}
+        return Look(inputs, tuple(map(str, bits.tolist())), even if self.every else even[-1:], tracks=tracks)
+
+
+class Summing(Memory):
+    """The sum of the two marked numbers."""
+
+    input_size = 2
+    outputs = 1
+    shortest = 4
+
+    def input_layer(self) -> nn.Module:
+        return nn.Identity()
+
+    def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        return Adding(length).batch(size, seed, step, part)
+
+    def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        sums = model(batch.inputs, batch.lengths).squeeze(-1)
+        return F.mse_loss(sums.float(), batch.targets, reduction="sum"), len(sums)
+
+    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        errors = model(batch.inputs, batch.lengths).squeeze(-1).float() - batch.targets
+        close = (errors.abs() < CLOSE).double().mean()
+        return {"loss": float(errors.square().mean()), "accuracy": float(close)}
+
+    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+        pairs = torch.tensor(read_marked(text))
+        total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
+        return {"input": text, "answer": float(total), "sum": float(pairs.prod(-1).sum())}
+
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        pairs = torch.tensor(read_marked(text), device=device)
+        sums = pairs.prod(-1).cumsum(0)
+        inputs = {"x": pairs.unsqueeze(1), "lengths": _lengths(pairs)}
+        tracks = {"sum so far": sums.tolist(), "marked so far": pairs[:, 1].cumsum(0).tolist()}
+        return Look(inputs, tuple(f"{word} " for word in text.split()), sums[-1:].unsqueeze(1), tracks=tracks)
+
+
+class Copying(Memory):
+    """The ten symbols again, after a silence."""
+
+    input_size = SYMBOLS
+    outputs = SYMBOLS
+    shortest = 2
+
+    def model(self, shape: RecurrentShape, dropout: float) -> Classifier:
+        model = super().model(shape, dropout)
+        for name, parameter in model.recurrent.named_parameters():
+            if "bias" in name:
+                nn.init.zeros_(parameter)  # a constant drive would add up over the silence
+        return model
+
+    def input_layer(self) -> nn.Module:
+        symbols = nn.Embedding(SYMBOLS, self.input_size, padding_idx=BLANK)  # in silence nothing comes in
+        with torch.no_grad():
+            symbols.weight.mul_(WHISPER)
+        return symbols
+
+    def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        return CopyMemory(length).batch(size, seed, step, part)
+
+    def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        return token_loss(model(batch.inputs, batch.lengths, every_step=True), batch.targets)
+
+    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        scores = model(batch.inputs, batch.lengths, every_step=True)
+        total, count = token_loss(scores, batch.targets)
+        remembered = CopyMemory().remembered
+        right = (scores[-remembered:].argmax(-1) == batch.targets[-remembered:]).double().mean()
+        return {"loss": float(total) / count, "accuracy": float(right)}
+
+    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+        inputs = CopyMemory(length).inputs_for(read_symbols(text))
+        scores = model(inputs, torch.tensor([len(inputs)]), every_step=True)
+        given = scores[-CopyMemory().remembered :, 0].argmax(-1).tolist()
+        return {"input": text, "answer": "".join(str(symbol) if symbol < BLANK else "-" for symbol in given)}
+
+    def look(self, text: str, length: int, device: torch.device) -> Look:
+        problem, symbols = CopyMemory(length), read_symbols(text)
+        inputs = problem.inputs_for(symbols).to(device)
+        targets = torch.full((len(inputs),), BLANK, device=device)
+        targets[-problem.remembered :] = torch.tensor(symbols, device=device)
+        names = "".join({BLANK: "-", RECALL: "?"}.get(symbol, str(symbol)) for symbol in inputs[:, 0].tolist())
+        writing = [0] * (len(inputs) - problem.remembered) + [1] * problem.remembered
+        tracks = {"writing down": writing, "time": list(range(len(inputs)))}
+        given = {"x": inputs, "lengths": _lengths(inputs), "every_step": True}
+        return Look(given, tuple(names), targets, tracks=tracks)
+
+
+def _lengths(sequence: Tensor) -> Tensor:
+    """The length of the one sequence of a batch, (1,)."""
+    return torch.tensor([len(sequence)], device=sequence.device)

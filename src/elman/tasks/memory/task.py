@@ -1,0 +1,203 @@
+"""The task `parity`: its settings, its options, and what the training loop calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
+
+from elman.models.config import InitSetting
+from elman.training.recurrent_settings import ShapeSettings
+from elman.training.settings import at_least, below_one
+from elman.training.task import Carry, Loss
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+    from elman.data.synthetic import Part, ProblemBatch
+    from elman.insight.example import Look
+    from elman.insight.state_space import StateSpace
+    from elman.tasks.memory.problems import Memory
+    from elman.training.run_folder import RunFolder
+
+TEST_LENGTHS = (10, 20, 40, 60, 80, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
+TEST_STRINGS = 1000
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings(ShapeSettings):
+    """A network for a problem of memory and its training."""
+
+    problem: Literal["parity", "adding", "copy"] = "parity"
+    """Even or odd; the sum of two marked numbers; or ten symbols again after a silence."""
+    max_length: int = 40
+    """parity: longest string in training (lengths are drawn uniformly); adding: how many numbers; copy: the silence."""
+    curriculum: float = 0.5
+    """Share of the steps over which the length grows to --max-length."""
+    supervise: Literal["every", "last"] = "every"
+    """parity: ask after every bit (each prefix is a string too), or only at the end."""
+    hidden_size: int = 16
+    """Hidden units of each layer."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
+    fixed: bool = False
+    """Leave all but the output layer as it begins (Jaeger 2001): an orthogonal matrix is a memory unlearned."""
+    steps: int = 2000
+    """Optimiser steps in all."""
+    lr: float = 5e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.0
+    """AdamW's decay of matrices; vectors are left alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "max_length", 4 if self.problem == "adding" else 2)
+        below_one(self, "curriculum")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """There is nothing to choose."""
+
+
+class Task:
+    """Even or odd, and the other tests of memory."""
+
+    name = "parity"
+    inputs = "strings of 0s and 1s; adding: numbers, two of them marked ('0.1 0.5* 0.3 0.8*'); copy: ten digits 0 to 7"
+    metric = "loss"
+    higher_is_better = False
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+
+    @property
+    def unit(self) -> str:
+        return "symbols" if self.settings.problem == "copy" else "answers"
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The problem, put to a network."""
+        from elman.tasks.memory.problems import Copying, Counting, Summing
+
+        s = self.settings
+        if s.problem == "adding":
+            return Summing()
+        return Copying() if s.problem == "copy" else Counting(every=s.supervise == "every")
+
+    def prepare(self) -> None:
+        """Nothing to read: the sequences are made as they are needed."""
+
+    def save(self, folder: Path) -> None:
+        """Nothing to keep: the problem has its symbols."""
+
+    def build_model(self) -> nn.Module:
+        s = self.settings
+        model = self.memory.model(s.shape(self.memory.input_size), s.dropout)
+        if s.fixed:
+            model.requires_grad_(False)
+            model.output.requires_grad_(True)
+        return model
+
+    def batch(self, step: int, rank: int, world: int) -> ProblemBatch:
+        s = self.settings
+        growth = min(1.0, step / max(1.0, s.curriculum * s.steps))
+        shortest = self.memory.shortest
+        length = shortest + round(growth * (s.max_length - shortest))
+        return self.memory.batch(length, s.batch_size, s.seed, step, "train").share(rank, world)
+
+    def loss(self, model: nn.Module, batch: ProblemBatch, carry: Carry) -> Loss:
+        return Loss(*self.memory.loss(model, batch.to(next(model.parameters()).device)))
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and accuracy on sequences of the longest length that was trained on."""
+        return self._figures(model, self.settings.max_length, "validation")
+
+    def _figures(self, model: nn.Module, length: int, part: Part) -> dict[str, float]:
+        # One seed for all runs, so that runs are compared on the same sequences.
+        batch = self.memory.batch(length, TEST_STRINGS, 0, length, part)
+        return self.memory.figures(model, batch.to(next(model.parameters()).device))
+
+    def report(self, model: nn.Module) -> dict[str, float]:
+        """parity: accuracy by length, far past the lengths trained on; else loss and accuracy on new sequences."""
+        s = self.settings
+        if s.problem != "parity":
+            return {f"test_{name}": value for name, value in self._figures(model, s.max_length, "test").items()}
+        return {f"accuracy_at_length_{n}": self._figures(model, n, "test")["accuracy"] for n in TEST_LENGTHS}
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the loss curve, and for parity the accuracy by length."""
+        import torch
+
+        from elman.training.loss_curve import draw_curves
+
+        problem = self.settings.problem
+        draw_curves(folder, self.metric, "squared error" if problem == "adding" else f"nats per {self.unit[:-1]}")
+        if problem == "parity":
+            with torch.no_grad():
+                self._draw_lengths(folder, self.report(model.eval()))
+
+    def _draw_lengths(self, folder: RunFolder, figures: dict[str, float]) -> None:
+        from elman.plotting.palette import PALETTE
+        from elman.plotting.style import DASHES, MARKERS, new_figure, save_figure
+
+        lowest = min(figures.values())
+        longest = self.settings.max_length
+        title = f"Trained on up to {longest} bits, at least {lowest:.1%} right on up to {TEST_LENGTHS[-1]:,} bits"
+        figure, axes = new_figure(title, height=4.5)
+        label = f"{TEST_STRINGS:,} new strings of each length"
+        axes[0].plot(TEST_LENGTHS, list(figures.values()), marker=MARKERS[0], color=PALETTE[0], label=label)
+        axes[0].axvline(longest, color=PALETTE[1], linestyle=DASHES[1], label="longest in training")
+        axes[0].axhline(0.5, color=PALETTE[2], linestyle=DASHES[2], label="guessing")
+        axes[0].set(xlabel="length (bits)", ylabel="share answered correctly", ylim=(0.0, 1.05))
+        axes[0].legend(loc="lower right")
+        save_figure(figure, folder.path / "accuracy")
+
+    def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
+        """The answer to each input, with its probability or what would be right.
+
+        Raises:
+            UserError: an input is not of the problem's form: says where.
+        """
+        return [self.memory.answer(model, text, self.settings.max_length) for text in inputs]
+
+    def look(self, model: nn.Module, text: str) -> Look:
+        """A string of the problem to look at, with what the answer should be.
+
+        Raises:
+            UserError: it is not of the problem's form: says where.
+        """
+        return self.memory.look(text, self.settings.max_length, next(model.parameters()).device)
+
+    def show_states(self, batch: ProblemBatch, space: StateSpace) -> tuple[Figure, list[str]] | None:
+        """parity: the picture that explains the answer, and what it shows in words; None for the other problems.
+
+        Arguments:
+            batch, space: strings, and where the states of a layer went on them.
+        """
+        if self.settings.problem != "parity":
+            return None
+        from elman.insight import fixed_points
+        from elman.tasks.memory.parity_states import parity_states
+        from elman.tasks.memory.plots import plot_parity
+
+        found = parity_states(space, batch.inputs)
+        # in the lowest layer a bit is always the same vector; in a higher one its mean stands for it
+        held = [space.x[space.real & (batch.inputs.cpu() == bit)].mean(0) for bit in (0, 1)]
+        points = [fixed_points(space, x) for x in held]
+        words = [f"while only {bit}s come in: {here.summary}" for bit, here in enumerate(points)]
+        return plot_parity(space, found, *points), [found.finding, *words]
+
+    def show(self, predictions: list[dict[str, Any]]) -> str:
+        width = min(60, max(len(prediction["input"]) for prediction in predictions))
+        return "\n".join(f"{p['input']:<{width}}  {_shown(p['answer'])}" for p in predictions)
+
+
+def _shown(answer: str | float) -> str:
+    return answer if isinstance(answer, str) else f"{answer:.3f}"

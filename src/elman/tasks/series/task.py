@@ -1,0 +1,194 @@
+"""The task `series`: its settings, its options, and what the training loop calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import Parameter
+
+from elman.data.scaling import Scale
+from elman.errors import UserError
+from elman.tasks.classification.settings import ClassifierSettings
+from elman.tasks.classification.task import ClassificationTask, Examples, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from elman.data.io.records import Record
+    from elman.data.scaling import Scaler
+    from elman.data.timeseries.classification import LabelledSequences, SequenceClasses
+    from elman.insight.example import Look
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings(ClassifierSettings):
+    """A classifier of series and its training."""
+
+    data: str = "japanese-vowels"
+    """A dataset's name; or a .ts or .npz file; or a folder of class folders of .csv files."""
+    interpolate: bool = False
+    """Fill missing values on the line between their neighbours in time; they are refused otherwise."""
+    scale: Scale = "channels"
+    """Bring each channel to mean 0 and standard deviation 1, or all channels as one, or none."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Series have nothing to choose."""
+
+
+class Task(ClassificationTask):
+    """The class of a series."""
+
+    name = "series"
+    inputs = "files: a .csv file is one series, a .ts or .npz file holds several"
+    inputs_are_files = True
+    settings: Settings
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        super().__init__(settings, folder)
+        self._saved_scaler = folder / "scaler.json"
+        self._parts: dict[Part, Examples] = {}
+
+    @cached_property
+    def data(self) -> SequenceClasses:
+        """The series as they are in the files."""
+        from elman.data.timeseries.classification import read_sequences
+
+        s = self.settings
+        return read_sequences(s.data, interpolate=s.interpolate, validation_share=s.validation_share)
+
+    def classes_of_data(self) -> tuple[str, ...]:
+        return self.data.classes
+
+    @cached_property
+    def scaler(self) -> Scaler:
+        from elman.data.scaling import Scaler
+
+        if self._saved_scaler.exists():
+            return Scaler.load(self._saved_scaler)
+        return Scaler.fit(self.data.train.values, self.settings.scale)
+
+    @property
+    def channels(self) -> int:
+        return len(self.scaler.mean)
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        self.scaler.save(folder / self._saved_scaler.name)
+
+    def examples(self, part: Part) -> Examples:
+        if part not in self._parts:
+            self._parts[part] = self._scaled(getattr(self.data, part), part)
+        return self._parts[part]
+
+    def other_examples(self, path: Path) -> Examples:
+        from elman.data.timeseries.classification import read_sequence_part
+
+        part = read_sequence_part(path, self.classes, self.channels, interpolate=self.settings.interpolate)
+        return self._scaled(part, path.name)
+
+    def _scaled(self, part: LabelledSequences, name: str) -> Examples:
+        names = [f"{name} series {number}" for number in range(1, len(part) + 1)]
+        return Examples([self.scaler(values) for values in part.values], part.labels, names)
+
+    def build_model(self) -> nn.Module:
+        from torch import nn
+
+        from elman.models.classifier import Classifier
+
+        s = self.settings
+        shape = s.shape(self.channels, bidirectional=s.bidirectional)
+        return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
+
+    def predict(
+        self, model: nn.Module, inputs: list[str | NDArray[np.float32]], options: Options
+    ) -> list[dict[str, Any]]:
+        """Label and probabilities of each series.
+
+        Arguments:
+            inputs: names of files, or arrays (T, I); (T,) for one channel.
+
+        Raises:
+            UserError: a file cannot be read, or a series has other channels than the training part.
+        """
+        import numpy as np
+
+        from elman.data.io.records import checked
+        from elman.metrics.classification import answer
+
+        read = [pair for number, given in enumerate(inputs, 1) for pair in _series(given, number)]
+        records = checked([record for _, record in read], self.settings.interpolate, self.channels)
+        unknown = np.zeros(len(records), dtype=np.int64)
+        answers = answer(model, [self.scaler(record.values) for record in records], unknown)
+        return [
+            {
+                "input": name,
+                "label": self.classes[given],
+                "probability": probabilities[given],
+                "probabilities": dict(zip(self.classes, probabilities, strict=True)),
+            }
+            for (name, _), given, probabilities in zip(
+                read, answers.given.tolist(), answers.scores.softmax(-1).tolist(), strict=True
+            )
+        ]
+
+    def look(self, model: nn.Module, file: str) -> Look:
+        """The first series of a file to look at; a unit may follow one of its channels, or the time.
+
+        Raises:
+            UserError: the file cannot be read, or the series has other channels than the training part.
+        """
+        import torch
+
+        from elman.data.io.records import checked
+        from elman.models.classifier import Classifier
+        from elman.tasks.classification.inspect import look_at_own_answer
+
+        assert isinstance(model, Classifier)
+        record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
+        values = self.scaler(record.values)
+        tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
+        tracks["time"] = list(range(len(values)))
+        tokens = [f"{t} " for t in range(1, len(values) + 1)]
+        return look_at_own_answer(model, torch.from_numpy(values), tokens, self.classes, tracks)
+
+    def show(self, predictions: list[dict[str, Any]]) -> str:
+        width = max(len(prediction["input"]) for prediction in predictions)
+        return "\n".join(f"{p['input']:<{width}}  {p['label']}  {p['probability']:.1%}" for p in predictions)
+
+
+def _series(given: str | NDArray[np.float32], number: int) -> Iterator[tuple[str, Record]]:
+    """The series that an input of `predict` stands for, each with what to call it."""
+    import numpy as np
+
+    from elman.data.io.arrays import read_csv_values, read_npz
+    from elman.data.io.records import Record
+    from elman.data.io.ts import read_ts
+
+    if not isinstance(given, str | Path):
+        values = np.asarray(given, dtype=np.float32)
+        if values.ndim not in (1, 2):
+            raise UserError(f"series {number} has shape {values.shape}; give (T, I), or (T,) for one channel")
+        name = f"series {number}"
+        yield name, Record(values.reshape(len(values), -1), "", Path(name))
+        return
+    path = Path(given)
+    kind = path.suffix.lower()
+    if kind == ".csv":
+        yield path.name, Record(read_csv_values(path), "", path)
+        return
+    if kind not in (".ts", ".npz"):
+        raise UserError(f"cannot tell the format of {path}; give a .csv, .ts or .npz file")
+    records = read_ts(path) if kind == ".ts" else [record for part in read_npz(path).values() for record in part]
+    for place, record in enumerate(records, 1):
+        yield f"{path.name} series {place}", record

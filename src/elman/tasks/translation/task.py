@@ -1,0 +1,384 @@
+"""The task `translation`: its settings, its options, and what the training loop calls."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from elman.atomic_io import write_text
+from elman.errors import UserError
+from elman.tasks.translation.settings import Options, Settings
+from elman.training.task import Carry, Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import nn
+
+    from elman.data.batching import Buckets
+    from elman.data.text.parallel import Pairs, ParallelText
+    from elman.insight.example import Look
+    from elman.models.decoding.beam_search import Written
+    from elman.tasks.translation.steps import Codes, Encoded, Ids, PairBatch
+    from elman.training.report import Report, Table
+    from elman.training.run_folder import RunFolder
+
+FACTS = "pairs.json"
+Part = Literal["train", "validation", "test"]
+BEAM = 5
+"""The beam that evaluation searches with."""
+TOGETHER = 256
+"""Lines that are translated at once, at most."""
+MOST = 2000
+"""Tokens of a text that are read."""
+UNLIMITED = 10**6
+"""Tokens of a translation, where its source's length sets the limit."""
+
+
+class Task:
+    """A translator of one language into another."""
+
+    inputs = "texts to translate; without any, standard input is read, a text a line"
+
+    data_files = 2
+    name = "translation"
+    metric = "bleu"
+    higher_is_better = True
+    unit = "tokens"
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+        self._saved = folder / "source.vocabulary.json", folder / "target.vocabulary.json"
+        self._encoded: dict[Part, Encoded] = {}
+
+    @cached_property
+    def data(self) -> ParallelText:
+        """The pairs; what a person should know of them is said on standard error."""
+        from elman.data.text.parallel import read_parallel
+
+        data = read_parallel(self.settings.data, validation_share=self.settings.validation_share)
+        for note in data.notes:
+            print(f"elman: {note}", file=sys.stderr)
+        return data
+
+    @cached_property
+    def codes(self) -> Codes:
+        from elman.data.text.vocabulary import Vocabulary
+        from elman.tasks.translation.steps import Codes
+
+        if self._saved[0].exists():
+            return Codes(*(Vocabulary.load(path) for path in self._saved))
+        return Codes.build(self.data.train, self.settings.vocabulary_size, self.settings.lowercase)
+
+    def encoded(self, part: Part) -> Encoded:
+        """The pairs of a part as numbers; very long ones are left out of training alone."""
+        if part not in self._encoded:
+            found = self._encode(getattr(self.data, part))
+            if part == "train":
+                found, lost = found.without_long(self.settings.max_length)
+                if lost:
+                    longest = self.settings.max_length
+                    print(
+                        f"elman: {lost:,} training pairs have more than {longest} tokens and are skipped",
+                        file=sys.stderr,
+                    )
+            self._encoded[part] = found
+        return self._encoded[part]
+
+    def _encode(self, pairs: Pairs) -> Encoded:
+        from elman.tasks.translation.steps import Encoded
+
+        return Encoded(self.codes.read(pairs.source), self.codes.written(pairs.target))
+
+    def prepare(self) -> None:
+        """Read and check everything that training needs."""
+        _ = self.encoded("train"), self.encoded("validation"), self.encoded("test")
+
+    def save(self, folder: Path) -> None:
+        for vocabulary, path in zip((self.codes.source, self.codes.target), self._saved, strict=True):
+            vocabulary.save(folder / path.name)
+        write_text(folder / FACTS, json.dumps(self._facts, indent=1) + "\n")
+
+    def build_model(self) -> nn.Module:
+        from elman.models.seq2seq import Translator, TranslatorShape
+
+        s = self.settings
+        return Translator(
+            TranslatorShape(
+                source=len(self.codes.source),
+                target=len(self.codes.target),
+                recurrent=s.shape(s.embedding_size),
+                bidirectional=s.bidirectional,
+                attention=s.attention,
+                feed=s.feed,
+                dropout=s.dropout,
+                tied=s.tied,
+            )
+        )
+
+    @cached_property
+    def _buckets(self) -> Buckets:
+        from elman.data.batching import Buckets
+
+        train = self.encoded("train")
+        lengths = [len(one) + len(other) for one, other in zip(train.source, train.target, strict=True)]
+        return Buckets(lengths, self.settings.batch_size, self.settings.seed)
+
+    def batch(self, step: int, rank: int, world: int) -> PairBatch:
+        from elman.models.decoding.scheduled_sampling import teacher_share
+
+        s = self.settings
+        chosen = self._buckets.batch(step)
+        share = chosen[rank::world].tolist()
+        teacher = teacher_share(s.teacher_forcing_schedule, s.teacher_forcing, step / s.steps)
+        batch = self.encoded("train").batch(share or chosen[:1].tolist(), self.codes, teacher)
+        if not share:  # an epoch's last batch may be smaller than there are processes
+            batch.tokens[1:] = self._padding
+        return batch
+
+    @property
+    def _padding(self) -> int:
+        assert self.codes.target.pad is not None
+        return self.codes.target.pad
+
+    def loss(self, model: nn.Module, batch: PairBatch, carry: Carry) -> Loss:
+        from elman.tasks.translation.steps import batch_loss
+
+        # on several processes the model is a wrapper that is called like it
+        return Loss(*batch_loss(model, batch, self._padding, self.settings.label_smoothing))
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and BLEU on the validation part, translated greedily."""
+        return self._measure(model, self.data.validation, self.encoded("validation"), 1)[0]
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What must be known of the training data where they are not read: their languages and longest source."""
+        path = self.folder / FACTS
+        if path.exists():
+            try:
+                facts: dict[str, Any] = {"languages": ["", ""], "longest": 0} | json.loads(path.read_text("utf-8"))
+            except (ValueError, TypeError) as error:
+                raise UserError(f"{path} is damaged ({error}); take it from a whole copy of the run") from error
+            return facts
+        longest = max(len(source) - 1 for source in self.encoded("train").source)
+        return {"languages": list(self.data.languages), "longest": longest}
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """From which to which; empty where the data did not say."""
+        return self._facts["languages"][0], self._facts["languages"][1]
+
+    @property
+    def longest(self) -> int:
+        """The tokens of the longest source in training."""
+        return int(self._facts["longest"])
+
+    def _measure(
+        self, model: nn.Module, pairs: Pairs, encoded: Encoded, beam: int
+    ) -> tuple[dict[str, float], list[str], list[tuple[str, str]]]:
+        """Figures, translations, and the signatures of the scores."""
+        from elman.models.decoding.config import Decoding
+        from elman.models.seq2seq import Translator
+        from elman.tasks.translation.steps import mean_loss, score, translate
+
+        assert isinstance(model, Translator)
+        found = translate(model, encoded.source, self.codes, Decoding(beam=beam, max_length=UNLIMITED))
+        given = [self.codes.target.decode(one[0].tokens).strip() for one in found]
+        scores = score(given, pairs.target, self.settings.lowercase)
+        figures = {"loss": mean_loss(model, encoded, self.codes), "bleu": scores.bleu, "chrf": scores.chrf}
+        return figures, given, [("BLEU", scores.bleu_signature), ("chrF", scores.chrf_signature)]
+
+    def report(self, model: nn.Module) -> dict[str, float]:
+        """The figures of `examine`."""
+        return self.examine(model).figures
+
+    def examine(self, model: nn.Module, *data: Path) -> Report:
+        """sacreBLEU, chrF and loss of the validation and the test part, by a beam; and some translations.
+
+        Arguments:
+            data: the test part of a public dataset, a .tsv file, or two parallel text files, to measure on in place of
+                the parts.
+        """
+        from elman.training.report import Report
+
+        if data:
+            pairs = self._other(data)
+            figures, given, signatures = self._measure(model, pairs, self._encode(pairs), BEAM)
+            return Report(figures, self._tables(pairs, given, " and ".join(map(str, data)), signatures))
+        figures = {}
+        parts: list[Part] = ["validation", "test"] if len(self.data.test) else ["validation"]
+        for part in parts:
+            pairs = getattr(self.data, part)
+            found, given, signatures = self._measure(model, pairs, self.encoded(part), BEAM)
+            figures |= {f"{part}_{name}": value for name, value in found.items()}
+        return Report(figures, self._tables(pairs, given, part, signatures))
+
+    def _tables(
+        self, pairs: Pairs, given: Sequence[str], where: str, signatures: Sequence[tuple[str, str]]
+    ) -> tuple[Table, ...]:
+        from elman.tasks.translation.steps import examples_table
+        from elman.training.report import Table
+
+        how = tuple((*pair, BEAM) for pair in signatures)
+        return examples_table(pairs, given, where), Table(
+            "scores", "how it was scored", ("score", "signature", "beam"), how
+        )
+
+    def _other(self, data: Sequence[Path]) -> Pairs:
+        """Pairs to measure on that are not the run's own.
+
+        Raises:
+            UserError: they are of other languages than the run's.
+        """
+        from elman.data.text.parallel import differ, read_pairs
+
+        pairs, languages, notes = read_pairs([str(one) for one in data])
+        own = self.languages
+        if differ(languages, own):
+            there, here = (" to ".join(name or "an unnamed language" for name in pair) for pair in (languages, own))
+            goes = "goes" if len(data) == 1 else "go"
+            raise UserError(
+                f"{' and '.join(map(str, data))} {goes} from {there}, and {self.folder} was trained from {here};"
+                " name a run of that pair"
+            )
+        for note in notes:
+            print(f"elman: {note}", file=sys.stderr)
+        return pairs
+
+    def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
+        """The translation of each text, with its probability; of an empty one an empty one.
+
+        Raises:
+            UserError: --file is given beside the texts, or --plot for a run without attention.
+        """
+        return list(self.stream(model, inputs, options))
+
+    def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[dict[str, Any]]:
+        """The same one by one, in order; where there are no texts, for each line of a file or of standard input.
+
+        Lines that have come are translated together, and none is waited for.
+        """
+        from elman.data.io.lines import STANDARD_INPUT, arriving_lines
+
+        if inputs and options.file is not None:
+            raise UserError("texts and --file are both given; leave one of the two out")
+        if options.plot and self.settings.attention == "none":
+            raise UserError(
+                f"--plot shows attention, and {self.folder} was trained with --attention none; leave it out"
+            )
+        file = STANDARD_INPUT if options.file is None else options.file
+        if not inputs and file == STANDARD_INPUT and sys.stdin.isatty():
+            print("elman: a text in each line, please; Ctrl-D ends", file=sys.stderr)
+        groups = [list(inputs)] if inputs else arriving_lines(file, TOGETHER)
+        number = 0
+        for texts in groups:
+            for text, found in zip(texts, self._translated(model, texts, options, number), strict=True):
+                number += 1
+                yield self._prediction(model, text, found, options, number)
+
+    def _translated(
+        self, model: nn.Module, texts: Sequence[str], options: Options, before: int
+    ) -> list[Written | None]:
+        """What is written for each text, None for an empty one; texts of unusual length are named."""
+        from elman.models.seq2seq import Translator
+        from elman.tasks.translation.steps import translate
+
+        assert isinstance(model, Translator)
+        full = [i for i, text in enumerate(texts) if text.strip()]
+        sources = self.codes.read([texts[i].strip() for i in full])
+        for place, i in enumerate(full):
+            sources[place] = self._cut(sources[place], before + i + 1)
+        found = translate(model, sources, self.codes, options.decoding(UNLIMITED), options.seed + before)
+        written: list[Written | None] = [None] * len(texts)
+        for i, (best, *_) in zip(full, found, strict=True):
+            written[i] = best
+        return written
+
+    def _cut(self, source: Ids, number: int) -> Ids:
+        import numpy as np
+
+        length, usual = len(source) - 1, self.longest
+        if length <= usual:
+            return source
+        said = f"text {number} has {length:,} tokens, and the longest in training had {usual:,}; expect little of it"
+        print(f"elman: {said}" + (f", and nothing of what follows {MOST:,}" if length > MOST else ""), file=sys.stderr)
+        return source if length <= MOST else np.append(source[:MOST], source[-1])
+
+    def _prediction(
+        self, model: nn.Module, text: str, found: Written | None, options: Options, number: int
+    ) -> dict[str, Any]:
+        if found is None:
+            return {"input": text, "text": "", "log_probability": 0.0, "ended": True}
+        prediction: dict[str, Any] = {
+            "input": text,
+            "text": self.codes.target.decode(found.tokens).strip(),
+            "log_probability": found.log_probability,
+            "ended": found.ended,
+        }
+        if options.plot:
+            prediction["written"] = self._draw(model, text.strip(), found, number)
+        return prediction
+
+    def _draw(self, model: nn.Module, text: str, found: Written, number: int) -> list[str]:
+        import torch
+
+        from elman.insight.example import END
+        from elman.models.seq2seq import Translator
+        from elman.plotting.alignment import draw_alignment
+
+        assert isinstance(model, Translator)
+        source = torch.from_numpy(self.codes.read([text])[0]).unsqueeze(1)
+        tokens = torch.tensor([self.codes.target.bos, *found.tokens]).unsqueeze(1)
+        with torch.no_grad():
+            _, _, weights = model.decode(tokens, *model.encode(source, torch.tensor([len(source)])))
+        assert weights is not None
+        written = [self.codes.target.decode([token]) for token in found.tokens]
+        read = self.codes.source.written(text)
+        made = draw_alignment(weights[0].numpy(), [*read, END], [*written, END], self.folder / f"alignment-{number}")
+        return [str(path) for path in made]
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the curves."""
+        from elman.training.loss_curve import draw_curves
+
+        draw_curves(folder, self.metric, "nats per token")
+
+    def look(self, model: nn.Module, text: str) -> Look:
+        """A text to look at: the decoder's steps while it writes its own greedy translation.
+
+        Raises:
+            UserError: the text is empty.
+        """
+        import torch
+
+        from elman.insight.example import BEGIN, Look
+        from elman.models.decoding.config import Decoding
+        from elman.models.seq2seq import Translator
+        from elman.tasks.translation.steps import translate
+
+        assert isinstance(model, Translator)
+        if not text.strip():
+            raise UserError("the text is empty; give one to translate")
+        (source,) = self.codes.read([text.strip()])
+        ((found,),) = translate(model, [source], self.codes, Decoding(max_length=UNLIMITED))
+        marks = self.codes.target
+        given = torch.tensor([marks.bos, *found.tokens]).unsqueeze(1)
+        targets = torch.tensor([*found.tokens, marks.eos])
+        inputs = {
+            "source": torch.from_numpy(source).unsqueeze(1),
+            "lengths": torch.tensor([len(source)]),
+            "tokens": given,
+        }
+        names = (BEGIN, *(marks.decode([token]) for token in found.tokens))
+        about = f"C is the cost of the network's own translation: {marks.decode(found.tokens).strip()}"
+        layer = "decoder.layer" if model.above is None else "above.layer"
+        return Look(inputs, names, targets, about, layer=layer)
+
+    def show(self, predictions: list[dict[str, Any]]) -> str:
+        lines = [prediction["text"] for prediction in predictions]
+        return "\n".join(lines + ["written: " + ", ".join(p["written"]) for p in predictions if "written" in p])

@@ -1,0 +1,106 @@
+"""`--watch`: look at the gradient flow while the loop trains, and name the option that mends what goes wrong.
+
+What is looked at is the batch that comes next, with the state that is carried into it: a resumed run has both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from elman.insight.gradient_flow import TooShortError
+from elman.insight.monitor import Watch
+from elman.insight.recording import recurrent_layers
+from elman.training.settings import TrainingSettings, option
+from elman.training.task import Carry, Task
+
+SEQUENCES = 8  # of a batch, which are looked at: the means hardly change with more, the cost does
+
+
+class Watching:
+    """Look at the gradient flow every `settings.watch` steps, in the first process alone.
+
+    Arguments:
+        model: not wrapped for several processes: a wrapper would wait for the others.
+        warn: called with a warning's one line.
+
+    Raises:
+        UserError: the model has no recurrent layer.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: TrainingSettings,
+        model: nn.Module,
+        accelerator: Accelerator,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._task, self._model, self._warn = task, model, warn
+        self._parts = max(accelerator.num_processes, settings.batch_size // SEQUENCES)
+        self._sequences = settings.batch_size // self._parts
+        self._watch: Watch | None = None
+        if settings.watch and accelerator.is_main_process:
+            recurrent_layers(model)
+            self._watch = Watch(settings.watch, warn, remedies(settings))
+
+    def due(self, step: int) -> bool:
+        """Say whether to look after `step` steps."""
+        return self._watch is not None and self._watch.due(step - 1)
+
+    def __call__(self, step: int, carry: Carry) -> dict[str, float]:
+        """Give the figures by name; none where the sequences have one step only, over which nothing is carried.
+
+        Arguments:
+            step: steps taken so far.
+            carry: the state that the next step starts from.
+        """
+        assert self._watch is not None
+        batch = self._task.batch(step, 0, self._parts)
+        dtype = next(self._model.parameters()).dtype  # the state may come from autocast
+        state = tuple(part[:, : self._sequences].to(dtype) for part in carry)
+
+        def cost(model: nn.Module, batch: Any) -> Tensor:
+            loss = self._task.loss(model, batch, state)
+            mean: Tensor = loss.total / (max(loss.count, 1) * self._parts)  # their share of the whole batch's mean
+            return mean
+
+        try:
+            return self._watch(step - 1, self._model, batch, cost)
+        except TooShortError as error:
+            self._watch.once("short", f"step {step}: {error}")
+            return {}
+
+
+def remedies(settings: TrainingSettings) -> dict[str, str]:
+    """What to try, by the state of the gradient flow: options that this task has and this run does not use yet."""
+    gated = getattr(settings, "cell", "rnn") != "rnn"
+    shorter = getattr(settings, "chunk", 0) // 2
+    direct = _unused(settings, readout="mean", supervise="every")  # a loss, or an answer, nearer to early steps
+    chosen = getattr(settings, "init", "auto") != "auto"  # auto is orthogonal where there are no gates
+    orthogonal = _unused(settings, init="orthogonal") if chosen and not gated else []
+    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), "--cell gru"]
+    clip = f"--clip-norm {settings.clip_norm / 10 or 1:g}"
+    chunk = [f"--chunk {shorter}"] if shorter > 1 else []
+    slower = f"--lr {settings.lr / 4:g}"
+    dead = _unused(settings, nonlinearity="tanh") if not gated else []
+    return {
+        "vanishing": _any_of([*orthogonal, *steadier, *direct]),
+        "exploding": _any_of([clip, *orthogonal, *chunk, slower]),
+        "not finite": _any_of([slower, clip, *orthogonal]),
+        "no gradient": _any_of([*dead, slower]),
+    }
+
+
+def _unused(settings: TrainingSettings, **wanted: str | bool) -> list[str]:
+    """The options among `wanted` that the settings have, with another value."""
+    new = {name: value for name, value in wanted.items() if getattr(settings, name, value) != value}
+    return [option(name) if value is True else f"{option(name)} {value}" for name, value in new.items()]
+
+
+def _any_of(options: list[str]) -> str:
+    *most, last = options
+    return f"try {', '.join(most)} or {last}" if most else f"try {last}"

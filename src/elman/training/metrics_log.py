@@ -1,0 +1,61 @@
+"""metrics.csv: one row every few steps, rewritten whole, so that a killed run leaves no half row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from elman.atomic_io import write_text
+from elman.errors import UserError
+
+Row = dict[str, float]
+
+
+class Metrics:
+    """The rows of a run, in step order; the columns are the union of what the rows hold."""
+
+    def __init__(self, path: Path, rows: list[Row] | None = None) -> None:
+        self.path = path
+        self.rows = rows or []
+
+    @classmethod
+    def resumed(cls, path: Path, step: int) -> Metrics:
+        """The rows up to `step`, so that what came after the checkpoint is not counted twice."""
+        return cls(path, [row for row in read_metrics(path) if row["step"] <= step])
+
+    def add(self, row: Row) -> None:
+        if self.rows and self.rows[-1]["step"] == row["step"]:
+            self.rows[-1].update(row)
+        else:
+            self.rows.append(row)
+
+    def write(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _number(value) for name, value in row.items()} for row in self.rows)
+        write_text(self.path, text.getvalue())
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The rows of a metrics.csv; empty cells are left out of their row.
+
+    Raises:
+        UserError: a cell is no number: says the line.
+    """
+    if not path.is_file():
+        return []
+    rows = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for line, cells in enumerate(csv.DictReader(file), start=2):
+            try:
+                rows.append({name: float(cell) for name, cell in cells.items() if cell})
+            except (TypeError, ValueError, AttributeError):
+                raise UserError(f"{path}, line {line}: a cell is not a number; remove the damaged line") from None
+    return rows
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.8g}"

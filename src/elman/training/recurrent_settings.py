@@ -1,0 +1,54 @@
+"""What a task's recurrent part is made of, as settings: shared by every task that has one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from elman.models.config import InitSetting, RecurrentShape, suited
+from elman.training.settings import TrainingSettings, at_least, below_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeSettings(TrainingSettings):
+    """Training settings and the shape of the recurrent part."""
+
+    cell: Literal["rnn", "lstm", "gru"] = "rnn"
+    """rnn is elman's vanilla cell; lstm and gru are torch's, to compare with."""
+    hidden_size: int = 128
+    """Hidden units of each layer."""
+    layers: int = 1
+    """Recurrent layers, one on the other."""
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    """What the vanilla cell applies."""
+    dropout: float = 0.0
+    """Share of values dropped between layers, at the input and at the output."""
+    recurrent_dropout: float = 0.0
+    """Share of state units dropped, the same ones at every step (variational dropout)."""
+    residual: bool = False
+    """The identity connection h_t = h_(t-1) + F(x_t, h_(t-1))."""
+    layer_norm: bool = False
+    """Layer normalisation inside the recurrence (slower)."""
+    init: InitSetting = "uniform"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("hidden_size", "layers"):
+            at_least(self, name, 1)
+        below_one(self, "dropout", "recurrent_dropout")
+        self.shape(1)
+
+    def shape(self, input_size: int, *, bidirectional: bool = False) -> RecurrentShape:
+        """The recurrent part for inputs of `input_size`."""
+        return RecurrentShape(
+            input_size=input_size,
+            hidden_size=self.hidden_size,
+            layers=self.layers,
+            cell=self.cell,
+            nonlinearity=self.nonlinearity,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            bidirectional=bidirectional,
+            residual=self.residual,
+            layer_norm=self.layer_norm,
+            init=suited(self.init, self.cell),
+        )

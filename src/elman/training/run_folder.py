@@ -1,0 +1,96 @@
+"""The run folder: all there is to a run, in files that a person can read."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from elman.atomic_io import write_text
+from elman.errors import UserError
+from elman.training.settings import TrainingSettings, option
+
+S = TypeVar("S", bound=TrainingSettings)
+
+MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "watch", "tensorboard"})
+"""Settings that do not decide what the weights become (but for rounding), so that a resumed run may change them."""
+
+
+class RunFolder:
+    """Paths and settings of one run.
+
+    `settings.toml` (everything that was asked for, usable with --settings), `model.safetensors` (best weights),
+    `last.safetensors` (the checkpoint to resume from), `metrics.csv`, and what the task adds: vocabulary, plots.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings = path / "settings.toml"
+        self.weights = path / "model.safetensors"
+        self.checkpoint = path / "last.safetensors"
+        self.metrics = path / "metrics.csv"
+
+    def exists(self) -> bool:
+        return self.settings.is_file()
+
+    def check_free(self) -> None:
+        """Raise a UserError unless a new run may move into the folder."""
+        if self.exists():
+            raise UserError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file; choose a folder for --out")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise UserError(f"{self.path} is not empty and holds no run; choose another --out")
+
+    def write_settings(self, task: str, settings: TrainingSettings) -> None:
+        """Write everything that was asked for, so that the run can be understood and repeated.
+
+        Raises:
+            UserError: the folder cannot be written to.
+        """
+        table = {"task": task} | {name: value for name, value in asdict(settings).items() if value is not None}
+        write_text(self.settings, tomli_w.dumps(table, multiline_strings=False))
+
+    def read(self) -> tuple[str, dict[str, Any]]:
+        """The task's name and the settings as they stand in the file, lists as tuples.
+
+        Raises:
+            UserError: no run here, or the file is damaged.
+        """
+        if not self.exists():
+            raise UserError(
+                f"{self.path} holds no run (no settings.toml in it); train one with: elman train TASK --out {self.path}"
+            )
+        table = read_toml(self.settings)
+        task = table.pop("task", None)
+        if not isinstance(task, str):
+            raise UserError(f"{self.settings} does not name its task; it is not the settings of a run")
+        return task, {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+
+    def check_same(self, asked: S) -> None:
+        """Raise a UserError that names the first setting in which `asked` differs from the run's own."""
+        _, stored = self.read()
+        for field in fields(asked):
+            if field.name in MAY_CHANGE:
+                continue
+            value = asdict(asked)[field.name]
+            if value != stored.get(field.name):
+                raise UserError(
+                    f"{self.path} was trained with {option(field.name)} {stored.get(field.name)}, not {value}; "
+                    "resume without that option, or train into another folder"
+                )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A settings file as a dictionary; a UserError names the file and what is wrong with it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; name a TOML file of settings, such as a run's settings.toml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from error

@@ -1,0 +1,91 @@
+"""The counters of a run: how far it is, what it lost lately, what was best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import reduce
+from torch import Tensor, nn
+
+from elman.errors import UserError
+from elman.training.lr_schedule import Judge
+
+
+@dataclass
+class Window:
+    """Sums since the last row of metrics.csv."""
+
+    loss: float = 0.0
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Progressed:
+    """The counters of a run, kept in its checkpoint."""
+
+    judge: Judge
+    step: int = 0
+    window: Window = field(default_factory=Window)
+    grad_norm: float = 0.0
+    seconds: float = 0.0  # of training steps, without evaluation and start-up
+
+
+def take_in(pending: list[tuple[Tensor, Tensor, int]], state: Progressed, accelerator: Accelerator) -> None:
+    """Add the losses of the steps since last time to the window, and stop if one was not finite."""
+    if not pending:
+        return
+    totals = torch.stack([total for total, _, _ in pending])
+    if accelerator.num_processes > 1:
+        totals = reduce(totals, "sum")
+    first = state.step - len(pending)
+    for index, (total, (_, norm, count)) in enumerate(zip(totals.tolist(), pending, strict=True)):
+        size = float(norm)
+        if not (math.isfinite(total) and math.isfinite(size)):
+            what = "loss" if not math.isfinite(total) else "gradient"
+            raise not_finite(what, first + index + 1, state)
+        state.grad_norm = size
+        state.window.loss += total
+        state.window.count += count
+    pending.clear()
+
+
+def check_weights(parameters: list[nn.Parameter], state: Progressed) -> None:
+    """Stop before weights that are not finite take a good checkpoint's place."""
+    if not bool(torch.nn.utils.get_total_norm(parameters).isfinite()):
+        raise not_finite("weights' size", state.step, state)
+
+
+def not_finite(what: str, step: int, state: Progressed) -> UserError:
+    """What to say when training has blown up."""
+    return UserError(
+        f"the {what} is not finite at step {step}; the gradient norm one step before was {state.grad_norm:.3g}; "
+        "try a lower --lr, a smaller --clip-norm or --init orthogonal; the last good checkpoint stays"
+    )
+
+
+def window_figures(state: Progressed, rate: float, unit: str) -> dict[str, float]:
+    """The row for metrics.csv since the last one; starts a new window."""
+    window, state.window = state.window, Window()
+    state.seconds += window.seconds
+    loss, speed = window.loss / window.count, window.count / max(window.seconds, 1e-9)
+    return {
+        "loss": loss,
+        "lr": rate,
+        "grad_norm": state.grad_norm,
+        f"{unit}_per_second": speed,
+        "seconds": state.seconds,
+    }
+
+
+def evaluation_line(state: Progressed, metric: str, figures: dict[str, float]) -> str:
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    best = (
+        "  best so far"
+        if state.judge.evaluations_since == 0
+        else f"  best {metric} {state.judge.best:.4f} at {state.judge.best_step}"
+    )
+    return f"step {state.step:>6}  {shown}{best}"

@@ -1,0 +1,328 @@
+"""The fast CPU machine against the reference: every instruction set of this processor, one thread and several."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from elman.kernels import reference
+from elman.kernels.cpu import backend as cpu
+
+pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
+ROOT = Path(__file__).parents[3]
+ISAS = ("avx512", "avx2", "portable")
+
+
+@dataclass(frozen=True)
+class Case:
+    """T steps, B sequences, I inputs, H hidden units, and what is asked of the recurrence."""
+
+    T: int
+    B: int
+    I: int
+    H: int
+    nonlinearity: str = "tanh"
+    reverse: bool = False
+    residual: bool = False
+    masked: bool = False
+    ragged: bool = False
+    biased: bool = True
+    layout: str = "time"  # what x and grad_h are like in memory: "time" or "batch" first, or "features" outermost
+
+
+CASES = (
+    Case(1, 1, 1, 1),
+    Case(7, 3, 5, 17, biased=False),
+    Case(3, 1, 1, 8, reverse=True),
+    Case(4, 9, 33, 40, "relu", ragged=True, layout="batch"),
+    Case(9, 21, 3, 64, residual=True, ragged=True, reverse=True),
+    Case(6, 2, 70, 260, masked=True, layout="features"),
+    Case(5, 13, 16, 33, "relu", residual=True, masked=True, ragged=True),
+    Case(40, 30, 20, 31, masked=True, reverse=True, ragged=True, layout="batch"),
+    Case(3, 0, 2, 4),
+    Case(6, 9, 12, 24, layout="features"),  # small enough for one product a step
+    Case(5, 8, 3, 7, ragged=True, biased=False),
+    Case(3, 80, 9, 420),  # too large for a cache, few steps, several chunks
+    Case(5, 60, 600, 24),  # sums long enough to be cut, over few panels
+    Case(4, 14, 9, 514),  # and over many, or between two threads as few as that
+)
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    try:
+        cpu.set_isa(request.param)
+    except ValueError as error:
+        pytest.skip(str(error))
+    yield request.param
+    cpu.set_isa("")
+
+
+@pytest.fixture(params=(1, 2, 5))
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def laid_out(tensor: Tensor, layout: str) -> Tensor:
+    order = {"time": (0, 1, 2), "batch": (1, 0, 2), "features": (2, 0, 1)}[layout]
+    return tensor.permute(order).contiguous().permute([order.index(i) for i in range(3)])
+
+
+def arguments(case: Case, dtype: torch.dtype, seed: int = 0) -> tuple[tuple[object, ...], Tensor, Tensor]:
+    """The recurrence's ten arguments, grad_h and grad_h_last."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int, scale: float = 1.0) -> Tensor:
+        return (scale * torch.randn(*shape, generator=draw, dtype=torch.float64)).to(dtype)
+
+    T, B, I, H = case.T, case.B, case.I, case.H
+    args = (
+        laid_out(normal(T, B, I), case.layout),
+        normal(B, H),
+        normal(H, I, scale=0.6 / I**0.5),
+        normal(H, H, scale=0.6 / H**0.5),
+        normal(H) if case.biased else None,
+        torch.randint(0, T + 1, (B,), generator=draw) if case.ragged else None,
+        case.nonlinearity,
+        case.reverse,
+        case.residual,
+        (normal(B, H) > 0).to(dtype) * 2 if case.masked else None,
+    )
+    return args, laid_out(normal(T, B, H), case.layout), normal(B, H)
+
+
+def both_passes(machine: object, case: Case, dtype: torch.dtype) -> list[Tensor]:
+    args, grad_h, grad_h_last = arguments(case, dtype)
+    h, h_last = machine.forward(*args)  # type: ignore[attr-defined]
+    needs = (True, True, True, True, case.biased)
+    grads = machine.backward(grad_h, grad_h_last, *args[:5], h, *args[5:], needs)  # type: ignore[attr-defined]
+    return [h, h_last, *(grad for grad in grads if grad is not None)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)], ids=["f64", "f32"])
+def test_agrees_with_the_reference(case: Case, dtype: torch.dtype, tolerance: float, isa: str, threads: int) -> None:
+    want = both_passes(reference, case, torch.float64)
+    got = both_passes(cpu, case, dtype)
+    for w, g in zip(want, got, strict=True):
+        scale = w.abs().max().item() + 1e-3 if w.numel() else 1.0
+        torch.testing.assert_close(g.double(), w, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_an_undefined_gradient_counts_as_zero(missing: int) -> None:
+    args, *grads = arguments(Case(5, 3, 4, 9), torch.float64)
+    h, _ = cpu.forward(*args)  # type: ignore[arg-type]
+    needs = (True,) * 5
+    absent = [None if i == missing else grad for i, grad in enumerate(grads)]
+    zero = [torch.zeros_like(grad) if i == missing else grad for i, grad in enumerate(grads)]
+    for g, w in zip(
+        cpu.backward(*absent, *args[:5], h, *args[5:], needs),  # type: ignore[arg-type]
+        cpu.backward(*zero, *args[:5], h, *args[5:], needs),  # type: ignore[arg-type]
+        strict=True,
+    ):
+        assert g is not None
+        assert torch.equal(g, w)
+
+
+def test_only_the_gradients_asked_for_come_back() -> None:
+    args, grad_h, grad_h_last = arguments(Case(5, 3, 4, 9), torch.float32)
+    h, _ = cpu.forward(*args)  # type: ignore[arg-type]
+    whole = cpu.backward(grad_h, grad_h_last, *args[:5], h, *args[5:], (True,) * 5)  # type: ignore[arg-type]
+    for i in range(5):
+        needs = tuple(j == i for j in range(5))
+        got = cpu.backward(grad_h, grad_h_last, *args[:5], h, *args[5:], needs)  # type: ignore[arg-type]
+        assert [g is not None for g in got] == list(needs)
+        assert torch.equal(got[i], whole[i])  # type: ignore[arg-type]
+
+
+def test_a_gradient_with_zero_strides_is_read_in_place() -> None:
+    args, grad_h, _ = arguments(Case(6, 5, 4, 20), torch.float64)
+    h, _ = cpu.forward(*args)  # type: ignore[arg-type]
+    one = grad_h[:1, :1, :1]
+    spread = cpu.backward(one.expand_as(grad_h), None, *args[:5], h, *args[5:], (True,) * 5)  # type: ignore[arg-type]
+    whole = cpu.backward(one.expand_as(grad_h).contiguous(), None, *args[:5], h, *args[5:], (True,) * 5)  # type: ignore[arg-type]
+    assert all(torch.equal(s, w) for s, w in zip(spread, whole, strict=True))  # type: ignore[arg-type]
+
+
+def test_a_wrong_length_or_dtype_raises() -> None:
+    args, *_ = arguments(Case(4, 2, 3, 5), torch.float32)
+    with pytest.raises(ValueError, match="lengths holds 5, x has 4 steps"):
+        cpu.forward(*args[:5], torch.tensor([5, 1]), *args[6:])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="as x has, got"):
+        cpu.forward(args[0], args[1].double(), *args[2:])  # type: ignore[arg-type, attr-defined]
+
+
+def test_tanh_is_exact_to_two_ten_millionths(isa: str) -> None:
+    x = torch.cat([torch.linspace(-12, 12, 1_000_003), torch.logspace(-37, 0, 10_001)])
+    got = cpu.tanh(x)
+    true = x.double().tanh()
+    assert (got.double() - true).abs().max() <= 2e-7
+    assert ((got.double() - true).abs() <= 4e-7 * true.abs()).all()  # and small inputs keep their digits
+    wide = cpu.tanh(x.double())
+    assert ((wide - true).abs() <= 1e-15 * true.abs()).all()
+    special = torch.tensor([float("inf"), -float("inf"), float("nan"), -0.0])
+    assert cpu.tanh(special).tolist()[:2] == [1, -1]
+    assert cpu.tanh(special)[2].isnan()
+    assert str(cpu.tanh(special)[3].item()) == "-0.0"
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_nan_and_infinity_come_through_as_in_torch(nonlinearity: str, isa: str) -> None:
+    args, grad_h, grad_h_last = arguments(Case(6, 4, 3, 19, nonlinearity), torch.float32)
+    x = args[0]
+    assert isinstance(x, Tensor)
+    x[2, 1, 0], x[3, 2, 1] = float("nan"), float("inf")
+    got, want = cpu.forward(*args), reference.forward(*args)  # type: ignore[arg-type]
+    for g, w in zip(got, want, strict=True):
+        torch.testing.assert_close(g, w, equal_nan=True)
+    backward = (grad_h, grad_h_last, *args[:5], want[0], *args[5:], (True,) * 5)
+    for gg, ww in zip(cpu.backward(*backward), reference.backward(*backward), strict=True):  # type: ignore[arg-type]
+        torch.testing.assert_close(gg, ww, equal_nan=True)
+
+
+@pytest.mark.parametrize("case", [Case(64, 32, 64, 64), Case(16, 2, 512, 512), Case(300, 1, 32, 32)], ids=str)
+def test_is_as_accurate_as_torch(case: Case, threads: int) -> None:
+    """Within four times the distance that torch.nn.RNN's own float32 has from float64."""
+    torch.manual_seed(3)
+    layer = torch.nn.RNN(case.I, case.H)
+    x, grad = torch.randn(case.T, case.B, case.I), torch.randn(case.T, case.B, case.H)
+    weights = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
+    exact = both_ways(layer.double(), x.double(), grad.double())
+    theirs = both_ways(layer.float(), x, grad)
+    w_ih, w_hh, bias = (w.detach() for w in (*weights[:2], layer.bias_ih_l0 + layer.bias_hh_l0))
+    args = (x, torch.zeros(case.B, case.H), w_ih, w_hh, bias, None, "tanh", False, False, None)
+    h, _ = cpu.forward(*args)
+    grads = cpu.backward(grad, None, *args[:5], h, *args[5:], (True, False, True, True, True))
+    ours = [h, *(g for g in grads if g is not None)]
+    for mine, their, true in zip(ours, theirs, exact, strict=True):
+        distance = (their - true).abs()
+        error = (mine - true).abs()
+        assert error.max() <= 4 * distance.max() + 1e-7
+        assert error.square().mean() <= 16 * distance.square().mean()
+
+
+def both_ways(layer: torch.nn.RNN, x: Tensor, grad: Tensor) -> list[Tensor]:
+    x = x.clone().requires_grad_()
+    h, _ = layer(x)
+    wanted = [x, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
+    return [h.detach().double(), *(g.double() for g in torch.autograd.grad(h, wanted, grad))]
+
+
+@pytest.mark.parametrize("case", [Case(20, 33, 48, 64, ragged=True), Case(9, 2, 200, 256)], ids=str)
+def test_the_same_bits_every_time(case: Case, threads: int) -> None:
+    first = both_passes(cpu, case, torch.float32)
+    for _ in range(5):
+        assert all(torch.equal(a, b) for a, b in zip(first, both_passes(cpu, case, torch.float32), strict=True))
+
+
+def test_two_python_threads_and_a_changing_thread_count() -> None:
+    """Calls at once from several threads, with more threads than processors, while the count is changed."""
+    case = Case(30, 2, 256, 256)  # small batch, large H: its threads meet at every step
+    want = both_passes(reference, case, torch.float64)
+    wrong: list[float] = []
+    before = torch.get_num_threads()
+
+    def call_often() -> None:
+        for i in range(6):
+            torch.set_num_threads(1 + i % 4)
+            for w, g in zip(want, both_passes(cpu, case, torch.float32), strict=True):
+                if (w - g).abs().max() > 1e-4 * w.abs().max():
+                    wrong.append((w - g).abs().max().item())
+
+    callers = [threading.Thread(target=call_often) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=120)
+    torch.set_num_threads(before)
+    assert not any(caller.is_alive() for caller in callers)
+    assert not wrong
+
+
+FORKING = """
+import os, sys, torch
+from elman.kernels.cpu import backend as cpu
+torch.set_num_threads(2)
+x, h0, w = torch.randn(20, 2, 256), torch.zeros(2, 256), torch.randn(256, 256) / 16
+args = (x, h0, w, w, None, None, "tanh", False, False, None)
+want, _ = cpu.forward(*args)
+child = os.fork()
+if child == 0:
+    h, _ = cpu.forward(*args)
+    os._exit(0 if torch.allclose(h, want, atol=1e-5) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def run_python(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_works_after_a_fork() -> None:
+    done = run_python(FORKING)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["avx2", "portable"])
+def test_the_environment_forces_an_instruction_set(name: str) -> None:
+    try:
+        cpu.set_isa(name)
+    except ValueError as error:
+        pytest.skip(str(error))
+    finally:
+        cpu.set_isa("")
+    done = run_python("from elman.kernels.cpu import backend as cpu; print(cpu.isa())", ELMAN_ISA=name)
+    assert done.stdout.strip() == name
+
+
+def test_an_unknown_instruction_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot run the instruction set 'sse9'"):
+        cpu.set_isa("sse9")
+    done = run_python("from elman.kernels.cpu import backend as cpu; print(cpu.isa())", ELMAN_ISA="sse9")
+    assert done.returncode != 0
+    assert "ELMAN_ISA is 'sse9'" in done.stderr
+
+
+def test_one_openmp_runtime_is_in_the_process() -> None:
+    done = run_python(
+        "from elman.kernels.cpu import backend as cpu; cpu.available(); print(open('/proc/self/maps').read())"
+        if Path("/proc/self/maps").exists()
+        else "print('')"
+    )
+    runtimes = {line.split()[-1] for line in done.stdout.splitlines() if "omp" in line.rsplit("/", 1)[-1]}
+    assert len(runtimes) <= 1, runtimes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("c++")), reason="no compiler here")
+def test_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
+    configure = ["cmake", "-S", str(ROOT), "-B", str(tmp_path), "-DELMAN_CHECK=ON", "-DELMAN_CHECK_PORTABLE=ON"]
+    subprocess.run(configure, check=True, capture_output=True)
+    build = ["cmake", "--build", str(tmp_path), "--target", "elman_check", "--parallel", "2"]
+    subprocess.run(build, check=True, capture_output=True)
+    program = next(path for path in tmp_path.rglob("elman_check") if path.is_file())
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,28 @@
+"""The GPU machine, interpreted on the CPU, against the reference: arithmetic and masks, not speed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton", reason="triton is not installed: pip install triton")
+ROOT = Path(__file__).parents[3]
+
+
+def test_agrees_with_the_reference_when_interpreted() -> None:
+    """In a process of its own: Triton reads the variable when it is imported."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.kernels.triton.gpu_checks"],
+        cwd=ROOT,
+        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("checked "), done.stdout

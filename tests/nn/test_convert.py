@@ -1,0 +1,115 @@
+"""elman.accelerate on the word language model that everyone has: the same losses, the same parameters."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import elman
+from elman.nn.convert import accelerate, restore
+
+
+class WordModel(nn.Module):
+    """A word language model of the usual kind: embedding, two-layer RNN, dropout, tied decoder."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = nn.Embedding(50, 16)
+        self.drop = nn.Dropout(dropout)
+        self.rnn = nn.RNN(16, 16, 2, nonlinearity="tanh", dropout=dropout)
+        self.decoder = nn.Linear(16, 50)
+        self.decoder.weight = self.encoder.weight
+
+    def forward(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        output, hidden = self.rnn(self.drop(self.encoder(tokens)), hidden)
+        return self.decoder(self.drop(output)), hidden
+
+
+def losses(model: WordModel, steps: int = 20) -> list[float]:
+    torch.manual_seed(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    hidden = torch.zeros(2, 4, 16)
+    values = []
+    for _ in range(steps):
+        tokens = torch.randint(50, (12, 4))
+        logits, hidden = model(tokens[:-1], hidden.detach())
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.25)
+        optimizer.step()
+        values.append(loss.item())
+    return values
+
+
+def test_the_same_losses() -> None:
+    torch.manual_seed(0)
+    plain = WordModel()
+    fast = copy.deepcopy(plain)
+    report = accelerate(fast)
+    assert report.replaced == ("rnn",)
+    assert str(report) == "rnn: now elman's"
+    assert type(fast.rnn) is elman.RNN
+    assert losses(fast) == pytest.approx(losses(plain), rel=1e-4)
+
+
+def test_parameters_stay_the_same_objects() -> None:
+    model = WordModel().eval()
+    before = dict(model.named_parameters())
+    state = model.state_dict().keys()
+    accelerate(model)
+    assert all(parameter is before[name] for name, parameter in model.named_parameters())
+    assert model.state_dict().keys() == state
+    assert not model.rnn.training
+    assert restore(model).replaced == ("rnn",)
+    assert type(model.rnn) is nn.RNN
+    assert all(parameter is before[name] for name, parameter in model.named_parameters())
+
+
+def test_options_are_kept() -> None:
+    model = nn.Sequential(nn.RNN(3, 4, 2, "relu", False, True, 0.25, True, dtype=torch.float64))
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    model.eval()
+    expected, _ = model(x)
+    accelerate(model)
+    assert (
+        repr(model[0]).replace("elman.", "")
+        == "RNN(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)"
+    )
+    torch.testing.assert_close(model(x)[0], expected)
+    restore(model)
+    torch.testing.assert_close(model(x)[0], expected)
+
+
+def test_one_layer_in_two_places_stays_one() -> None:
+    layer = nn.RNN(4, 4)
+    model = nn.ModuleDict({"a": layer, "b": layer, "cell": nn.RNNCell(4, 4), "gated": nn.LSTM(4, 4)})
+    report = accelerate(model)
+    assert report.replaced == ("a", "b", "cell")
+    assert model["a"] is model["b"]
+    assert type(model["cell"]) is elman.RNNCell
+    assert type(model["gated"]) is nn.LSTM
+
+
+def test_leaves_what_it_cannot_replace_and_says_why() -> None:
+    class Own(nn.RNN):
+        pass
+
+    hooked = nn.RNN(2, 2)
+    hooked.register_forward_hook(lambda module, args, output: None)
+    normed = nn.utils.parametrizations.weight_norm(nn.RNN(2, 2), "weight_hh_l0")
+    model = nn.ModuleDict({"own": Own(2, 2), "hooked": hooked, "normed": normed})
+    report = accelerate(model)
+    assert report.replaced == ()
+    assert "Own" in report.left["own"]
+    assert "hooks" in report.left["hooked"]
+    assert "normed" in report.left
+    assert str(accelerate(nn.Linear(2, 2))) == "nothing to replace"
+    back = nn.Sequential(elman.RNN(2, 2, residual=True))
+    assert "identity" in restore(back).left["0"]
+
+
+def test_refuses_a_bare_layer() -> None:
+    with pytest.raises(ValueError, match="itself"):
+        accelerate(nn.RNN(2, 2))
