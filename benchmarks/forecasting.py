@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from elman.cli.tables import figures_table, rich_table
+from elman.cli.tables import metrics_table, rich_table
 from elman.run import load, train
 from elman.tasks import recipe
 from elman.tasks.forecasting.task import Settings
@@ -27,7 +27,7 @@ def measure(name: str, out: Path, seed: int, console: Console) -> None:
     seconds = time.perf_counter() - start
     run = load(out / name)
     report = run.examine()
-    console.print(figures_table(f"{name}, seed {seed}, {seconds:.0f} s in all on one thread", report.figures))
+    console.print(metrics_table(f"{name}, seed {seed}, {seconds:.0f} s in all on one thread", report.metrics))
     console.print(rich_table(report.tables[0]))
     with torch.no_grad():
         run.task.draw(run.model, run.task.data.test, "test", out / name / "forecast-test")

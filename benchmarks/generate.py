@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.decoding.config import Choice
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
@@ -55,7 +55,7 @@ def main() -> None:
     for column in ("H", "layers", "PyTorch", "elman", "times faster", "elman, bfloat16", "times faster "):
         table.add_column(column, justify="right")
     for hidden, layers in ((128, 1), (512, 1), (512, 2), (1024, 1)):
-        model = LanguageModel(VOCABULARY, RecurrentShape(input_size=128, hidden_size=hidden, layers=layers)).eval()
+        model = LanguageModel(VOCABULARY, RecurrentConfig(input_size=128, hidden_size=hidden, layers=layers)).eval()
         rnn = nn.RNN(128, hidden, layers)
         rnn.load_state_dict(model.recurrent.layer.state_dict())
         times = [

@@ -1,7 +1,7 @@
 """The recurrent layer on a GPU against torch.nn.RNN, which is cuDNN there: in one process, in turns, by CUDA events.
 
-Without ELMAN_MACHINE the layer runs by cuDNN itself where it can; ELMAN_MACHINE=gpu measures the Triton kernels. Run:
-ELMAN_MACHINE=gpu python benchmarks/gpu.py [--dtype float32 bfloat16 float16] [--device cuda] [--json FILE]
+Without ELMAN_BACKEND the layer runs by cuDNN itself where it can; ELMAN_BACKEND=gpu measures the Triton kernels. Run:
+ELMAN_BACKEND=gpu python benchmarks/gpu.py [--dtype float32 bfloat16 float16] [--device cuda] [--json FILE]
 
 Shapes are T steps, B sequences, H inputs and hidden units. "error" is the distance of the output from float64's, as a
 share of torch's own; "memory" what a pass adds, as a share of what torch's adds. `--device cpu` tries the script.
@@ -116,11 +116,11 @@ def main() -> None:
     for shape, dtype in track(cases, console=Console(stderr=True)):
         lines += measure(shape, options.device, dtype)
     for line in lines:
-        figures = f"{line['torch'] * 1e3:.3f}", f"{line['elman'] * 1e3:.3f}", f"{line['ratio']:.2f}"
+        metrics = f"{line['torch'] * 1e3:.3f}", f"{line['elman'] * 1e3:.3f}", f"{line['ratio']:.2f}"
         table.add_row(
             line["shape"],
             line["what"],
-            *figures,
+            *metrics,
             f"{line['step'] * 1e6:.2f}",
             *map(share, (line["share"], line["error"])),
         )

@@ -1,7 +1,7 @@
 """What looking at gradients costs, in training steps.
 
 Gradient flow: `insight.gradient_flow` on one elman.RNN layer beside a training step (forward, backward, AdamW) of the
-same layer on the same input. Watching: a look of `--watch` beside a step of the task's training, as a share of the
+same layer on the same input. MonitorHook: a look of `--watch` beside a step of the task's training, as a share of the
 time at one look every 100 steps. Both sides take turns in one process; the figures are medians over the turns.
 Run: python benchmarks/insight.py
 """
@@ -25,7 +25,7 @@ import elman
 from elman.insight.gradient_flow import gradient_flow
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
-from elman.training.gradient_monitor import Watching
+from elman.training.gradient_monitor import MonitorHook
 from elman.training.optim import build_optimizer, clip, start_accelerator
 
 EVERY = 100  # steps from look to look
@@ -95,7 +95,7 @@ def watch_row(turns: int, task: Any, settings: Any) -> tuple[str, ...]:
     model = task.build_model()
     optimizer = build_optimizer(model, settings)
     parameters = list(model.parameters())
-    watching = Watching(task, settings, model, accelerator, lambda line: None)
+    watching = MonitorHook(task, settings, model, accelerator, lambda line: None)
     now = settings.steps
     carry: list[Any] = [()]
 

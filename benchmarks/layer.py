@@ -288,7 +288,7 @@ def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return platform.processor() or platform.backend()
 
 
 def show(timings: list[Timing], title: str, sgemms: float) -> None:
@@ -301,18 +301,18 @@ def show(timings: list[Timing], title: str, sgemms: float) -> None:
         if last and (t.shape, t.what) != last:
             table.add_section()
         last = (t.shape, t.what)
-        figures = (
+        metrics = (
             f"{t.seconds * 1e3:.3f}",
             f"{t.spread:.0%}",
             f"{t.ratio:.2f}",
             f"{t.share:.0%}",
             f"{t.share * sgemms:.0%}",
         )
-        table.add_row(t.shape, t.what, t.who, *figures)
+        table.add_row(t.shape, t.what, t.who, *metrics)
     Console(width=120).print(table)
 
 
-def draw(timings: list[Timing], machine: str, path: Path) -> None:
+def draw(timings: list[Timing], backend: str, path: Path) -> None:
     """Bars of how many times faster than torch.nn.RNN elman is, forward and training, one pair a shape."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -336,7 +336,7 @@ def draw(timings: list[Timing], machine: str, path: Path) -> None:
     axes.set_xlim(right=1.3 * max(ratios.values()))
     axes.set_yticks(range(len(shapes)), shapes)
     axes.set_ylim(-0.6, len(shapes) - 0.4)
-    axes.set_xlabel(f"times faster than torch.nn.RNN (1: as fast)\n{machine}", fontsize=9)
+    axes.set_xlabel(f"times faster than torch.nn.RNN (1: as fast)\n{backend}", fontsize=9)
     typical = statistics.geometric_mean(ratios.values())
     finding = f"elman.RNN is {min(ratios.values()):.1f} to {max(ratios.values()):.0f} times as fast as torch.nn.RNN"
     figure.suptitle(f"{finding}, {typical:.1f} in the geometric mean", x=0.01, ha="left", fontsize=12, weight="bold")

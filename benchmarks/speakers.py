@@ -46,9 +46,9 @@ def measured(settings: Settings, out: Path, speakers: Sequence[str]) -> Table:
     for speaker in speakers:
         start = time.process_time()
         train("speech", dataclasses.replace(settings, speaker=speaker), out / speaker)
-        figures = load(out / speaker).evaluate()
-        found.append(figures["test_accuracy"])
-        shown = (f"{figures['test_accuracy']:.1%}", f"{figures['validation_accuracy']:.1%}")
+        metrics = load(out / speaker).evaluate()
+        found.append(metrics["test_accuracy"])
+        shown = (f"{metrics['test_accuracy']:.1%}", f"{metrics['validation_accuracy']:.1%}")
         table.add_row(speaker, *shown, f"{time.process_time() - start:.0f}")
     table.add_row("mean", f"{statistics.mean(found):.1%}", "", "")
     return table

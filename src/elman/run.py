@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.training.loop import Result
     from elman.training.settings import TrainingSettings
 
@@ -43,7 +43,7 @@ class Run:
 
     def evaluate(self, data: Path | Sequence[Path] | None = None) -> dict[str, float]:
         """The task's figures on held-out data, or on other data of the same kind."""
-        return self.examine(data).figures
+        return self.examine(data).metrics
 
     def examine(self, data: Path | Sequence[Path] | None = None) -> Report:
         """The task's figures on held-out data, and tables where it has them.
@@ -99,7 +99,7 @@ class Run:
         else:
             yield from self.predict(inputs, options)
 
-    def look(self, text: str) -> Look:
+    def inspection_example(self, text: str) -> InspectionExample:
         """An input as `elman.insight` takes it: `insight.unroll(run.model, look.inputs, look.targets)`.
 
         Arguments:
@@ -108,9 +108,9 @@ class Run:
         Raises:
             UserError: an input that the task cannot read, or a task that shows none.
         """
-        if not hasattr(self.task, "look"):
+        if not hasattr(self.task, "inspection_example"):
             raise UserError(f"a {self.task.name} run has no inputs that can be looked at one by one")
-        look: Look = self.task.look(self.model, text)
+        look: InspectionExample = self.task.inspection_example(self.model, text)
         return look
 
     def batch(self) -> Any:

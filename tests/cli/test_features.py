@@ -21,12 +21,12 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the pictures that were looked at; a vector is a picture's mean colour."""
     names: list[str] = []
 
-    def see(files: list[Path]) -> Features:
+    def extract_features(files: list[Path]) -> Features:
         vectors = [read_picture(file).mean((0, 1)) for file in files]
         names.extend(file.name for file in files)
         return Features(tuple(file.name for file in files), np.array(vectors, np.float32), MAKER)
 
-    monkeypatch.setattr("elman.tasks.captioning.task.see_with_progress", see)
+    monkeypatch.setattr("elman.tasks.captioning.task.extract_with_progress", extract_features)
     monkeypatch.setattr(command, "SAVED_EVERY", 2)
     return names
 

@@ -172,7 +172,7 @@ def test_a_sequence_of_the_users_own_is_ranked(
 ) -> None:
     monkeypatch.chdir(place)
     run = elman.load("language")
-    look = run.look(TEXT)
+    look = run.inspection_example(TEXT)
     h = insight.units(run.model, look.inputs, look.tokens).h
     mine = (h[:, 4] > h[:, 4].median()).int().tolist()
     (tmp_path / "mine.txt").write_text("\n".join(map(str, mine)))

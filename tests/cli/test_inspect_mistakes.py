@@ -154,9 +154,9 @@ def test_a_task_that_shows_no_input(runs: Path, monkeypatch: pytest.MonkeyPatch)
     import elman
     from elman.errors import UserError
 
-    monkeypatch.delattr(parity.Task, "look")
+    monkeypatch.delattr(parity.Task, "inspection_example")
     with pytest.raises(UserError, match="no inputs that can be looked at"):
-        elman.load(runs / "parity").look("10")
+        elman.load(runs / "parity").inspection_example("10")
 
 
 COMPARISONS: dict[str, tuple[str, list[str]]] = {

@@ -76,8 +76,8 @@ def test_each_steps_jacobian_is_autograds_and_push_and_pull_multiply_by_it(kind:
         for b in range(B):
             expected = _jacobian(module, x, states, t, t + 1, b)
             torch.testing.assert_close(matrix[b], expected, rtol=1e-9, atol=1e-12)
-            torch.testing.assert_close(local.push(t, v)[b], expected @ v[b], rtol=1e-9, atol=1e-12)
-            torch.testing.assert_close(local.pull(t, v)[0][b], v[b] @ expected, rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(local.jvp(t, v)[b], expected @ v[b], rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(local.vjp(t, v)[0][b], v[b] @ expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", MODULES.values(), ids=MODULES)
@@ -165,13 +165,13 @@ def test_golub_and_kahan_find_the_largest_value_and_its_vector() -> None:
     torch.manual_seed(0)
     a = torch.randn(3, 8, 8, dtype=torch.float64)
 
-    def push(v: Tensor) -> tuple[Tensor, Tensor]:
+    def jvp(v: Tensor) -> tuple[Tensor, Tensor]:
         return (a @ v[..., None])[..., 0], torch.zeros(3, dtype=torch.float64)
 
-    def pull(v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(v: Tensor) -> tuple[Tensor, Tensor]:
         return (v[:, None] @ a)[:, 0], torch.zeros(3, dtype=torch.float64)
 
-    value, vector, residual = largest_singular_value(push, pull, torch.ones(3, 8, dtype=torch.float64), 1e-12, 8)
+    value, vector, residual = largest_singular_value(jvp, vjp, torch.ones(3, 8, dtype=torch.float64), 1e-12, 8)
     assert bool((residual < 1e-12).all())
     _, values, right = torch.linalg.svd(a)
     torch.testing.assert_close(value, values[:, 0])

@@ -107,7 +107,7 @@ def test_a_bare_layer_answers_with_its_states_and_costs_the_squared_distance() -
 
 
 def test_a_model_that_answers_once_costs_at_the_end_only() -> None:
-    class Judge(nn.Module):
+    class BestTracker(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.rnn, self.head = nn.GRU(E, H, batch_first=True), nn.Linear(H, 2)
@@ -115,7 +115,7 @@ def test_a_model_that_answers_once_costs_at_the_end_only() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.head(self.rnn(x)[1][-1])  # type: ignore[no-any-return]
 
-    found = unroll(Judge(), torch.randn(1, T, E), torch.tensor([1]), tokens="abcdef")
+    found = unroll(BestTracker(), torch.randn(1, T, E), torch.tensor([1]), tokens="abcdef")
     assert found.y.shape == (1, 2)
     assert [found.output_row(t) for t in range(T)] == [None] * (T - 1) + [0]
     assert float(found.layers[0].grad_h.norm(dim=1).min()) > 0

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from elman.kernels.cpu import backend as cpu
-from elman.kernels.decoder import Drawing, Layer, NativeStack, Stack, choose, make_stack, uniform
+from elman.kernels.decoder import LayerWeights, NativeStack, SamplingParams, Stack, choose, make_stack, uniform
 
 ISAS = ("avx512", "avx2", "portable")
 native = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
 
 
-def layers_of(rnn: torch.nn.RNN) -> list[Layer]:
-    return [Layer(w_ih, w_hh, b_ih + b_hh) for w_ih, w_hh, b_ih, b_hh in rnn.all_weights]
+def layers_of(rnn: torch.nn.RNN) -> list[LayerWeights]:
+    return [LayerWeights(w_ih, w_hh, b_ih + b_hh) for w_ih, w_hh, b_ih, b_hh in rnn.all_weights]
 
 
 def writer(
@@ -77,18 +77,18 @@ def test_bfloat16_weights_are_rounded_and_nothing_else(isa: str) -> None:
 
 
 DRAWINGS = (
-    Drawing(temperature=0),
-    Drawing(seed=7),
-    Drawing(temperature=0.7, top_k=5, seed=8),
-    Drawing(temperature=1.3, top_p=0.8, seed=9),
-    Drawing(top_k=9, top_p=0.5, seed=2**63 + 5),
+    SamplingParams(temperature=0),
+    SamplingParams(seed=7),
+    SamplingParams(temperature=0.7, top_k=5, seed=8),
+    SamplingParams(temperature=1.3, top_p=0.8, seed=9),
+    SamplingParams(top_k=9, top_p=0.5, seed=2**63 + 5),
 )
 
 
 @native
 @pytest.mark.parametrize("drawing", DRAWINGS, ids=str)
 @pytest.mark.parametrize("bfloat16", [False, True], ids=["f32", "bf16"])
-def test_writes_what_the_plain_one_writes(drawing: Drawing, bfloat16: bool, isa: str) -> None:
+def test_writes_what_the_plain_one_writes(drawing: SamplingParams, bfloat16: bool, isa: str) -> None:
     plain, fast = (writer(kind, 2, 12, 40, 31, bfloat16=bfloat16) for kind in (Stack, NativeStack))
     first, state = torch.tensor([3, 0, 30]), torch.zeros(2, 3, 40)
     want, want_state = plain.generate(first, state, 40, drawing)
@@ -103,23 +103,23 @@ def test_writes_what_the_plain_one_writes(drawing: Drawing, bfloat16: bool, isa:
 def test_goes_on_where_it_stopped_whatever_the_thread_count() -> None:
     fast = writer(NativeStack, 2, 16, 512, 65)
     first, state = torch.tensor([1]), torch.zeros(2, 1, 512)
-    whole, _ = fast.generate(first, state, 60, Drawing(seed=3))
+    whole, _ = fast.generate(first, state, 60, SamplingParams(seed=3))
     before = torch.get_num_threads()
     torch.set_num_threads(before + 1)
-    head, middle = fast.generate(first, state, 25, Drawing(seed=3))
-    tail, _ = fast.generate(head[-1], middle, 35, Drawing(seed=3), start=25)
+    head, middle = fast.generate(first, state, 25, SamplingParams(seed=3))
+    tail, _ = fast.generate(head[-1], middle, 35, SamplingParams(seed=3), start=25)
     torch.set_num_threads(before)
     assert torch.equal(torch.cat([head, tail]), whole)
 
 
 def test_draws_follow_the_probabilities() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(20_000, 1)
-    drawn = choose(logits, Drawing(seed=5), 0).bincount(minlength=4) / 20_000
+    drawn = choose(logits, SamplingParams(seed=5), 0).bincount(minlength=4) / 20_000
     torch.testing.assert_close(drawn, logits[0].softmax(0), atol=0.01, rtol=0)
-    assert set(choose(logits, Drawing(top_k=2), 0).tolist()) == {0, 1}
-    assert set(choose(logits, Drawing(top_p=0.6), 0).tolist()) == {0}
-    assert set(choose(logits, Drawing(top_p=0.7), 0).tolist()) == {0, 1}
-    assert set(choose(logits, Drawing(temperature=0), 0).tolist()) == {0}
+    assert set(choose(logits, SamplingParams(top_k=2), 0).tolist()) == {0, 1}
+    assert set(choose(logits, SamplingParams(top_p=0.6), 0).tolist()) == {0}
+    assert set(choose(logits, SamplingParams(top_p=0.7), 0).tolist()) == {0, 1}
+    assert set(choose(logits, SamplingParams(temperature=0), 0).tolist()) == {0}
 
 
 def test_chance_is_even() -> None:
@@ -132,13 +132,13 @@ def test_chance_is_even() -> None:
 def test_a_stack_without_an_output_layer_does_not_write() -> None:
     stack = make_stack(layers_of(torch.nn.RNN(3, 4)))
     with pytest.raises(RuntimeError, match="without an embedding or an output layer"):
-        stack.generate(torch.tensor([0]), torch.zeros(1, 1, 4), 5, Drawing())
+        stack.generate(torch.tensor([0]), torch.zeros(1, 1, 4), 5, SamplingParams())
 
 
 @native
 def test_what_does_not_fit_raises() -> None:
     fast = writer(NativeStack, 1, 4, 8, 10)
     with pytest.raises(ValueError, match="outside the vocabulary"):
-        fast.generate(torch.tensor([10]), torch.zeros(1, 1, 8), 5, Drawing())
+        fast.generate(torch.tensor([10]), torch.zeros(1, 1, 8), 5, SamplingParams())
     with pytest.raises(ValueError, match=r"state is torch"):
-        fast.generate(torch.tensor([1]), torch.zeros(1, 2, 8), 5, Drawing())
+        fast.generate(torch.tensor([1]), torch.zeros(1, 2, 8), 5, SamplingParams())

@@ -17,7 +17,7 @@ def answers() -> Answers:
 
 
 def test_counts_by_hand() -> None:
-    assert answers().figures()["accuracy"] == 0.5
+    assert answers().metrics()["accuracy"] == 0.5
     assert answers().confusion().tolist() == [[2, 1, 0], [1, 1, 0], [0, 1, 0]]
     expected = [[2 / 3, 2 / 3, 2 / 3], [1 / 3, 1 / 2, 2 / 5], [0, 0, 0]]
     np.testing.assert_allclose(answers().by_class(), expected, atol=1e-6)

@@ -26,7 +26,7 @@ def layer(kind: AttentionKind) -> Attention:
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_the_weighted_mean_of_the_steps_inside(kind: AttentionKind) -> None:
     look, (queries, steps, inside) = layer(kind), inputs()
-    context, weights = look(queries, look.remember(steps), steps, inside)
+    context, weights = look(queries, look.project_keys(steps), steps, inside)
     assert context.shape == (T, B, C)
     for b in range(B):
         own = steps[inside[:, b], b]  # what is padding does not exist
@@ -43,7 +43,7 @@ def test_it_is_the_weighted_mean_of_the_steps_inside(kind: AttentionKind) -> Non
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_gradient_reaches_padding(kind: AttentionKind) -> None:
     look, (queries, steps, inside) = layer(kind), inputs()
-    context, _ = look(queries, look.remember(steps), steps, inside)
+    context, _ = look(queries, look.project_keys(steps), steps, inside)
     (grad,) = torch.autograd.grad(context.square().sum(), steps)
     assert grad.isfinite().all()
     assert not grad[~inside].any()
@@ -53,14 +53,14 @@ def test_no_gradient_reaches_padding(kind: AttentionKind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_right(kind: AttentionKind) -> None:
     look, (queries, steps, inside) = layer(kind), inputs()
-    assert torch.autograd.gradcheck(lambda q, s: look(q, look.remember(s), s, inside), (queries, steps))
+    assert torch.autograd.gradcheck(lambda q, s: look(q, look.project_keys(s), s, inside), (queries, steps))
 
 
 def test_additive_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     look, (queries, steps, inside) = layer("additive"), inputs()
-    whole = look(queries, look.remember(steps), steps, inside)
+    whole = look(queries, look.project_keys(steps), steps, inside)
     monkeypatch.setattr(attention, "_TANH_AT_ONCE", 1)
-    torch.testing.assert_close(look(queries, look.remember(steps), steps, inside), whole)
+    torch.testing.assert_close(look(queries, look.project_keys(steps), steps, inside), whole)
 
 
 def test_no_such_kind() -> None:

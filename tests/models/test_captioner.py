@@ -11,8 +11,8 @@ import torch
 from elman.data.image.features import read_features
 from elman.errors import UserError
 from elman.models.captioner import Captioner
-from elman.models.config import RecurrentShape
-from elman.models.image_features import see
+from elman.models.config import RecurrentConfig
+from elman.models.image_features import extract_features
 from elman.models.squeezenet import SqueezeNet, load_squeezenet
 
 
@@ -21,7 +21,7 @@ from elman.models.squeezenet import SqueezeNet, load_squeezenet
 @pytest.mark.parametrize("layers", [1, 2])
 def test_one_step_at_a_time_is_the_same_as_all_at_once(cell: str, places: tuple[str, ...], layers: int) -> None:
     torch.manual_seed(0)
-    shape = RecurrentShape(input_size=6, hidden_size=8, layers=layers, cell=cell)  # type: ignore[arg-type]
+    shape = RecurrentConfig(input_size=6, hidden_size=8, layers=layers, cell=cell)  # type: ignore[arg-type]
     model = Captioner(11, 5, shape, feature_as=places, tied=True).eval()
     features, tokens = torch.randn(3, 5), torch.randint(0, 11, (4, 3))
     whole = model(features, tokens)
@@ -34,7 +34,7 @@ def test_one_step_at_a_time_is_the_same_as_all_at_once(cell: str, places: tuple[
 @pytest.mark.parametrize(("places", "before"), [(("first",), 1), (("state",), 0), (("first", "every"), 1)])
 def test_every_step_has_the_pictures_own_too(places: tuple[str, ...], before: int) -> None:
     torch.manual_seed(0)
-    model = Captioner(11, 5, RecurrentShape(input_size=6, hidden_size=8), feature_as=places).eval()
+    model = Captioner(11, 5, RecurrentConfig(input_size=6, hidden_size=8), feature_as=places).eval()
     features, tokens = torch.randn(3, 5), torch.randint(0, 11, (4, 3))
     every = model(features, tokens, every_step=True)
     assert every.shape == (4 + before, 3, 11)
@@ -42,7 +42,7 @@ def test_every_step_has_the_pictures_own_too(places: tuple[str, ...], before: in
 
 
 def test_features_are_brought_to_one_scale() -> None:
-    model = Captioner(7, 3, RecurrentShape(input_size=4, hidden_size=4)).eval()
+    model = Captioner(7, 3, RecurrentConfig(input_size=4, hidden_size=4)).eval()
     features = torch.randn(50, 3)
     model.scale_by(features)
     tokens = torch.zeros(2, 50, dtype=torch.int64)
@@ -76,4 +76,4 @@ def test_what_it_sees_is_what_others_saw() -> None:
         pytest.skip("the features or the pictures are not in ELMAN_DATA")
     known = read_features(stored)
     rows = [known.rows[file.name] for file in files]
-    np.testing.assert_allclose(see(files).vectors, known.vectors[rows], atol=0.05, rtol=2e-3)
+    np.testing.assert_allclose(extract_features(files).vectors, known.vectors[rows], atol=0.05, rtol=2e-3)

@@ -5,14 +5,14 @@ import torch
 from torch import Tensor, nn
 
 from elman.models.classifier import Classifier, Readout
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 
 READOUTS: tuple[Readout, ...] = ("last", "mean", "sum", "max", "attention")
 
 
 def classifier(readout: Readout, *, bidirectional: bool = False) -> Classifier:
     torch.manual_seed(0)
-    shape = RecurrentShape(input_size=3, hidden_size=5, bidirectional=bidirectional)
+    shape = RecurrentConfig(input_size=3, hidden_size=5, bidirectional=bidirectional)
     return Classifier(nn.Identity(), shape, 2, readout=readout).eval()
 
 
@@ -63,20 +63,20 @@ def test_two_directions_have_no_running_answer() -> None:
         classifier("last", bidirectional=True)(x, lengths, every_step=True)
 
 
-@pytest.mark.parametrize("quiet", [False, True])
-def test_a_head_is_a_relu_layer_between_the_states_and_the_answer(quiet: bool) -> None:
+@pytest.mark.parametrize("small_init", [False, True])
+def test_a_head_is_a_relu_layer_between_the_states_and_the_answer(small_init: bool) -> None:
     torch.manual_seed(0)
-    shape = RecurrentShape(input_size=2, hidden_size=5)
-    model = Classifier(nn.Identity(), shape, 3, head=7, quiet=quiet)
+    shape = RecurrentConfig(input_size=2, hidden_size=5)
+    model = Classifier(nn.Identity(), shape, 3, head=7, small_init=small_init)
     x, lengths = torch.randn(4, 2, 2), torch.tensor([4, 2])
     _, last = model.recurrent(x, (), lengths)
     assert isinstance(model.head, nn.Sequential)
-    read = last[0][0] * (50 if quiet else 1)
+    read = last[0][0] * (50 if small_init else 1)
     torch.testing.assert_close(model(x, lengths), model.output(torch.relu(model.head[1](read))))
 
 
 def test_a_fixed_network_trains_only_what_reads_the_states() -> None:
-    model = Classifier(nn.Linear(2, 2), RecurrentShape(input_size=2, hidden_size=5), 3, head=7, fixed=True)
+    model = Classifier(nn.Linear(2, 2), RecurrentConfig(input_size=2, hidden_size=5), 3, head=7, fixed=True)
     model(torch.randn(4, 2, 2), torch.tensor([4, 2])).sum().backward()
     moved = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
     assert moved == {"head.1.weight", "head.1.bias", "output.weight", "output.bias"}

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from elman.models.config import Cell, RecurrentShape
+from elman.models.config import Cell, RecurrentConfig
 from elman.models.decoding.config import Choice
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
@@ -15,7 +15,7 @@ from elman.models.recurrent import cut
 
 def language_model(cell: Cell = "rnn", *, tied: bool = False) -> LanguageModel:
     torch.manual_seed(0)
-    shape = RecurrentShape(input_size=12, hidden_size=12, layers=2, cell=cell)
+    shape = RecurrentConfig(input_size=12, hidden_size=12, layers=2, cell=cell)
     return LanguageModel(7, shape, tied=tied).eval()
 
 
@@ -33,7 +33,7 @@ def test_tied_weights_are_one_parameter() -> None:
     model = language_model(tied=True)
     assert model.decoder.weight is model.embedding.weight
     with pytest.raises(ValueError, match="12"):
-        LanguageModel(7, RecurrentShape(input_size=12, hidden_size=13), tied=True)
+        LanguageModel(7, RecurrentConfig(input_size=12, hidden_size=13), tied=True)
 
 
 def test_loss_counts_what_counts() -> None:

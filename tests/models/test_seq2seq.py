@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from elman.models.attention import AttentionKind
-from elman.models.config import Cell, RecurrentShape
+from elman.models.config import Cell, RecurrentConfig
 from elman.models.decoding.beam_search import write
 from elman.models.decoding.config import Decoding
-from elman.models.seq2seq import Feed, Translator, TranslatorShape
+from elman.models.seq2seq import Feed, Translator, TranslatorConfig
 
 PAD, BOS, EOS, V, SOURCE = 0, 1, 2, 11, 9
 LENGTHS = (4, 1, 6)
@@ -30,8 +30,8 @@ def model(
     attention: AttentionKind, feed: Feed, layers: int, bidirectional: bool, cell: Cell = "rnn", dropout: float = 0.0
 ) -> Translator:
     torch.manual_seed(0)
-    recurrent = RecurrentShape(input_size=6, hidden_size=8, layers=layers, cell=cell)
-    shape = TranslatorShape(
+    recurrent = RecurrentConfig(input_size=6, hidden_size=8, layers=layers, cell=cell)
+    shape = TranslatorConfig(
         source=SOURCE, target=V, recurrent=recurrent, bidirectional=bidirectional, attention=attention, feed=feed,
         dropout=dropout,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def test_the_decoders_first_state_is_the_encoders_last(bidirectional: bool) -> N
     translator, (source, lengths, _) = model("none", "none", 2, bidirectional), batch()
     (state,), memory = translator.encode(source, lengths)
     assert memory == ()
-    _, (last,) = translator.encoder(translator.reads(source), (), lengths)
+    _, (last,) = translator.encoder(translator.source_embedding(source), (), lengths)
     assert state.shape == (2, 3, 8)
     if bidirectional:  # forward and backward of each layer, side by side
         torch.testing.assert_close(state[1], torch.cat((last[2], last[3]), -1))
@@ -91,7 +91,7 @@ def test_the_decoders_first_state_is_the_encoders_last(bidirectional: bool) -> N
 def test_what_is_fed_comes_from_the_sentence_alone(feed: Feed, reaches: bool) -> None:
     translator, (source, lengths, _) = model("none", feed, 1, True), batch()
     _, (fed,) = translator.encode(source, lengths)
-    steps, (last,) = translator.encoder(translator.reads(source), (), lengths)
+    steps, (last,) = translator.encoder(translator.source_embedding(source), (), lengths)
     own = {"mean": lambda h: h.mean(0), "max": lambda h: h.amax(0)}
     for b, length in enumerate(LENGTHS):
         h = steps[:length, b]

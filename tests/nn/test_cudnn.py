@@ -117,9 +117,9 @@ def test_what_cudnn_has_not_goes_another_way() -> None:
 
 
 def test_it_serves_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ELMAN_MACHINE", raising=False)
+    monkeypatch.delenv("ELMAN_BACKEND", raising=False)
     monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda x: True)
     assert cudnn_serves(pretending(torch.zeros(1)))
     assert not cudnn_serves(torch.zeros(1))
-    monkeypatch.setenv("ELMAN_MACHINE", "reference")
+    monkeypatch.setenv("ELMAN_BACKEND", "reference")
     assert not cudnn_serves(pretending(torch.zeros(1)))

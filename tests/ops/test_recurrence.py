@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from elman.ops import recurrence
 from tests.cases import CASES, SMALL, Case
 
-pytestmark = pytest.mark.usefixtures("machine")
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 def torch_rnn(case: Case, tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -196,7 +196,7 @@ def test_without_gradients(mode: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_low_precision_runs_on_the_reference(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ELMAN_MACHINE")
+    monkeypatch.delenv("ELMAN_BACKEND")
     tensors = CASES[2].tensors(dtype)
     h, _ = recurrence(*tensors)
     want, _ = recurrence(*(t.double() for t in tensors))

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from elman.ops import recurrence
 from tests.cases import SMALL, Case
 
-pytestmark = pytest.mark.usefixtures("machine")
+pytestmark = pytest.mark.usefixtures("backend")
 RAGGED = Case(3, 2, 2, 3, lengths=(3, 1), masked=True)
 COMBINATIONS = [chosen for chosen in itertools.product((False, True), repeat=5) if any(chosen)]
 

@@ -15,7 +15,7 @@ from torch import nn
 from elman.errors import UserError
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
-from elman.training.gradient_monitor import Watching, remedies
+from elman.training.gradient_monitor import MonitorHook, remedies
 from elman.training.loop import train
 from elman.training.metrics_log import Row, read_metrics
 from elman.training.optim import start_accelerator
@@ -63,9 +63,9 @@ def test_a_watched_run_has_the_weights_and_rows_of_an_unwatched_one(cell: str, t
     assert all(torch.equal(left[key], right[key]) for key in left)
     found = looks(watched)
     assert [row["step"] for row in found] == [5, 10]
-    figures = {name for row in found for name in row if name.startswith("flow/")}
+    metrics = {name for row in found for name in row if name.startswith("flow/")}
     ends = ("near", "far", "left", "a_step", "saturated", "w_hh")
-    assert figures == {f"flow/recurrent.layer.l0/{name}" for name in ends}
+    assert metrics == {f"flow/recurrent.layer.l0/{name}" for name in ends}
     rest = [{k: v for k, v in row.items() if not k.startswith("flow/")} for row in watched]
     assert [row for row in rest if len(row) > 1] == plain
 
@@ -118,7 +118,7 @@ def test_the_figures_are_those_of_the_gradient_that_training_sees(tmp_path: Path
     torch.manual_seed(0)
     model = task.build_model()
     lines: list[str] = []
-    figures = Watching(task, settings, model, start_accelerator(settings), lines.append)(12, ())
+    metrics = MonitorHook(task, settings, model, start_accelerator(settings), lines.append)(12, ())
     kept: list[torch.Tensor] = []
     layer = model.get_submodule("recurrent.layer")
 
@@ -131,7 +131,7 @@ def test_the_figures_are_those_of_the_gradient_that_training_sees(tmp_path: Path
     (loss.total / loss.count).backward()
     assert kept[0].grad is not None
     last = kept[0].grad[-1, :8].norm(dim=-1).mean()
-    assert figures["flow/recurrent.layer.l0/near"] == pytest.approx(float(last), rel=1e-5)
+    assert metrics["flow/recurrent.layer.l0/near"] == pytest.approx(float(last), rel=1e-5)
 
 
 def test_sequences_of_one_step_are_said_once_and_training_goes_on(
@@ -178,7 +178,7 @@ def test_a_model_without_a_recurrent_layer_is_refused_before_training(tmp_path: 
     settings = TrainingSettings(watch=10, device="cpu")
     task = parity.Task(parity.Settings(), tmp_path)
     with pytest.raises(UserError, match="no recurrent layer") as error:
-        Watching(task, settings, nn.Linear(2, 2), start_accelerator(settings), lambda line: None)
+        MonitorHook(task, settings, nn.Linear(2, 2), start_accelerator(settings), lambda line: None)
     assert "\n" not in str(error.value)
 
 

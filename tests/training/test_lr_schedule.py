@@ -5,7 +5,7 @@ import math
 import pytest
 
 from elman.errors import UserError
-from elman.training.lr_schedule import Judge, learning_rate
+from elman.training.lr_schedule import BestTracker, learning_rate
 from elman.training.settings import TrainingSettings
 
 
@@ -26,8 +26,8 @@ def test_plateau_and_constant() -> None:
 
 
 def test_the_judge_counts_and_drops() -> None:
-    judge = Judge(higher_is_better=False)
-    assert [judge.see(value, step, "plateau") for step, value in enumerate([3.0, 2.0, 2.5, 2.5, 2.5, 1.9])] == [
+    judge = BestTracker(higher_is_better=False)
+    assert [judge.update(value, step, "plateau") for step, value in enumerate([3.0, 2.0, 2.5, 2.5, 2.5, 1.9])] == [
         True,
         True,
         False,
@@ -37,7 +37,7 @@ def test_the_judge_counts_and_drops() -> None:
     ]
     assert (judge.best, judge.best_step, judge.drops) == (1.9, 5, 1)
     assert not judge.out_of_patience(1)
-    judge.see(5.0, 6, "cosine")
+    judge.update(5.0, 6, "cosine")
     assert judge.out_of_patience(1)
     assert not judge.out_of_patience(0)
 

@@ -70,13 +70,13 @@ def choose_text() -> str:
     return "shakespeare"
 
 
-def accuracy_table(figures: dict[str, float], longest: int) -> Table:
+def accuracy_table(metrics: dict[str, float], longest: int) -> Table:
     """Accuracy by length as a table."""
     table = Table(title="1,000 new strings of each length", title_justify="left")
     table.add_column("length", justify="right")
     table.add_column("right", justify="right")
     table.add_column("")
-    for name, value in figures.items():
+    for name, value in metrics.items():
         length = int(name.rsplit("_", 1)[1])
         table.add_row(f"{length:,}", f"{value:.1%}", "as in training" if length <= longest else "longer than any seen")
     return table

@@ -34,7 +34,7 @@ def features(
     from elman.data.image.io import picture_files
     from elman.errors import UserError
     from elman.models.image_features import MAKER
-    from elman.tasks.captioning.task import see_with_progress
+    from elman.tasks.captioning.task import extract_with_progress
 
     checked_form(out)
     if not pictures:
@@ -49,7 +49,7 @@ def features(
         raise UserError(f"{out} holds features that elman did not make; name another file")
     new = [file for file in files if file.name not in known.rows]
     for begin in range(0, len(new), SAVED_EVERY):
-        seen = see_with_progress(new[begin : begin + SAVED_EVERY])
+        seen = extract_with_progress(new[begin : begin + SAVED_EVERY])
         vectors = np.concatenate([known.vectors, seen.vectors]) if known.names else seen.vectors
         known = Features(known.names + seen.names, vectors, MAKER)
         known.save(out)

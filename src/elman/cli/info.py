@@ -25,13 +25,13 @@ def info(
 
     fused = cpu.available()
     why = "the native library was not built: no C++ compiler was found at installation"
-    machine = f"fused C++, {cpu.isa()}" if fused else f"reference (plain torch), because {why}"
+    backend = f"fused C++, {cpu.isa()}" if fused else f"reference (plain torch), because {why}"
     facts = {
         "elman": elman.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "machine for the CPU": machine,
+        "machine for the CPU": backend,
     }
     on_gpu = {name: value for name, value in describe().items() if "cuda" in name}
     facts |= on_gpu or {"machine for cuda": "no CUDA GPU"}

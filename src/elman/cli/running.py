@@ -38,16 +38,16 @@ def evaluate(
     report = loaded.examine(data)
     written = [] if data else [table.write(run) for table in report.tables]
     if json:
-        facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.figures}
+        facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.metrics}
         tables = {table.name: table.records() for table in report.tables}
         print(json_format.dumps(facts | ({"tables": tables} if tables else {}), ensure_ascii=False))
         return
     from rich.console import Console
 
-    from elman.cli.tables import figures_table, rich_table
+    from elman.cli.tables import metrics_table, rich_table
 
     console = Console(highlight=False)
-    console.print(figures_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.figures))
+    console.print(metrics_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.metrics))
     for table in report.tables:
         console.print(rich_table(table))
     if written:

@@ -12,12 +12,12 @@ from elman.training.report import Table
 LONGEST_CELL = 100  # characters; the file has the rest
 
 
-def figures_table(title: str, figures: dict[str, float]) -> RichTable:
+def metrics_table(title: str, metrics: dict[str, float]) -> RichTable:
     """Figures by name."""
     table = RichTable(title=escape(title), title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for name, value in figures.items():
+    for name, value in metrics.items():
         table.add_row(escape(name.replace("_", " ")), f"{value:,.4f}")
     return table
 

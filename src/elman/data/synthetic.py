@@ -24,7 +24,7 @@ Part = Literal["train", "validation", "test"]
 
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 BLANK, RECALL = 8, 9  # copy memory: nothing to remember, and the sign to write down what was to be remembered
-PAST_END = -100  # a target that does not count, as torch's cross_entropy has it
+IGNORE_INDEX = -100  # a target that does not count, as torch's cross_entropy has it
 _SYMBOLS = 8
 _REMEMBERED = 10
 
@@ -67,7 +67,7 @@ class Parity:
     def batch(self, size: int, seed: int, step: int, part: Part = "train") -> ProblemBatch:
         """inputs (T, B) int64 bits, 0 past the end; lengths (B,); targets int64: 1 where it is even.
 
-        Targets are (B,), or (T, B) with `every`, and there PAST_END past the end.
+        Targets are (B,), or (T, B) with `every`, and there IGNORE_INDEX past the end.
         """
         import torch
 
@@ -77,7 +77,7 @@ class Parity:
         past = np.arange(len(bits))[:, None] >= lengths
         bits[past] = 0
         even = 1 - bits.cumsum(axis=0) % 2
-        even = np.where(past, PAST_END, even) if self.every else even[-1]
+        even = np.where(past, IGNORE_INDEX, even) if self.every else even[-1]
         return ProblemBatch(torch.from_numpy(bits), torch.from_numpy(lengths), torch.from_numpy(even))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from elman.insight.graph.model_graph import model_graph
     from elman.insight.graph.worked_example import worked_example
     from elman.insight.hidden_units import units
-    from elman.insight.monitor import Watch, figures
+    from elman.insight.monitor import GradientMonitor, gradient_metrics
     from elman.insight.plots.gradient_flow import plot_gradient_flow
     from elman.insight.plots.graph import plot_computation
     from elman.insight.plots.remedies import plot_remedies
@@ -39,12 +39,12 @@ _HOMES = {
     "Budget": "elman.insight.remedies.compare",
     "REMEDIES": "elman.insight.remedies.compare",
     "Problem": "elman.insight.remedies.problems",
-    "Watch": "elman.insight.monitor",
+    "GradientMonitor": "elman.insight.monitor",
     "bptt": "elman.insight.graph.worked_example",
     "coloured": "elman.insight.plots.text",
     "compare": "elman.insight.remedies.compare",
     "computational_graph": "elman.insight.graph.graph",
-    "figures": "elman.insight.monitor",
+    "gradient_metrics": "elman.insight.monitor",
     "fixed_points": "elman.insight.fixed_points",
     "frames": "elman.insight.plots.unrolled",
     "gradient_flow": "elman.insight.gradient_flow",
@@ -71,16 +71,16 @@ _HOMES = {
 __all__ = [
     "REMEDIES",
     "Budget",
+    "GradientMonitor",
     "Problem",
-    "Watch",
     "bptt",
     "coloured",
     "compare",
     "computational_graph",
-    "figures",
     "fixed_points",
     "frames",
     "gradient_flow",
+    "gradient_metrics",
     "html_page",
     "memory_problem",
     "model_graph",

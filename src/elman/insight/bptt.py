@@ -241,7 +241,7 @@ def carried_back(trace: Trace, direct: Tensor) -> Tensor:
         return direct
     local = trace.local()
     for t in reversed(range(1, len(direct))):
-        direct[t - 1] += local.pull(t, direct[t])[0]
+        direct[t - 1] += local.vjp(t, direct[t])[0]
     return direct
 
 
@@ -261,7 +261,7 @@ def carried_alone(trace: Trace, last: Tensor, ends: Tensor) -> Tensor:
         elif t < min(starts) and not carried.any():
             break  # too small for a float: all that follows is zero
         found[t] = norms(carried)
-        carried = local.pull(t, carried)[0]
+        carried = local.vjp(t, carried)[0]
     return found
 
 

@@ -158,7 +158,7 @@ class Local(ABC):
         batch = self.factors[0].shape[1]
         size = self.size
         basis = torch.eye(size, dtype=self.w_hh.dtype, device=self.w_hh.device)
-        return self.push(t, basis[:, None].expand(size, batch, size)).permute(1, 2, 0)
+        return self.jvp(t, basis[:, None].expand(size, batch, size)).permute(1, 2, 0)
 
     @property
     def parts(self) -> int:
@@ -175,7 +175,7 @@ class Local(ABC):
         return torch.zeros_like(self.factors[0][..., 0], dtype=torch.bool)
 
     @abstractmethod
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         """Carry a change of s_(t-1) forward to s_t: J_t v, for v (..., B, S)."""
 
     @abstractmethod
@@ -186,7 +186,7 @@ class Local(ABC):
         """
 
     @abstractmethod
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         """Carry a gradient with respect to s_t back to s_(t-1): v J_t, for v (..., B, S).
 
         Returns:
@@ -215,14 +215,14 @@ class Vanilla(Local):
     def singular(self) -> Tensor:
         return super().singular() if self.residual else (self.factors[0] == 0).any(-1)
 
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         out = times(v, self.w_hh.T) * self.factors[0][t]
         return out + v if self.residual else out
 
     def delta(self, t: int | slice, v: Tensor) -> Tensor:
         return v * self.factors[0][t]
 
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         delta = self.delta(t, v)
         back = times(delta, self.w_hh)
         return (back + v if self.residual else back), delta
@@ -244,14 +244,14 @@ class Normalised(Local):
     def singular(self) -> Tensor:
         return (self.factors[3] == 0)[..., 0]  # the mean and the length of the sums are lost
 
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         slope, _, _, kept = (f[t] for f in self.factors)
         return self._normalised(t, v @ self.w_hh.T) * slope + v * kept
 
     def delta(self, t: int | slice, v: Tensor) -> Tensor:
         return self._normalised(t, v * self.factors[0][t])
 
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         delta = self.delta(t, v)
         return delta @ self.w_hh + v * self.factors[3][t], delta
 
@@ -274,7 +274,7 @@ class Gru(Local):
         factors = (z, to_n * a_n * r * (1 - r), (h_prev - n) * z * (1 - z), to_n, r)
         return cls(cell.w_hh, factors, {"reset": _shut(r), "update": _shut(z), "new": n.abs() > SATURATED})
 
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         z, to_r, to_z, to_n, r = (f[t] for f in self.factors)
         a_r, a_z, a_n = (v @ self.w_hh.T).chunk(3, -1)
         return z * v + to_r * a_r + to_z * a_z + to_n * r * a_n
@@ -282,7 +282,7 @@ class Gru(Local):
     def delta(self, t: int | slice, v: Tensor) -> Tensor:
         return torch.cat([v * to[t] for to in self.factors[1:4]], -1)
 
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         delta = self.delta(t, v)
         return self._hidden_delta(t, delta) @ self.w_hh + v * self.factors[0][t], delta
 
@@ -321,7 +321,7 @@ class Lstm(Local):
         """dh_t/dc_t within one step, (T, B, H)."""
         return self.factors[5]
 
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         f, to_i, to_f, to_g, to_o, to_c = (factor[t] for factor in self.factors)
         h, c = v.chunk(2, -1)
         a_i, a_f, a_g, a_o = (h @ self.w_hh.T).chunk(4, -1)
@@ -331,7 +331,7 @@ class Lstm(Local):
     def delta(self, t: int | slice, v: Tensor) -> Tensor:
         return self._split(t, v)[0]
 
-    def pull(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
+    def vjp(self, t: int, v: Tensor) -> tuple[Tensor, Tensor]:
         delta, c = self._split(t, v)
         return torch.cat((delta @ self.w_hh, c * self.factors[0][t]), -1), delta
 

@@ -14,7 +14,7 @@ BEGIN, END = "⊢", "⊣"
 
 
 @dataclass(frozen=True)
-class Look:
+class InspectionExample:
     """What a task makes of one input: `elman.insight` takes `inputs`, `targets` and `tokens` as they are.
 
     Attributes:

@@ -266,8 +266,8 @@ def _largest(matrix: Tensor, exact: bool) -> float:
         return float(torch.linalg.matrix_norm(matrix, 2))
     start = torch.randn(1, len(matrix), generator=torch.Generator().manual_seed(0)).to(matrix)
     unscaled = torch.zeros(1, dtype=torch.float64)
-    push, pull = (lambda v: (v @ matrix.T, unscaled)), (lambda v: (v @ matrix, unscaled))
-    return float(largest_singular_value(push, pull, start, 1e-3, len(matrix))[0])
+    jvp, vjp = (lambda v: (v @ matrix.T, unscaled)), (lambda v: (v @ matrix, unscaled))
+    return float(largest_singular_value(jvp, vjp, start, 1e-3, len(matrix))[0])
 
 
 # What to try, by the names of the command line's options; elman.RNN and the training settings use the same.

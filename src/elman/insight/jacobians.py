@@ -119,8 +119,8 @@ def _largest(local: Local, wanted: list[int], tolerance: float, rounds: list[int
     found = []
     for d, most in zip(wanted, rounds, strict=True):
         forth = range(local.steps - d, local.steps)
-        pull = _along(lambda t, v: local.pull(t, v)[0], forth[::-1])
-        value, start, residual = largest_singular_value(pull, _along(local.push, forth), start, tolerance, most)
+        vjp = _along(lambda t, v: local.vjp(t, v)[0], forth[::-1])
+        value, start, residual = largest_singular_value(vjp, _along(local.jvp, forth), start, tolerance, most)
         found.append((value, residual))
     return torch.stack([value for value, _ in found]), torch.stack([residual for _, residual in found])
 
@@ -134,8 +134,8 @@ def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[in
         if d > undo.reach:
             break
         forth = range(local.steps - d, local.steps)
-        back = _along(undo.push, forth[::-1], _RESCALE_UNDO)
-        again = _along(undo.pull, forth, _RESCALE_UNDO)
+        back = _along(undo.jvp, forth[::-1], _RESCALE_UNDO)
+        again = _along(undo.vjp, forth, _RESCALE_UNDO)
         value, start, _ = largest_singular_value(back, again, start, tolerance, most)
         found[n, : undo.rows] = torch.where(undo.singular(forth), 0.0, 1 / value)
     return found
@@ -185,9 +185,9 @@ class _Undo:
         """Say which sequences have a step without an inverse."""
         return self.dead[steps.start - self.first : steps.stop - self.first].any(0).cpu()
 
-    def push(self, t: int, v: Tensor) -> Tensor:
+    def jvp(self, t: int, v: Tensor) -> Tensor:
         return times(v if self.slope is None else v / self.slope[t], self.inverses[t - self.first].T)
 
-    def pull(self, t: int, v: Tensor) -> Tensor:
+    def vjp(self, t: int, v: Tensor) -> Tensor:
         out = times(v, self.inverses[t - self.first])
         return out if self.slope is None else out / self.slope[t]

@@ -17,7 +17,7 @@ Operator = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def largest_singular_value(
-    push: Operator, pull: Operator, start: Tensor, tolerance: float, most: int
+    jvp: Operator, vjp: Operator, start: Tensor, tolerance: float, most: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Find the largest singular value of each map.
 
@@ -38,10 +38,10 @@ def largest_singular_value(
     betas: list[Tensor] = []
     scale = torch.zeros(len(start), dtype=torch.float64)
     for count in range(1, min(most, start.shape[-1]) + 1):
-        u, log = push(right[-1])
+        u, log = jvp(right[-1])
         scale = log if count == 1 else scale
         left.append(_unit(u * (log - scale).exp().to(u)[:, None], left, alphas))
-        w, log = pull(left[-1])
+        w, log = vjp(left[-1])
         right.append(_unit(w * (log - scale).exp().to(w)[:, None], right, betas))
         p, values, q = torch.linalg.svd(_band(alphas, betas))
         residual = betas[-1] * p[:, -1, 0].abs() / values[:, 0].clamp_min(torch.finfo(torch.float64).tiny)

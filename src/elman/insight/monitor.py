@@ -18,7 +18,7 @@ from elman.insight.recording import Loss
 BUDGET = 0.05  # of the training time
 
 
-class Watch:
+class GradientMonitor:
     """Follow the gradient flow during training.
 
         watch = Watch(every=100)
@@ -80,7 +80,7 @@ class Watch:
         devices = {p.device for p in model.parameters() if p.device.type != "cpu"}
         with torch.random.fork_rng(devices, device_type=next(iter(devices)).type if devices else "cuda"):
             flow = gradient_flow(model, batch, loss, jacobians=False)
-        found = figures(flow)
+        found = gradient_metrics(flow)
         self._spent += time.perf_counter() - begin
         self._looks += 1
         self._judge(step, flow)
@@ -102,7 +102,7 @@ class Watch:
             self._warn(line)
 
 
-def figures(flow: GradientFlow) -> dict[str, float]:
+def gradient_metrics(flow: GradientFlow) -> dict[str, float]:
     """Name the figures of a flow that are worth a line in a table, for each layer.
 
     `near` and `far` are the norms of dC/dh at the last and first step, `left` the share of the last step's

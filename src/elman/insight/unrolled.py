@@ -259,7 +259,7 @@ def _in_order(g: Gradients, steps: Tensor) -> Tensor:
 
 def _layer(g: Gradients) -> LayerSteps:
     size, grad_c = g.trace.cell.hidden_size, g.c()
-    first = g.local.pull(0, g.total[0])[0][0, :size]
+    first = g.local.vjp(0, g.total[0])[0][0, :size]
     c = None if grad_c is None else g.trace.cell.memory(g.trace.x, g.trace.h, g.trace.state)
     return LayerSteps(
         name=g.trace.cell.name,

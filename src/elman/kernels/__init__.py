@@ -1,7 +1,7 @@
 """One recurrence, several machines: modules with the same two functions, `forward` and `backward`.
 
 `reference` is the equations in plain torch, the specification of the others. Which machine runs is decided here,
-once, by `machine_for`.
+once, by `select_backend`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 
-class Machine(Protocol):
+class Backend(Protocol):
     """What a machine's module offers; `reference` explains the arguments."""
 
     def forward(
@@ -58,33 +58,38 @@ _ON_REQUEST = {"gpu"}  # until it has been run, and measured, on a GPU
 
 
 @cache
-def machine_for(device: torch.device, dtype: torch.dtype) -> Machine:
+def select_backend(device: torch.device, dtype: torch.dtype) -> Backend:
     """The machine that runs tensors of this device and dtype.
 
     The fused one that was written for the device, where it is built and `serves` the dtype, else the reference. The
-    environment variable ELMAN_MACHINE (reference, cpu or gpu; read at the first use) forces one; gpu runs only so.
+    environment variable ELMAN_BACKEND (reference, cpu or gpu; read at the first use) forces one; gpu runs only so.
 
     Raises:
-        ValueError: ELMAN_MACHINE names no machine, or one that cannot run this device and dtype.
+        ValueError: ELMAN_BACKEND names no machine, or one that cannot run this device and dtype.
     """
-    wanted = os.environ.get("ELMAN_MACHINE", "")
+    wanted = _wanted()
     if wanted not in ("", "reference", *_FUSED.values()):
-        raise ValueError(f"ELMAN_MACHINE is {wanted!r}; choose reference, cpu or gpu")
+        raise ValueError(f"ELMAN_BACKEND is {wanted!r}; choose reference, cpu or gpu")
     name = _FUSED.get(device.type, "reference")
     asked = wanted == name or (wanted == "" and name not in _ON_REQUEST)
     if asked and name in _MODULES:
         fused: Any = import_module(_MODULES[name])
         if fused.serves(dtype):
-            return cast(Machine, fused)
+            return cast(Backend, fused)
     if wanted not in ("", "reference"):
-        raise ValueError(f"ELMAN_MACHINE is {wanted!r}, which cannot run {dtype} tensors on {device.type} here")
-    return cast(Machine, import_module("elman.kernels.reference"))
+        raise ValueError(f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type} here")
+    return cast(Backend, import_module("elman.kernels.reference"))
+
+
+def _wanted() -> str:
+    """The backend that the environment asks for; ELMAN_MACHINE is the variable's name in version 0.1."""
+    return os.environ.get("ELMAN_BACKEND", os.environ.get("ELMAN_MACHINE", ""))
 
 
 def cudnn_serves(x: Tensor) -> bool:
     """Whether torch's own recurrent operation goes before the reference: cuDNN's, on a GPU, if no machine was named."""
     acceptable: Any = torch.backends.cudnn.is_acceptable
-    return x.is_cuda and os.environ.get("ELMAN_MACHINE", "") == "" and bool(acceptable(x))
+    return x.is_cuda and _wanted() == "" and bool(acceptable(x))
 
 
 def describe() -> dict[str, str]:
@@ -108,17 +113,17 @@ def describe() -> dict[str, str]:
 
 
 def _named(device: torch.device, dtype: torch.dtype) -> str:
-    machine: Any = machine_for(device, dtype)
-    name = next((name for name, module in _MODULES.items() if module == machine.__name__), "reference")
-    return f"{name} ({machine.isa()})" if hasattr(machine, "isa") else name
+    backend: Any = select_backend(device, dtype)
+    name = next((name for name, module in _MODULES.items() if module == backend.__name__), "reference")
+    return f"{name} ({backend.isa()})" if hasattr(backend, "isa") else name
 
 
 def _why_reference(dtype: torch.dtype) -> str:
     from elman.kernels.triton import backend as gpu
 
-    wanted = os.environ.get("ELMAN_MACHINE", "")
+    wanted = _wanted()
     if wanted == "reference":
-        return "ELMAN_MACHINE=reference asks for it"
+        return "ELMAN_BACKEND=reference asks for it"
     if wanted == "" and dtype in gpu.DTYPES:
-        return "the Triton kernels have not been measured yet; ELMAN_MACHINE=gpu tries them"
+        return "the Triton kernels have not been measured yet; ELMAN_BACKEND=gpu tries them"
     return gpu.why_not() or f"the kernels do not compute in {dtype}"

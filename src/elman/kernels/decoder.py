@@ -19,7 +19,7 @@ from elman.kernels.cpu import backend as cpu
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerWeights:
     """One layer's weights."""
 
     w_ih: Tensor  # (H, I), or (H, H) above the first
@@ -28,7 +28,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class SamplingParams:
     """How a token is drawn from logits: temperature (0 is greedy), then top-k (0 is all), then top-p (1 is all).
 
     Draw n of sequence s is number n S + s of the SplitMix64 counter of `seed` (Steele, Lea and Flood 2014): the same
@@ -55,7 +55,7 @@ class Stack:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[LayerWeights],
         nonlinearity: str = "tanh",
         residual: bool = False,
         *,
@@ -70,7 +70,7 @@ class Stack:
         first = layers[0]
         # Every token's share of the bottom layer's sum: a row to look up instead of a product.
         self.table = None if embedding is None else _share_of_tokens(embedding, first)  # (V, H)
-        self.layers = [Layer(kept(layer.w_ih), kept(layer.w_hh), _detached(layer.bias)) for layer in layers]
+        self.layers = [LayerWeights(kept(layer.w_ih), kept(layer.w_hh), _detached(layer.bias)) for layer in layers]
         self.f = torch.tanh if nonlinearity == "tanh" else torch.relu
         self.residual = residual
         self.output = None if output is None else (kept(output[0]), _detached(output[1]))
@@ -88,7 +88,7 @@ class Stack:
         return torch.stack(new)
 
     def generate(
-        self, first: Tensor, state: Tensor, length: int, drawing: Drawing, *, start: int = 0
+        self, first: Tensor, state: Tensor, length: int, params: SamplingParams, *, start: int = 0
     ) -> tuple[Tensor, Tensor]:
         """Write `length` tokens for each of S texts.
 
@@ -108,7 +108,7 @@ class Stack:
         tokens = torch.empty(length, first.shape[0], dtype=torch.int64, device=first.device)
         for n in range(length):
             state = self.step(first, state)
-            first = tokens[n] = choose(F.linear(state[-1], *self.output), drawing, start + n)
+            first = tokens[n] = choose(F.linear(state[-1], *self.output), params, start + n)
         return tokens, state
 
     def _check_writes(self) -> None:
@@ -116,22 +116,22 @@ class Stack:
             raise RuntimeError("this stack was made without an embedding or an output layer: it cannot write")
 
 
-def choose(logits: Tensor, drawing: Drawing, draw: int) -> Tensor:
+def choose(logits: Tensor, params: SamplingParams, draw: int) -> Tensor:
     """Draw number `draw`: (S, V) logits to (S,) tokens."""
-    if drawing.temperature == 0:
+    if params.temperature == 0:
         return logits.argmax(-1)
     S, V = logits.shape
     scores = logits.float()
     kept = torch.ones_like(scores, dtype=torch.bool)
-    if 0 < drawing.top_k < V:
-        kept = scores >= scores.topk(drawing.top_k).values[:, -1:]
-    p = ((scores - scores.amax(-1, keepdim=True)) / drawing.temperature).exp().masked_fill(~kept, 0).double()
-    if drawing.top_p < 1:
+    if 0 < params.top_k < V:
+        kept = scores >= scores.topk(params.top_k).values[:, -1:]
+    p = ((scores - scores.amax(-1, keepdim=True)) / params.temperature).exp().masked_fill(~kept, 0).double()
+    if params.top_p < 1:
         ordered, order = p.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(-1) - ordered
-        ordered = ordered.masked_fill(before >= drawing.top_p * p.sum(-1, keepdim=True), 0)
+        ordered = ordered.masked_fill(before >= params.top_p * p.sum(-1, keepdim=True), 0)
         p = torch.zeros_like(p).scatter(-1, order, ordered)
-    chance = torch.tensor([uniform(drawing.seed, draw * S + s) for s in range(S)], dtype=torch.float64)
+    chance = torch.tensor([uniform(params.seed, draw * S + s) for s in range(S)], dtype=torch.float64)
     reached = p.cumsum(-1) > (chance.to(p.device) * p.sum(-1)).unsqueeze(-1)
     return reached.int().argmax(-1)
 
@@ -158,7 +158,7 @@ class _Spec(ctypes.Structure):  # elman_stack_spec in native/elman.h
     )
 
 
-class _Choice(ctypes.Structure):  # elman_choice
+class _SamplingParams(ctypes.Structure):  # elman_choice
     _fields_ = (
         ("temperature", ctypes.c_double),
         ("top_p", ctypes.c_double),
@@ -173,7 +173,7 @@ class NativeStack(Stack):
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[LayerWeights],
         nonlinearity: str = "tanh",
         residual: bool = False,
         *,
@@ -226,14 +226,14 @@ class NativeStack(Stack):
         return state
 
     def generate(
-        self, first: Tensor, state: Tensor, length: int, drawing: Drawing, *, start: int = 0
+        self, first: Tensor, state: Tensor, length: int, params: SamplingParams, *, start: int = 0
     ) -> tuple[Tensor, Tensor]:
         self._check_writes()
         S = first.shape[0]
         state = self._checked(state, S).clone()
         first = first.to(torch.int64).contiguous()
         tokens = torch.empty(length, S, dtype=torch.int64)
-        choice = _Choice(drawing.temperature, drawing.top_p, drawing.top_k, drawing.seed & ((1 << 64) - 1), start)
+        choice = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
         self._check(
             self._library.elman_stack_generate(
                 self._stack,
@@ -257,7 +257,7 @@ class NativeStack(Stack):
 
 
 def make_stack(
-    layers: Sequence[Layer],
+    layers: Sequence[LayerWeights],
     nonlinearity: str = "tanh",
     residual: bool = False,
     *,
@@ -280,7 +280,7 @@ def _pointers(tensors: list[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * len(tensors))(*map(cpu.pointer, tensors))
 
 
-def _share_of_tokens(embedding: Tensor, layer: Layer) -> Tensor:
+def _share_of_tokens(embedding: Tensor, layer: LayerWeights) -> Tensor:
     with torch.no_grad():
         return F.linear(embedding, layer.w_ih, layer.bias)
 

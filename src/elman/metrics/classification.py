@@ -35,7 +35,7 @@ class Answers:
         """(N,) the probability of the class that was given."""
         return self.scores.softmax(-1).amax(-1)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Mean cross-entropy in nats, and the share that is right."""
         loss = F.cross_entropy(self.scores, self.truth)
         return {"loss": float(loss), "accuracy": float((self.given == self.truth).double().mean())}

@@ -38,7 +38,7 @@ class Attention(nn.Module):
         self.score = nn.Linear(units, 1, bias=False) if kind == "additive" else None
         self.scale = units**-0.5
 
-    def remember(self, steps: Tensor) -> Tensor:
+    def project_keys(self, steps: Tensor) -> Tensor:
         """The keys (S, B, A) of the input's steps (S, B, C): computed once, whatever is asked later."""
         keys: Tensor = self.keys(steps)
         return keys
@@ -48,7 +48,7 @@ class Attention(nn.Module):
 
         Arguments:
             queries: (T, B, Q).
-            keys: (S, B, A) from `remember`.
+            keys: (S, B, A) from `project_keys`.
             steps: (S, B, C) what is looked at.
             inside: (S, B) whether a step belongs to the sequence; what is padding gets the weight 0.
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
 
@@ -40,7 +40,7 @@ class Captioner(nn.Module):
         self,
         vocabulary: int,
         feature_size: int,
-        shape: RecurrentShape,
+        shape: RecurrentConfig,
         *,
         feature_as: Collection[str] = ("first",),
         dropout: float = 0.0,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.config import Readout, RecurrentShape
+from elman.models.config import Readout, RecurrentConfig
 from elman.models.recurrent import Recurrent
-from elman.models.small_init import Louder, quiet_inputs, quiet_output
+from elman.models.small_init import ScaledOutput, fast_output, small_inputs
 
 PREFIXES_AT_ONCE = 64
 
@@ -21,7 +21,7 @@ class Classifier(nn.Module):
         readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
             "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
         dropout: on the vectors that go in and on what is read.
-        quiet: begin with small input weights and no biases, and let the output layer learn faster (`small_init`).
+        small_init: begin with small input weights and no biases, and let the output layer learn faster (`small_init`).
         head: units of a relu layer between what is read and the output layer; 0 for none.
         fixed: leave the input layer and the recurrent part as they begin (an echo state network, Jaeger 2001).
     """
@@ -29,12 +29,12 @@ class Classifier(nn.Module):
     def __init__(
         self,
         inputs: nn.Module,
-        shape: RecurrentShape,
+        shape: RecurrentConfig,
         classes: int,
         *,
         readout: Readout = "last",
         dropout: float = 0.0,
-        quiet: bool = False,
+        small_init: bool = False,
         head: int = 0,
         fixed: bool = False,
     ) -> None:
@@ -47,11 +47,13 @@ class Classifier(nn.Module):
         self.head: nn.Module | None = None
         if head:
             read = nn.Linear(self.recurrent.output_size, head)
-            self.head = nn.Sequential(Louder() if quiet else nn.Identity(), read, nn.ReLU(), nn.Dropout(dropout))
+            self.head = nn.Sequential(
+                ScaledOutput() if small_init else nn.Identity(), read, nn.ReLU(), nn.Dropout(dropout)
+            )
         self.output = nn.Linear(head or self.recurrent.output_size, classes)
-        if quiet:
-            quiet_inputs(self.recurrent)
-            self.output = self.output if head else quiet_output(self.output)
+        if small_init:
+            small_inputs(self.recurrent)
+            self.output = self.output if head else fast_output(self.output)
         if fixed:
             self.inputs.requires_grad_(False)
             self.recurrent.requires_grad_(False)

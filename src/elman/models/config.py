@@ -16,7 +16,7 @@ Readout = Literal["last", "mean", "sum", "max", "attention"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurrentShape:
+class RecurrentConfig:
     """What the recurrent part is made of.
 
     Raises:

@@ -21,7 +21,7 @@ WEIGHTS = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 READERS = 2  # decoding leaves Python's lock
 
 
-def see(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Features:
+def extract_features(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Features:
     """The features of pictures, named by their files' names.
 
     Arguments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
 
@@ -19,7 +19,7 @@ class LanguageModel(nn.Module):
         tied: use the embedding as the output layer's weights too (Press and Wolf 2017).
     """
 
-    def __init__(self, vocabulary: int, shape: RecurrentShape, *, dropout: float = 0.0, tied: bool = False) -> None:
+    def __init__(self, vocabulary: int, shape: RecurrentConfig, *, dropout: float = 0.0, tied: bool = False) -> None:
         super().__init__()
         if tied and shape.input_size != shape.hidden_size:
             raise ValueError(f"tied needs equal sizes, but embedding is {shape.input_size}, hidden {shape.hidden_size}")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = -100
+IGNORE_INDEX = -100
 """A target that does not count: padding, or a stream that has run out."""
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:
-    """Summed cross-entropy in nats over all targets but `IGNORE`, and how many those are.
+    """Summed cross-entropy in nats over all targets but `IGNORE_INDEX`, and how many those are.
 
     Arguments:
         logits: (..., V).
         targets: (...) integers.
     """
-    total = F.cross_entropy(logits.flatten(0, -2).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
-    return total, int((targets != IGNORE).sum())
+    total = F.cross_entropy(
+        logits.flatten(0, -2).float(), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"
+    )
+    return total, int((targets != IGNORE_INDEX).sum())
 
 
 def next_token_loss(

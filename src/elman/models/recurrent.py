@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.nn import RNN
 
 State = tuple[Tensor, ...]
@@ -15,7 +15,7 @@ State = tuple[Tensor, ...]
 class Recurrent(nn.Module):
     """A recurrent layer behind one face: (T, B, I) -> (T, B, directions * H), with the state as a tuple."""
 
-    def __init__(self, shape: RecurrentShape) -> None:
+    def __init__(self, shape: RecurrentConfig) -> None:
         super().__init__()
         self.shape = shape
         between = shape.dropout if shape.layers > 1 else 0.0

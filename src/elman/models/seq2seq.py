@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.models.attention import Attention, AttentionKind
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
 
@@ -22,7 +22,7 @@ _INPUT_STD = 0.3  # of what goes into a recurrent layer: more saturates tanh fro
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslatorShape:
+class TranslatorConfig:
     """What a translator is made of.
 
     Arguments:
@@ -40,7 +40,7 @@ class TranslatorShape:
 
     source: int
     target: int
-    recurrent: RecurrentShape
+    recurrent: RecurrentConfig
     bidirectional: bool = True
     attention: AttentionKind = "none"
     feed: Feed = "last"
@@ -48,7 +48,7 @@ class TranslatorShape:
     tied: bool = True
 
     @property
-    def encoder(self) -> RecurrentShape:
+    def encoder(self) -> RecurrentConfig:
         """The encoder's recurrent part."""
         units = self.recurrent.hidden_size // (2 if self.bidirectional else 1)
         return replace(self.recurrent, hidden_size=units, bidirectional=self.bidirectional)
@@ -61,13 +61,13 @@ class Translator(nn.Module):
     2015); its further layers go on from state and answer together. So the native recurrence does the work of all.
     """
 
-    def __init__(self, shape: TranslatorShape) -> None:
+    def __init__(self, shape: TranslatorConfig) -> None:
         super().__init__()
         self.shape = shape
         E, H = shape.recurrent.input_size, shape.recurrent.hidden_size
         self.dropout = LockedDropout(shape.dropout)
-        self.reads = nn.Embedding(shape.source, E)
-        self.writes = nn.Embedding(shape.target, E)
+        self.source_embedding = nn.Embedding(shape.source, E)
+        self.target_embedding = nn.Embedding(shape.target, E)
         self.encoder = Recurrent(shape.encoder)
         seen = shape.attention != "none"
         self.fed = shape.feed != "none" and not seen
@@ -75,14 +75,14 @@ class Translator(nn.Module):
         lower = replace(shape.recurrent, layers=shape.recurrent.layers - above, input_size=E + (H if self.fed else 0))
         self.decoder = Recurrent(lower)
         self.attention = Attention(H, H, H, shape.attention) if seen else None
-        self.above = Recurrent(replace(shape.recurrent, layers=above, input_size=2 * H)) if above else None
+        self.upper_decoder = Recurrent(replace(shape.recurrent, layers=above, input_size=2 * H)) if above else None
         self.gather = nn.Linear(H + E + (H if seen or self.fed else 0), E)
         self.output = nn.Linear(E, shape.target)
-        nn.init.normal_(self.reads.weight, std=_INPUT_STD)
-        nn.init.normal_(self.writes.weight, std=E**-0.5 if shape.tied else _INPUT_STD)
+        nn.init.normal_(self.source_embedding.weight, std=_INPUT_STD)
+        nn.init.normal_(self.target_embedding.weight, std=E**-0.5 if shape.tied else _INPUT_STD)
         self.scale = _INPUT_STD * E**0.5 if shape.tied else 1.0
         if shape.tied:
-            self.output.weight = self.writes.weight
+            self.output.weight = self.target_embedding.weight
 
     def forward(self, source: Tensor, lengths: Tensor, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
         """Logits of the next token at every step of the target, all before it being given.
@@ -107,14 +107,14 @@ class Translator(nn.Module):
         Returns:
             the decoder's first state, and what it may look at in every step, all with the sequences in dimension 1.
         """
-        steps, last = self.encoder(self.dropout(self.reads(source)), (), lengths)
+        steps, last = self.encoder(self.dropout(self.source_embedding(source)), (), lengths)
         if self.shape.bidirectional:  # (2 L, B, H/2), the directions of a layer side by side -> (L, B, H)
             last = tuple(part.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2) for part in last)
         inside = torch.arange(len(source), device=source.device).unsqueeze(1) < lengths
         if self.attention is None:
             return last, ((self.dropout(self._fed(steps, last[0], inside)),) if self.fed else ())
         steps = self.dropout(steps)
-        return last, (self.attention.remember(steps), steps, inside)
+        return last, (self.attention.project_keys(steps), steps, inside)
 
     def _fed(self, steps: Tensor, last: Tensor, inside: Tensor) -> Tensor:
         """(1, B, H) for every step of the decoder."""
@@ -134,7 +134,7 @@ class Translator(nn.Module):
         Returns:
             (T, B, E), which the output layer turns into logits; the state; and the attention's weights (B, T, S).
         """
-        x = self.dropout(self.writes(tokens) * self.scale)
+        x = self.dropout(self.target_embedding(tokens) * self.scale)
         weights = None
         if self.attention is None:
             beside = [part.expand(len(x), -1, -1) for part in memory]
@@ -145,9 +145,9 @@ class Translator(nn.Module):
             context, weights = self.attention(hidden, *memory)
             beside = [context]
             upper: State = ()
-            if self.above is not None:
+            if self.upper_decoder is not None:
                 both = self.dropout(torch.cat((hidden, context), dim=-1))
-                hidden, upper = self.above(both, tuple(part[below:] for part in state))
+                hidden, upper = self.upper_decoder(both, tuple(part[below:] for part in state))
             state = tuple(torch.cat(parts) for parts in zip(lower, upper, strict=True)) if upper else lower
         found = self.gather(torch.cat((hidden, *beside, x), dim=-1)).tanh()
         return self.dropout(found), state, weights

@@ -9,7 +9,7 @@ INPUT_SHARE = 0.3  # of the input weights, as they were drawn
 OUTPUT_GAIN = 50.0  # by which the output layer learns faster than the rest, under an optimiser like Adam
 
 
-class QuietOutput(nn.Linear):
+class FastOutput(nn.Linear):
     """A linear layer whose numbers are `OUTPUT_GAIN` times smaller than what they stand for.
 
     An optimiser whose steps have one size for all numbers, as Adam's, so moves it that much faster: it has to read
@@ -21,7 +21,7 @@ class QuietOutput(nn.Linear):
         return super().forward(x) * OUTPUT_GAIN
 
 
-class Louder(nn.Module):
+class ScaledOutput(nn.Module):
     """What a layer needs before it that reads a quiet state and is not the last: numbers of the usual size."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -29,7 +29,7 @@ class Louder(nn.Module):
         return x * OUTPUT_GAIN
 
 
-def quiet_inputs(recurrent: nn.Module) -> None:
+def small_inputs(recurrent: nn.Module) -> None:
     """Take most of the input weights, and all biases, from a recurrent layer."""
     with torch.no_grad():
         for name, parameter in recurrent.named_parameters():
@@ -39,10 +39,10 @@ def quiet_inputs(recurrent: nn.Module) -> None:
                 parameter.mul_(INPUT_SHARE)
 
 
-def quiet_output(output: nn.Linear) -> QuietOutput:
+def fast_output(output: nn.Linear) -> FastOutput:
     """A layer that says the same and learns faster."""
-    quiet = QuietOutput(output.in_features, output.out_features)
+    small_init = FastOutput(output.in_features, output.out_features)
     with torch.no_grad():
-        quiet.weight.copy_(output.weight / OUTPUT_GAIN)
-        quiet.bias.copy_(output.bias / OUTPUT_GAIN)
-    return quiet
+        small_init.weight.copy_(output.weight / OUTPUT_GAIN)
+        small_init.bias.copy_(output.bias / OUTPUT_GAIN)
+    return small_init

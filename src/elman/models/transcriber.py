@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
 from elman.models.recurrent import Recurrent, State
 
@@ -28,7 +28,7 @@ class Transcriber(nn.Module):
         dropout: on what goes in and on the states, the same units at every step.
     """
 
-    def __init__(self, shape: RecurrentShape, symbols: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, shape: RecurrentConfig, symbols: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.recurrent = Recurrent(shape)
         self.dropout = LockedDropout(dropout)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels import cudnn_serves
-from elman.ops.autograd import PLAIN, nobody_transforms
+from elman.ops.autograd import PLAIN, is_untransformed
 
 if TYPE_CHECKING:
     from elman.nn.rnn import RNN
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def can_run(rnn: RNN, x: Tensor) -> bool:
     """Whether cuDNN gives for x (the data of a packed batch, or a padded one) what `rnn` promises."""
-    if not cudnn_serves(x) or not nobody_transforms() or type(x) not in PLAIN:
+    if not cudnn_serves(x) or not is_untransformed() or type(x) not in PLAIN:
         return False
     own = rnn.layer_norm or rnn.residual or (rnn.training and (rnn.recurrent_dropout or rnn.locked_dropout))
     # outside training mode it has no backward pass

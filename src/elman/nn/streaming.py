@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from elman.kernels.decoder import Layer, Stack, make_stack
+from elman.kernels.decoder import LayerWeights, Stack, make_stack
 
 if TYPE_CHECKING:
     from elman.nn.rnn import RNN
@@ -39,7 +39,7 @@ def pack_for_steps(
     for names in rnn._all_weights:
         weights = {name.rsplit("_l", 1)[0]: getattr(rnn, name).detach() for name in names}
         bias = weights["bias_ih"] + weights["bias_hh"] if rnn.bias else None
-        layers.append(Layer(weights["weight_ih"], weights["weight_hh"], bias))
+        layers.append(LayerWeights(weights["weight_ih"], weights["weight_hh"], bias))
     with torch.no_grad():
         return make_stack(layers, rnn.nonlinearity, rnn.residual, embedding=embedding, output=output, bfloat16=bfloat16)
 

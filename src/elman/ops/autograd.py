@@ -14,10 +14,10 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from elman.kernels import reference
-from elman.ops.custom_ops import Arguments, adjoint_operator, present, recurrence_operator, run_backward, run_forward
+from elman.ops.custom_ops import Arguments, adjoint_operator, not_none, recurrence_operator, run_backward, run_forward
 from elman.ops.vmap import fold, one_by_one, unfold, weight_gradients
 
-# their names here: looking into torch's large modules is what takes longest in `nobody_watches`
+# their names here: looking into torch's large modules is what takes longest in `is_plain_eager`
 _is_compiling = torch.compiler.is_compiling
 _are_functorch_transforms_active = torch._C._are_functorch_transforms_active
 _is_any_autocast_enabled = torch._C._is_any_autocast_enabled
@@ -43,7 +43,7 @@ def _apply(function: Any, operator: Any, args: tuple[Arguments, ...]) -> Any:
         return function.apply(*args)
     if is_in_torch_dispatch_mode():
         return operator(*args)
-    if not torch.is_grad_enabled() and nobody_watches():
+    if not torch.is_grad_enabled() and is_plain_eager():
         return function.forward(*args)
     # Function.apply inspects the signature at every call, which costs more than a short sequence does; beneath
     # it lies the same method without that, which is right wherever no torch.func transform is active
@@ -55,12 +55,12 @@ def is_plain(tensor: Tensor) -> bool:
     return type(tensor) in PLAIN and not is_in_torch_dispatch_mode()
 
 
-def nobody_watches() -> bool:
+def is_plain_eager() -> bool:
     """Whether no compiler, transform, mode, forward differentiation or autocast wants to see the operation."""
-    return not _is_any_autocast_enabled() and nobody_transforms()
+    return not _is_any_autocast_enabled() and is_untransformed()
 
 
-def nobody_transforms() -> bool:
+def is_untransformed() -> bool:
     """The same, autocast left aside."""
     return not (
         _is_compiling()
@@ -128,7 +128,7 @@ class Adjoint(torch.autograd.Function):
             inputs: list[Any] = [*tensors, *ctx.options, mask, ctx.needs]
             for i, tensor in zip(varied, chosen, strict=True):
                 inputs[i] = tensor
-            return tuple(present(reference.backward(*inputs)))
+            return tuple(not_none(reference.backward(*inputs)))
 
         _, pull_back, *_ = torch.func.vjp(adjoint, *(tensors[i] for i in varied))
         grads: list[Tensor | None] = [None] * len(ctx.needs_input_grad)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.kernels import machine_for
+from elman.kernels import select_backend
 from elman.ops.validation import check_lengths
 
 # (x, h0, w_ih, w_hh, bias, lengths, nonlinearity, reverse, residual, mask); the adjoint's begin with grad_h and
@@ -26,16 +26,16 @@ def run_forward(*args: Arguments) -> tuple[Tensor, Tensor]:
     x, lengths = args[0], args[5]
     if lengths is not None and lengths.device.type != "cuda":  # to look at them there would be to wait for the GPU
         check_lengths(lengths, x.shape[0])
-    return machine_for(x.device, x.dtype).forward(*args)
+    return select_backend(x.device, x.dtype).forward(*args)
 
 
 def run_backward(*args: Arguments) -> list[Tensor]:
     """The gradients that are needed, in the order of the arguments."""
     x = args[2]
-    return present(machine_for(x.device, x.dtype).backward(*args))
+    return not_none(select_backend(x.device, x.dtype).backward(*args))
 
 
-def present(grads: Sequence[Tensor | None]) -> list[Tensor]:
+def not_none(grads: Sequence[Tensor | None]) -> list[Tensor]:
     """The gradients that are there."""
     return [grad for grad in grads if grad is not None]
 

@@ -14,9 +14,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from elman.kernels import machine_for
+from elman.kernels import select_backend
 from elman.kernels.cpu import backend as cpu
-from elman.ops.autograd import PLAIN, apply_adjoint, nobody_watches
+from elman.ops.autograd import PLAIN, apply_adjoint, is_plain_eager
 
 _CPU = torch.device("cpu")
 _is_grad_enabled = torch.is_grad_enabled
@@ -42,8 +42,8 @@ def apply_layer(
         ValueError: a length is outside 0..T.
     """
     dtype = x.dtype
-    machine: object = cpu
-    if not nobody_watches() or type(x) not in PLAIN or not x.is_cpu or machine_for(_CPU, dtype) is not machine:
+    backend: object = cpu
+    if not is_plain_eager() or type(x) not in PLAIN or not x.is_cpu or select_backend(_CPU, dtype) is not backend:
         return None
     T, B, inputs = x.shape
     pointers = []
@@ -95,7 +95,7 @@ class Layer(torch.autograd.Function):
         needs, each = ctx.needs_input_grad, len(weights) // D
         of_weights = [needs[4 + d * each : 4 + (d + 1) * each] for d in range(D)]
         wanted = [(needs[0], needs[1], mine[0], mine[1], True in mine[2:]) for mine in of_weights]
-        plain = nobody_watches() and {type(grad_h), type(grad_h_n)} <= _GRADIENTS
+        plain = is_plain_eager() and {type(grad_h), type(grad_h_n)} <= _GRADIENTS
         run = cpu.backward_layer if plain and not torch.is_grad_enabled() else _differentiable
         results = run(grad_h, grad_h_n, x, h0, h, lengths, nonlinearity, residual, D, weights, wanted)
         grad_x, grad_h0 = results[0][:2]

@@ -4,9 +4,10 @@ A task package holds `Settings` (a frozen dataclass that inherits `TrainingSetti
 `Options` (those of `elman predict`), and `Task`, which the training loop and `elman.run` call. Its docstring is the
 command's help. Heavy imports happen inside functions, so that help is quick.
 
-`elman inspect` asks a task for no more than training does, but for two methods that it may have: `look(model, text)`
-gives one input as an `elman.insight.example.Look` (`inputs_are_files = True` where the text names a file), without
-which single inputs cannot be looked at; `show_states(batch, space)` gives a picture of its own of where the states go.
+`elman inspect` asks a task for no more than training does, but for two methods that it may have:
+`inspection_example(model, text)` gives one input as an `elman.insight.example.InspectionExample` (with
+`inputs_are_files = True` where the text names a file), without which single inputs cannot be looked at;
+`show_states(batch, space)` gives a picture of its own of where the states go.
 
 `elman evaluate` asks for `examine(model, *data)`, where a task has it: `data` is nothing, or what a person named in
 place of the run's held-out data, one file or folder, or as many as the task's `data_files` says.

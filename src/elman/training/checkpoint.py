@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from elman.atomic_io import write_bytes
 from elman.errors import UserError
-from elman.training.lr_schedule import Judge
+from elman.training.compatibility import current_weights
+from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
-from elman.training.run_state import Progressed, Window
+from elman.training.run_state import TrainState, Window
 from elman.training.task import Carry
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
 
 def fill_model(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Copy `tensors` into `model` after checking that names and shapes agree."""
-    own = own_tensors(model)
+    own, tensors = own_tensors(model), current_weights(tensors)
     if missing := sorted(own.keys() ^ tensors.keys()):
         raise UserError(f"{path} does not fit the settings beside it: {missing[0]} is in one and not in the other")
     for name, tensor in tensors.items():
@@ -124,7 +125,7 @@ def save_checkpoint(
     folder: RunFolder,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    state: Progressed,
+    state: TrainState,
     carry: Carry,
     accelerator: Accelerator,
 ) -> None:
@@ -148,7 +149,7 @@ def restore(
     folder: RunFolder,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    state: Progressed,
+    state: TrainState,
     accelerator: Accelerator,
 ) -> Carry:
     """Fill model, optimiser, counters and random state from the checkpoint; returns this process's carried state.
@@ -158,7 +159,7 @@ def restore(
     """
     tensors, header = read_tensors(folder.checkpoint)
     try:
-        judge, window = Judge(**header["judge"]), Window(**header["window"])
+        judge, window = BestTracker(**header["judge"]), Window(**header["window"])
         step, grad_norm, seconds = int(header["step"]), float(header["grad_norm"]), float(header["seconds"])
         random = tensors["random"]
     except (KeyError, TypeError, ValueError):

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from elman.insight.gradient_flow import TooShortError
-from elman.insight.monitor import Watch
+from elman.insight.monitor import GradientMonitor
 from elman.insight.recording import recurrent_layers
 from elman.training.settings import TrainingSettings, option
 from elman.training.task import Carry, Task
@@ -20,7 +20,7 @@ from elman.training.task import Carry, Task
 SEQUENCES = 8  # of a batch, which are looked at: the means hardly change with more, the cost does
 
 
-class Watching:
+class MonitorHook:
     """Look at the gradient flow every `settings.watch` steps, in the first process alone.
 
     Arguments:
@@ -42,10 +42,10 @@ class Watching:
         self._task, self._model, self._warn = task, model, warn
         self._parts = max(accelerator.num_processes, settings.batch_size // SEQUENCES)
         self._sequences = settings.batch_size // self._parts
-        self._watch: Watch | None = None
+        self._watch: GradientMonitor | None = None
         if settings.watch and accelerator.is_main_process:
             recurrent_layers(model)
-            self._watch = Watch(settings.watch, warn, remedies(settings))
+            self._watch = GradientMonitor(settings.watch, warn, remedies(settings))
 
     def due(self, step: int) -> bool:
         """Say whether to look after `step` steps."""

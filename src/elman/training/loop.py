@@ -11,13 +11,13 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from elman.training.checkpoint import restore, save_checkpoint, save_weights
-from elman.training.gradient_monitor import Watching
-from elman.training.lr_schedule import Judge, learning_rate
-from elman.training.metrics_log import Metrics
+from elman.training.gradient_monitor import MonitorHook
+from elman.training.lr_schedule import BestTracker, learning_rate
+from elman.training.metrics_log import MetricsLog
 from elman.training.optim import build_optimizer, clip, total_count
 from elman.training.progress import Bar
 from elman.training.run_folder import RunFolder
-from elman.training.run_state import Progressed, check_weights, evaluation_line, take_in, window_figures
+from elman.training.run_state import TrainState, accumulate, check_weights, evaluation_line, window_metrics
 from elman.training.settings import TrainingSettings
 from elman.training.signals import Interrupt
 from elman.training.task import Carry, Task
@@ -33,7 +33,7 @@ class Result:
     best: float
     best_step: int
     seconds: float
-    figures: dict[str, float]  # the last evaluation's
+    metrics: dict[str, float]  # the last evaluation's
     first_process: bool  # of several, the one that writes and shows
 
 
@@ -56,27 +56,27 @@ def train(
     optimizer = build_optimizer(bare, settings)
     model = accelerator.prepare_model(bare)
     torch.manual_seed(settings.seed + accelerator.process_index)  # dropout differs between processes
-    state = Progressed(Judge(task.higher_is_better))
+    state = TrainState(BestTracker(task.higher_is_better))
     carry: Carry = ()
-    metrics = Metrics(folder.metrics)
+    log = MetricsLog(folder.metrics)
     if resume and folder.checkpoint.is_file():
         carry = restore(folder, bare, optimizer, state, accelerator)
-        metrics = Metrics.resumed(folder.metrics, state.step)
+        log = MetricsLog.resumed(folder.metrics, state.step)
     scalars = Scalars(folder, settings.tensorboard and accelerator.is_main_process)
     parameters = [p for p in bare.parameters() if p.requires_grad]
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
 
     def save() -> None:
         if accelerator.is_main_process:
-            metrics.write()  # first: rows past the checkpoint are dropped on resuming, rows short of it would be lost
+            log.write()  # first: rows past the checkpoint are dropped on resuming, rows short of it would be lost
         save_checkpoint(folder, bare, optimizer, state, carry, accelerator)
 
     def note(row: dict[str, float]) -> None:
-        metrics.add({"step": state.step, **row})
+        log.add({"step": state.step, **row})
         scalars.add(row, state.step)
 
     bar = Bar(settings.steps, state.step, task.unit, show=accelerator.is_main_process)
-    watching = Watching(task, settings, bare, accelerator, bar.warn)
+    watching = MonitorHook(task, settings, bare, accelerator, bar.warn)
     # Reading the loss makes a GPU wait, so there it is read with the log.
     check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
     pending: list[tuple[Tensor, Tensor, int]] = []
@@ -103,26 +103,26 @@ def train(
                 for name in ("log_every", "eval_every", "checkpoint_every")
             }
             if len(pending) >= check_every or any(due.values()):
-                take_in(pending, state, accelerator)
+                accumulate(pending, state, accelerator)
                 bar.step(state.step)
             state.window.seconds += time.perf_counter() - clock
             if due["log_every"]:
-                row = window_figures(state, rate, task.unit)
-                bar.figures(row["loss"], row[f"{task.unit}_per_second"])
+                row = window_metrics(state, rate, task.unit)
+                bar.metrics(row["loss"], row[f"{task.unit}_per_second"])
                 note(row)
             if watching.due(state.step):
                 note(watching(state.step, carry))
             saving = due["eval_every"] or due["checkpoint_every"] or interrupt.asked
             if saving:
-                take_in(pending, state, accelerator)
+                accumulate(pending, state, accelerator)
                 check_weights(parameters, state)
             if due["eval_every"]:
-                figures = evaluate(task, bare, accelerator, bar)
-                is_best = state.judge.see(figures[task.metric], state.step, settings.schedule)
+                metrics = evaluate(task, bare, accelerator, bar)
+                is_best = state.judge.update(metrics[task.metric], state.step, settings.schedule)
                 if is_best and accelerator.is_main_process:
-                    save_weights(folder.weights, bare, {"step": state.step, **figures})
-                note({f"validation_{name}": value for name, value in figures.items()})
-                bar.line(evaluation_line(state, task.metric, figures))
+                    save_weights(folder.weights, bare, {"step": state.step, **metrics})
+                note({f"validation_{name}": value for name, value in metrics.items()})
+                bar.line(evaluation_line(state, task.metric, metrics))
             if saving:
                 save()
             interrupt.raise_if_asked(state.step, folder.path)
@@ -131,26 +131,26 @@ def train(
     judge = state.judge
     assert judge.best is not None, "the last step evaluates"
     return Result(
-        state.step, task.metric, judge.best, judge.best_step, state.seconds, figures, accelerator.is_main_process
+        state.step, task.metric, judge.best, judge.best_step, state.seconds, metrics, accelerator.is_main_process
     )
 
 
 def evaluate(task: Task, model: nn.Module, accelerator: Accelerator, bar: Bar) -> dict[str, float]:
     """The task's figures on its validation part, computed by the first process, known to all."""
     bar.evaluating(True)
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     model.eval()
     with torch.no_grad():
         if accelerator.is_main_process or accelerator.num_processes == 1:
-            figures = task.evaluate(model)
+            metrics = task.evaluate(model)
     model.train()
     if accelerator.num_processes > 1:
-        figures = share_figures(figures, task.metric, accelerator)
+        metrics = share_metrics(metrics, task.metric, accelerator)
     bar.evaluating(False)
-    return figures
+    return metrics
 
 
-def share_figures(figures: dict[str, float], metric: str, accelerator: Accelerator) -> dict[str, float]:
+def share_metrics(metrics: dict[str, float], metric: str, accelerator: Accelerator) -> dict[str, float]:
     """The figure that decides goes from the first process to all, so that all decide alike."""
-    value = torch.tensor(figures.get(metric, 0.0), dtype=torch.float64, device=accelerator.device)
-    return {**figures, metric: float(broadcast(value))}
+    value = torch.tensor(metrics.get(metric, 0.0), dtype=torch.float64, device=accelerator.device)
+    return {**metrics, metric: float(broadcast(value))}

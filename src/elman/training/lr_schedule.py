@@ -24,7 +24,7 @@ def learning_rate(settings: TrainingSettings, step: int, drops: int) -> float:
 
 
 @dataclass
-class Judge:
+class BestTracker:
     """Remembers the best validation figure and how long ago it was."""
 
     higher_is_better: bool
@@ -33,7 +33,7 @@ class Judge:
     evaluations_since: int = 0
     drops: int = 0
 
-    def see(self, value: float, step: int, schedule: str) -> bool:
+    def update(self, value: float, step: int, schedule: str) -> bool:
         """Take in a new figure; True if it is the best so far."""
         better = self.best is None or (value > self.best if self.higher_is_better else value < self.best)
         if better:

@@ -12,7 +12,7 @@ from elman.errors import UserError
 Row = dict[str, float]
 
 
-class Metrics:
+class MetricsLog:
     """The rows of a run, in step order; the columns are the union of what the rows hold."""
 
     def __init__(self, path: Path, rows: list[Row] | None = None) -> None:
@@ -20,7 +20,7 @@ class Metrics:
         self.rows = rows or []
 
     @classmethod
-    def resumed(cls, path: Path, step: int) -> Metrics:
+    def resumed(cls, path: Path, step: int) -> MetricsLog:
         """The rows up to `step`, so that what came after the checkpoint is not counted twice."""
         return cls(path, [row for row in read_metrics(path) if row["step"] <= step])
 

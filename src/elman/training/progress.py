@@ -24,14 +24,14 @@ class Bar:
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[metrics]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
             console=self.console,
             disable=not self._visible,
         )
-        self._task = self._progress.add_task("training", total=steps, completed=start, figures="")
+        self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -43,8 +43,8 @@ class Bar:
     def step(self, done: int) -> None:
         self._progress.update(self._task, completed=done)
 
-    def figures(self, loss: float, speed: float) -> None:
-        self._progress.update(self._task, figures=f"loss {loss:.4f}  {speed:,.0f} {self.unit}/s")
+    def metrics(self, loss: float, speed: float) -> None:
+        self._progress.update(self._task, metrics=f"loss {loss:.4f}  {speed:,.0f} {self.unit}/s")
 
     def evaluating(self, now: bool) -> None:
         self._progress.update(self._task, description="evaluating" if now else "training")

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from elman.models.config import InitSetting, RecurrentShape, suited
+from elman.models.config import InitSetting, RecurrentConfig, suited
 from elman.training.settings import TrainingSettings, at_least, below_one
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShapeSettings(TrainingSettings):
+class RecurrentSettings(TrainingSettings):
     """Training settings and the shape of the recurrent part."""
 
     cell: Literal["rnn", "lstm", "gru"] = "rnn"
@@ -37,9 +37,9 @@ class ShapeSettings(TrainingSettings):
         below_one(self, "dropout", "recurrent_dropout")
         self.shape(1)
 
-    def shape(self, input_size: int, *, bidirectional: bool = False) -> RecurrentShape:
+    def shape(self, input_size: int, *, bidirectional: bool = False) -> RecurrentConfig:
         """The recurrent part for inputs of `input_size`."""
-        return RecurrentShape(
+        return RecurrentConfig(
             input_size=input_size,
             hidden_size=self.hidden_size,
             layers=self.layers,

@@ -46,5 +46,5 @@ class Table:
 class Report:
     """Figures by name, and tables."""
 
-    figures: dict[str, float]
+    metrics: dict[str, float]
     tables: tuple[Table, ...] = ()

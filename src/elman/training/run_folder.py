@@ -11,6 +11,7 @@ import tomli_w
 
 from elman.atomic_io import write_text
 from elman.errors import UserError
+from elman.training.compatibility import current_settings
 from elman.training.settings import TrainingSettings, option
 
 S = TypeVar("S", bound=TrainingSettings)
@@ -85,9 +86,9 @@ class RunFolder:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A settings file as a dictionary; a UserError names the file and what is wrong with it."""
+    """A settings file as a dictionary, by today's names; a UserError names the file and what is wrong with it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return current_settings(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; name a TOML file of settings, such as a run's settings.toml") from None
     except (OSError, UnicodeDecodeError) as error:

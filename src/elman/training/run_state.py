@@ -11,7 +11,7 @@ from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.training.lr_schedule import Judge
+from elman.training.lr_schedule import BestTracker
 
 
 @dataclass
@@ -24,17 +24,17 @@ class Window:
 
 
 @dataclass
-class Progressed:
+class TrainState:
     """The counters of a run, kept in its checkpoint."""
 
-    judge: Judge
+    judge: BestTracker
     step: int = 0
     window: Window = field(default_factory=Window)
     grad_norm: float = 0.0
     seconds: float = 0.0  # of training steps, without evaluation and start-up
 
 
-def take_in(pending: list[tuple[Tensor, Tensor, int]], state: Progressed, accelerator: Accelerator) -> None:
+def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, accelerator: Accelerator) -> None:
     """Add the losses of the steps since last time to the window, and stop if one was not finite."""
     if not pending:
         return
@@ -53,13 +53,13 @@ def take_in(pending: list[tuple[Tensor, Tensor, int]], state: Progressed, accele
     pending.clear()
 
 
-def check_weights(parameters: list[nn.Parameter], state: Progressed) -> None:
+def check_weights(parameters: list[nn.Parameter], state: TrainState) -> None:
     """Stop before weights that are not finite take a good checkpoint's place."""
     if not bool(torch.nn.utils.get_total_norm(parameters).isfinite()):
         raise not_finite("weights' size", state.step, state)
 
 
-def not_finite(what: str, step: int, state: Progressed) -> UserError:
+def not_finite(what: str, step: int, state: TrainState) -> UserError:
     """What to say when training has blown up."""
     return UserError(
         f"the {what} is not finite at step {step}; the gradient norm one step before was {state.grad_norm:.3g}; "
@@ -67,7 +67,7 @@ def not_finite(what: str, step: int, state: Progressed) -> UserError:
     )
 
 
-def window_figures(state: Progressed, rate: float, unit: str) -> dict[str, float]:
+def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float]:
     """The row for metrics.csv since the last one; starts a new window."""
     window, state.window = state.window, Window()
     state.seconds += window.seconds
@@ -81,8 +81,8 @@ def window_figures(state: Progressed, rate: float, unit: str) -> dict[str, float
     }
 
 
-def evaluation_line(state: Progressed, metric: str, figures: dict[str, float]) -> str:
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float]) -> str:
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     best = (
         "  best so far"
         if state.judge.evaluations_since == 0

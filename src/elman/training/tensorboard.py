@@ -14,9 +14,9 @@ class Scalars:
     def __init__(self, folder: RunFolder, wanted: bool) -> None:
         self._writer: Any = _writer(folder) if wanted else None
 
-    def add(self, figures: dict[str, float], step: int) -> None:
+    def add(self, metrics: dict[str, float], step: int) -> None:
         if self._writer:
-            for name, value in figures.items():
+            for name, value in metrics.items():
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:

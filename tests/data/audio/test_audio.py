@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from elman.data.audio.augmentation import Joiner, Manner, Variation
+from elman.data.audio.augmentation import Augmentation, Joiner, Perturbation
 from elman.data.audio.frontend import FrontEnd, Listening
 from elman.data.audio.io import Sound, read_sound, sound_pieces
 from elman.data.audio.log_mel import LogMel, LogMelStream, cosines, retimed, stacked
@@ -146,7 +146,7 @@ def test_retimed_by_hand() -> None:
 
 
 def test_a_manner_follows_from_the_generator_and_keeps_its_bounds() -> None:
-    variation = Variation(tract=0.1, tempo=0.2, ends=0.05)
+    variation = Augmentation(tract=0.1, tempo=0.2, ends=0.05)
     drawn = [variation.manner(np.random.default_rng(seed)) for seed in range(50)]
     assert drawn[7] == variation.manner(np.random.default_rng(7))
     for values, middle, most in zip(zip(*drawn, strict=True), (1, 1, 0, 0), (0.1, 0.2, 0.05, 0.05), strict=True):
@@ -154,7 +154,7 @@ def test_a_manner_follows_from_the_generator_and_keeps_its_bounds() -> None:
         assert most * 0.8 < away.max() <= most
         assert -most <= away.min() < -most * 0.8
     generator = np.random.default_rng(0)
-    assert Variation().manner(generator) == Manner()
+    assert Augmentation().manner(generator) == Perturbation()
     assert generator.bit_generator.state == np.random.default_rng(0).bit_generator.state  # nothing was drawn
 
 
@@ -175,10 +175,10 @@ def test_stacking_fills_up() -> None:
 def test_strings_follow_from_the_seed() -> None:
     voices = [[(np.full(80, 0.1, np.float32), [1]), (np.full(160, 0.2, np.float32), [2, 3])]] * 2
     joiner = Joiner(voices, [9], 2, 4, RATE, pause=0.01, gain=0.0)
-    first, said = joiner(np.random.default_rng(3), Variation())
-    again, _ = joiner(np.random.default_rng(3), Variation())
+    first, said = joiner(np.random.default_rng(3), Augmentation())
+    again, _ = joiner(np.random.default_rng(3), Augmentation())
     assert np.array_equal(first, again)
-    other, _ = joiner(np.random.default_rng(4), Variation())
+    other, _ = joiner(np.random.default_rng(4), Augmentation())
     assert len(other) != len(first)
     loud = float((first > 0.05).sum())
     assert loud == sum(80 if symbol == 1 else 160 for symbol in said if symbol in (1, 2))
@@ -187,12 +187,12 @@ def test_strings_follow_from_the_seed() -> None:
 
 def test_variation_changes_speed_and_loudness() -> None:
     sound = tone(500, 0.4)
-    faster = [Variation(speed=0.2)(sound, np.random.default_rng(seed)) for seed in range(20)]
+    faster = [Augmentation(speed=0.2)(sound, np.random.default_rng(seed)) for seed in range(20)]
     assert {len(one) < len(sound) for one in faster} == {True, False}
     assert all(len(sound) / 1.2 - 1 <= len(one) <= len(sound) / 0.8 + 1 for one in faster)
-    louder = Variation(gain=6)(sound, np.random.default_rng(0))
+    louder = Augmentation(gain=6)(sound, np.random.default_rng(0))
     assert np.allclose(louder / sound.max(), sound * louder.max() / sound.max() ** 2, atol=1e-4)
-    assert Variation()(sound, np.random.default_rng(0)) is sound
+    assert Augmentation()(sound, np.random.default_rng(0)) is sound
 
 
 def write_folder(folder: Path, rows: list[str], header: str = "file,transcript") -> Path:

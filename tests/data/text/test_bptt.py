@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.text.bptt import IGNORE, Streams
+from elman.data.text.bptt import IGNORE_INDEX, Streams
 from elman.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_every_pair_is_seen_exactly_once(sizes, batch):
         assert inputs.shape[1] == batch
         assert 1 <= len(inputs) <= chunk
         assert first == (step == 0)
-        counted = targets != IGNORE
+        counted = targets != IGNORE_INDEX
         assert (targets[counted] == inputs[counted] + 1).all()
         assert counted.all() or step == streams.chunks_per_epoch - 1
         assert counted[:-1].all() or len(inputs) == 1
@@ -38,7 +38,7 @@ def test_a_stream_goes_on_from_chunk_to_chunk():
     inputs = torch.cat([streams.chunk(step)[0] for step in range(streams.chunks_per_epoch)])
     assert inputs.T.tolist() == [[*range(8)], [*range(7, 15)], [*range(14, 22)]]
     targets = torch.cat([streams.chunk(step)[1] for step in range(streams.chunks_per_epoch)])
-    assert targets.T.tolist() == [[*range(1, 8), IGNORE], [*range(8, 15), IGNORE], [*range(15, 23)]]
+    assert targets.T.tolist() == [[*range(1, 8), IGNORE_INDEX], [*range(8, 15), IGNORE_INDEX], [*range(15, 23)]]
 
 
 def test_steps_count_on_over_epochs_and_random_access_is_free():

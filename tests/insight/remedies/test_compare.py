@@ -16,7 +16,7 @@ import elman
 from elman.errors import UserError
 from elman.insight.gradient_flow import gradient_flow
 from elman.insight.plots.remedies import plot_remedies
-from elman.insight.remedies.compare import REMEDIES, Budget, Comparison, Run, compare
+from elman.insight.remedies.compare import REMEDIES, Budget, Comparison, RemedyRun, compare
 from elman.insight.remedies.problems import Problem
 
 SMALL = Budget(steps=60, seeds=(0,), hidden_size=8, lr=2e-2, every=20)
@@ -87,8 +87,8 @@ def test_a_run_that_diverges_ends_and_is_counted_as_lost(tmp_path: Path) -> None
 
 
 def test_the_finding_names_who_solves_it() -> None:
-    run = Run({10: 0.5, 20: 0.001}, torch.ones(2), torch.ones(2), 1.0)
-    poor = Run({10: 0.5}, torch.ones(2), torch.ones(2), 1.0)
+    run = RemedyRun({10: 0.5, 20: 0.001}, torch.ones(2), torch.ones(2), 1.0)
+    poor = RemedyRun({10: 0.5}, torch.ones(2), torch.ones(2), 1.0)
     it = Problem("it", _first, nn.functional.mse_loss, 1, chance=0.2, solved=0.01)
     found = Comparison(it, 20, {"lstm": (run, run, poor), "none": (poor,)})
     assert (

@@ -104,11 +104,11 @@ def arguments(case: Case, dtype: torch.dtype, seed: int = 0) -> tuple[tuple[obje
     return args, laid_out(normal(T, B, H), case.layout), normal(B, H)
 
 
-def both_passes(machine: object, case: Case, dtype: torch.dtype) -> list[Tensor]:
+def both_passes(backend: object, case: Case, dtype: torch.dtype) -> list[Tensor]:
     args, grad_h, grad_h_last = arguments(case, dtype)
-    h, h_last = machine.forward(*args)  # type: ignore[attr-defined]
+    h, h_last = backend.forward(*args)  # type: ignore[attr-defined]
     needs = (True, True, True, True, case.biased)
-    grads = machine.backward(grad_h, grad_h_last, *args[:5], h, *args[5:], needs)  # type: ignore[attr-defined]
+    grads = backend.backward(grad_h, grad_h_last, *args[:5], h, *args[5:], needs)  # type: ignore[attr-defined]
     return [h, h_last, *(grad for grad in grads if grad is not None)]
 
 

@@ -24,10 +24,10 @@ MORE = (
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 8e-3}
 
 
-def passes(machine: Any, case: Case, dtype: torch.dtype, missing: int | None) -> list[Tensor]:
+def passes(backend: Any, case: Case, dtype: torch.dtype, missing: int | None) -> list[Tensor]:
     """h, h_last and the gradients, from the same rounded numbers whatever the dtype."""
-    rounded = dtype if machine is gpu else torch.float64
-    source = dtype if machine is gpu else TARGET
+    rounded = dtype if backend is gpu else torch.float64
+    source = dtype if backend is gpu else TARGET
     five: list[Any] = [t.to(source).to(rounded) for t in case.tensors(requires_grad=False)]
     five += [] if case.bias else [None]
     options = case.options(source)
@@ -41,9 +41,9 @@ def passes(machine: Any, case: Case, dtype: torch.dtype, missing: int | None) ->
             five[0][length:, b] = math.nan
             if grads[0] is not None:
                 grads[0][length:, b] = math.nan
-    h, h_last = machine.forward(*five, *rest)
+    h, h_last = backend.forward(*five, *rest)
     needs = (True, True, True, True, case.bias)
-    got = machine.backward(*grads, *five, h, *rest, needs)
+    got = backend.backward(*grads, *five, h, *rest, needs)
     return [h, h_last, *(g for g in got if g is not None)]
 
 
@@ -53,7 +53,7 @@ TARGET = torch.float32
 def compare(case: Case, dtype: torch.dtype, missing: int | None = None) -> None:
     global TARGET
     TARGET = dtype
-    want, got = (passes(machine, case, dtype, missing) for machine in (reference, gpu))
+    want, got = (passes(backend, case, dtype, missing) for backend in (reference, gpu))
     for i, (w, g) in enumerate(zip(want, got, strict=True)):
         assert g.dtype == dtype
         scale = w.abs().max().item() + 1e-2 if w.numel() else 1.0

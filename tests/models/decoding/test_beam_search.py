@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import UserError
-from elman.models.decoding.beam_search import Written, write
+from elman.models.decoding.beam_search import Hypothesis, write
 from elman.models.decoding.config import Decoding
 from elman.models.recurrent import State
 
@@ -39,7 +39,7 @@ def given(B: int) -> tuple[State, State]:
     return (torch.zeros(1, B, 1),), (torch.randn(1, B, V, generator=torch.Generator().manual_seed(B)),)
 
 
-def written(model: Table, B: int, decoding: Decoding) -> list[list[Written]]:
+def written(model: Table, B: int, decoding: Decoding) -> list[list[Hypothesis]]:
     return write(model, *given(B), begin=BEGIN, end=END, decoding=decoding, banned=[BEGIN])
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elman.metrics.classification import mean_probabilities
 from elman.models.classifier import Classifier
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.decoding.ctc import Greedy, PrefixBeam, ctc_loss, steps_needed
 from elman.models.transcriber import CHUNK, Transcriber, log_probabilities
 
@@ -69,7 +69,7 @@ def test_steps_needed() -> None:
 @pytest.mark.parametrize("steps", [10, CHUNK + 50, 3 * CHUNK + 7])
 def test_a_recording_in_pieces(both: bool, steps: int) -> None:
     torch.manual_seed(0)
-    model = Transcriber(RecurrentShape(input_size=4, hidden_size=6, bidirectional=both, init=0.5), 5).eval()
+    model = Transcriber(RecurrentConfig(input_size=4, hidden_size=6, bidirectional=both, init=0.5), 5).eval()
     x = torch.randn(steps, 4)
     with torch.no_grad():
         whole = model(x.unsqueeze(1))[:, 0].log_softmax(-1)
@@ -81,7 +81,7 @@ def test_a_recording_in_pieces(both: bool, steps: int) -> None:
 
 def test_a_class_of_a_long_recording_is_the_mean_of_its_pieces() -> None:
     torch.manual_seed(0)
-    model = Classifier(torch.nn.Identity(), RecurrentShape(input_size=3, hidden_size=4), 2, readout="mean").eval()
+    model = Classifier(torch.nn.Identity(), RecurrentConfig(input_size=3, hidden_size=4), 2, readout="mean").eval()
     x = torch.randn(25, 3)
     with torch.no_grad():
         parts = [model(part.unsqueeze(1), torch.tensor([len(part)])).softmax(-1)[0] for part in (x[:10], x[10:])]

@@ -11,7 +11,7 @@ from elman.data.timeseries.table import Roles, TimeSeries
 from elman.data.timeseries.windows import Windows, scale_series
 from elman.metrics.baselines import LinearOnLags, last_value, seasonal_naive
 from elman.metrics.forecasting import Forecasts, coverage, errors
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.forecasting.conformal import RECENT, past_of, recent_widening, scaled_truth
 from elman.models.forecasting.forecaster import Anchor, DirectForecaster, Forecaster, Layout, RecursiveForecaster
 from elman.models.forecasting.heads import Gaussian, Quantiles, Value
@@ -35,7 +35,7 @@ def silenced(model: Forecaster) -> Forecaster:
 @pytest.mark.parametrize("anchor", ["none", "last", "season"])
 def test_a_network_that_says_nothing_is_the_naive_forecast(kind: type, anchor: Anchor) -> None:
     values, known, _ = batch()
-    shape = RecurrentShape(input_size=Y + K, hidden_size=7)
+    shape = RecurrentConfig(input_size=Y + K, hidden_size=7)
     model = silenced(kind(Layout(Y, 0, K, F, 1, anchor, 4), Value("absolute"), shape))
     with torch.no_grad():
         point, bounds = model.forecast(values, known)
@@ -52,7 +52,7 @@ def test_a_network_that_says_nothing_is_the_naive_forecast(kind: type, anchor: A
 @pytest.mark.parametrize("anchor", ["none", "last", "season"])
 def test_a_recursive_forecast_feeds_on_itself(anchor: Anchor) -> None:
     values, known, _ = batch()
-    shape = RecurrentShape(input_size=Y + K, hidden_size=7)
+    shape = RecurrentConfig(input_size=Y + K, hidden_size=7)
     torch.manual_seed(1)
     model = RecursiveForecaster(Layout(Y, 0, K, F, 1, anchor, 4), Value("absolute"), shape).eval()
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_a_recursive_forecast_feeds_on_itself(anchor: Anchor) -> None:
 
 def test_teacher_forcing_scores_the_step_that_forecast_makes() -> None:
     values, known, future = batch()
-    shape = RecurrentShape(input_size=Y + K, hidden_size=7)
+    shape = RecurrentConfig(input_size=Y + K, hidden_size=7)
     model = RecursiveForecaster(Layout(Y, 0, K, 1, 1, "last", 1), Value("absolute"), shape).eval()
     with torch.no_grad():
         short, _ = model(values, known[: T + 1], future[:1])
@@ -78,7 +78,7 @@ def test_teacher_forcing_scores_the_step_that_forecast_makes() -> None:
 
 def test_segments_read_every_row() -> None:
     values, known, _ = batch()
-    shape = RecurrentShape(input_size=4 * (Y + K), hidden_size=7)
+    shape = RecurrentConfig(input_size=4 * (Y + K), hidden_size=7)
     model = DirectForecaster(Layout(Y, 0, K, F, 4, "last", 1), Value("absolute"), shape).eval()
     values.requires_grad_()
     model.forecast(values, known)[0].sum().backward()
@@ -112,7 +112,7 @@ def walk(count: int = 400) -> tuple[Windows, object]:
 def test_calibrated_intervals_cover_what_they_say() -> None:
     windows, _ = walk(600)
     model = silenced(
-        DirectForecaster(Layout(1, 0, 0, F, 1, "last"), Quantiles(0.8), RecurrentShape(input_size=1, hidden_size=3))
+        DirectForecaster(Layout(1, 0, 0, F, 1, "last"), Quantiles(0.8), RecurrentConfig(input_size=1, hidden_size=3))
     )
     with torch.no_grad():
         calibrate(model, windows, 0.8)
@@ -128,7 +128,7 @@ def test_calibrated_intervals_cover_what_they_say() -> None:
 def test_drawn_futures_of_a_walk_spread_as_its_square_root() -> None:
     windows, scale = walk()
     model = silenced(
-        RecursiveForecaster(Layout(1, 0, 0, F, 1, "last"), Gaussian(0.8), RecurrentShape(input_size=1, hidden_size=3))
+        RecursiveForecaster(Layout(1, 0, 0, F, 1, "last"), Gaussian(0.8), RecurrentConfig(input_size=1, hidden_size=3))
     )
     with torch.no_grad():
         forecasts = ask(model, windows, 0.8, lambda number, scaled: scale.in_units(scaled))  # type: ignore[attr-defined]
@@ -141,7 +141,7 @@ def test_drawn_futures_of_a_walk_spread_as_its_square_root() -> None:
 def flat(windows: Windows) -> Forecaster:
     """A network that says the last value and no width."""
     layout = Layout(windows.targets, 0, 0, windows.horizon, 1, "last")
-    return silenced(DirectForecaster(layout, Quantiles(0.8), RecurrentShape(input_size=1, hidden_size=3)))
+    return silenced(DirectForecaster(layout, Quantiles(0.8), RecurrentConfig(input_size=1, hidden_size=3)))
 
 
 def growing_calm(count: int) -> tuple[Windows, Windows, SeriesScale]:

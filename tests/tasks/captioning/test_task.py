@@ -54,10 +54,10 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> elman.run.Run:
 def test_it_learns_to_name_what_the_features_show(data: Path, tmp_path: Path, feature_as: str) -> None:
     elman.run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
     run = elman.run.load(tmp_path / "run")
-    figures = run.examine(None).figures
-    assert figures["test_bleu_1"] > 85  # some walls are "a red wall", some "the wall it is red"
-    assert figures["test_distinct"] >= 0.3
-    assert figures["test_perplexity"] == pytest.approx(np.exp(figures["test_loss"]))
+    metrics = run.examine(None).metrics
+    assert metrics["test_bleu_1"] > 85  # some walls are "a red wall", some "the wall it is red"
+    assert metrics["test_distinct"] >= 0.3
+    assert metrics["test_perplexity"] == pytest.approx(np.exp(metrics["test_loss"]))
 
 
 def test_a_run_that_was_stopped_ends_in_the_same_weights(
@@ -132,7 +132,7 @@ def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: st
     if feature_as != "first":
         elman.run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
         run = elman.run.load(tmp_path / "run")
-    look = run.look(str(data / "seen.npz"))
+    look = run.inspection_example(str(data / "seen.npz"))
     (first, *_) = run.predict([str(data / "seen.npz")], Options(beam=1))
     before = [PICTURE] if feature_as == "first" else []
     assert look.tokens == (*before, BEGIN, *(f" {word}" for word in first["caption"].split()))
@@ -143,7 +143,7 @@ def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: st
     ranked = insight.units(run.model, look.inputs, look.tokens, tracks=look.tracks, text=False).correlation
     assert ranked.keys() == {"words written", "probability of the end"}
     with pytest.raises(UserError, match="is a folder; name one picture"):
-        run.look(str(data))
+        run.inspection_example(str(data))
 
 
 def test_inspect_takes_a_file(

@@ -64,9 +64,9 @@ def with_future(table: pd.DataFrame, days: int) -> pd.DataFrame:
 
 def test_beats_every_baseline_by_what_it_knows_of_the_future(trained: Path, run: Run) -> None:
     report = run.examine()
-    figures = report.figures
-    assert figures["test_mae"] < 0.75 * figures["test_best_baseline_mae"]
-    assert 0.5 < figures["test_coverage"] <= 1
+    metrics = report.metrics
+    assert metrics["test_mae"] < 0.75 * metrics["test_best_baseline_mae"]
+    assert 0.5 < metrics["test_coverage"] <= 1
     table, steps = report.tables
     assert [row[1] for row in table.rows] == [
         "this network",
@@ -74,7 +74,7 @@ def test_beats_every_baseline_by_what_it_knows_of_the_future(trained: Path, run:
         "season before (7 steps)",
         "linear on 14 lags",
     ]
-    assert table.rows[0][2] == pytest.approx(figures["test_mae"])
+    assert table.rows[0][2] == pytest.approx(metrics["test_mae"])
     assert len(steps.rows) == 7
     names = {path.name for path in trained.iterdir()}
     assert names >= {"series.json", "forecast.png", "loss.svg", "model.safetensors", "settings.toml", "metrics.csv"}
@@ -109,7 +109,7 @@ def test_by_way_of_the_package_nothing_is_written(run: Run) -> None:
 def test_measured_on_another_file(trained: Path, run: Run, tmp_path: Path) -> None:
     shops(40).to_parquet(tmp_path / "other.parquet")
     report = run.examine(tmp_path / "other.parquet")
-    assert report.figures["data_mae"] < report.figures["data_best_baseline_mae"]
+    assert report.metrics["data_mae"] < report.metrics["data_best_baseline_mae"]
 
 
 def widths(run: Run, table: pd.DataFrame) -> list[float]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from elman.errors import UserError
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.tasks.memory.problems import Copying, Counting, Memory, Summing
 
 PROBLEMS: list[Memory] = [Counting(every=True), Counting(every=False), Summing(), Copying()]
@@ -13,7 +13,7 @@ PROBLEMS: list[Memory] = [Counting(every=True), Counting(every=False), Summing()
 @pytest.mark.parametrize("memory", PROBLEMS, ids=lambda memory: type(memory).__name__)
 def test_a_small_network_learns_the_shortest_form(memory: Memory) -> None:
     torch.manual_seed(0)
-    model = memory.model(RecurrentShape(input_size=memory.input_size, hidden_size=32, init="orthogonal"), 0.0)
+    model = memory.model(RecurrentConfig(input_size=memory.input_size, hidden_size=32, init="orthogonal"), 0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for step in range(60):
@@ -28,11 +28,11 @@ def test_a_small_network_learns_the_shortest_form(memory: Memory) -> None:
 def test_loss_and_figures_agree_where_both_ask_once() -> None:
     for memory in PROBLEMS[1:]:
         model = (
-            memory.model(RecurrentShape(input_size=memory.input_size, hidden_size=4), 0.0).eval().requires_grad_(False)
+            memory.model(RecurrentConfig(input_size=memory.input_size, hidden_size=4), 0.0).eval().requires_grad_(False)
         )
         batch = memory.batch(6, 16, 0, 0, "test")
         total, count = memory.loss(model, batch)
-        assert memory.figures(model, batch)["loss"] == pytest.approx(float(total.detach()) / count, rel=1e-5)
+        assert memory.metrics(model, batch)["loss"] == pytest.approx(float(total.detach()) / count, rel=1e-5)
 
 
 def test_shares_of_a_batch_are_the_batch() -> None:
@@ -46,7 +46,7 @@ def test_shares_of_a_batch_are_the_batch() -> None:
 
 def test_answers_to_what_a_person_wrote() -> None:
     def fresh(memory: Memory) -> torch.nn.Module:
-        return memory.model(RecurrentShape(input_size=memory.input_size, hidden_size=4), 0.0).eval()
+        return memory.model(RecurrentConfig(input_size=memory.input_size, hidden_size=4), 0.0).eval()
 
     with torch.no_grad():
         assert Counting(True).answer(fresh(Counting(True)), "101", 40)["answer"] in ("YES", "NO")

@@ -19,10 +19,10 @@ def test_learns_what_goes_on_for_ever(tmp_path: Path) -> None:
     settings = Settings(steps=1000, eval_every=500, threads=1)
     train("parity", settings, tmp_path / "run")
     run = load(tmp_path / "run")
-    figures = run.evaluate()
-    assert figures["accuracy_at_length_40"] == 1.0
-    assert figures["accuracy_at_length_100"] >= 0.99
-    assert figures["accuracy_at_length_1000"] >= 0.8
+    metrics = run.evaluate()
+    assert metrics["accuracy_at_length_40"] == 1.0
+    assert metrics["accuracy_at_length_100"] >= 0.99
+    assert metrics["accuracy_at_length_1000"] >= 0.8
     answers = run.predict(["1000010101", "100011", "0", "1"])
     assert [answer["answer"] for answer in answers] == ["YES", "NO", "YES", "NO"]
     assert (tmp_path / "run" / "accuracy.svg").stat().st_size > 1000

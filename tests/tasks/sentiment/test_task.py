@@ -54,9 +54,9 @@ def run(trained: Path) -> Run:
 
 
 def test_learns_and_leaves_a_whole_folder(trained: Path, run: Run) -> None:
-    figures = run.evaluate()
-    assert figures["validation_accuracy"] == 1.0
-    assert figures["validation_loss"] < 0.69  # of guessing
+    metrics = run.evaluate()
+    assert metrics["validation_accuracy"] == 1.0
+    assert metrics["validation_loss"] < 0.69  # of guessing
     names = {path.name for path in trained.iterdir()}
     assert names >= {"classes.json", "vocabulary.json", "confusion.svg", "loss.png", "model.safetensors", "metrics.csv"}
 
@@ -92,7 +92,7 @@ def test_evaluates_other_data_with_tables(trained: Path, run: Run, tmp_path: Pat
     rows = [("The soup was good", "good"), ("The soup was bad", "bad"), ("The rice was awful", "good")]
     other.write_text("\n".join(json.dumps({"review": text, "stars": label}) for text, label in rows))
     report = run.examine(other)
-    assert report.figures["accuracy"] == pytest.approx(2 / 3)
+    assert report.metrics["accuracy"] == pytest.approx(2 / 3)
     confusion, classes, mistakes = report.tables
     assert confusion.rows == (("bad", 1, 0), ("good", 1, 1))
     assert classes.rows[0] == ("bad", 0.5, 1.0, pytest.approx(2 / 3), 1)
@@ -104,8 +104,8 @@ def test_evaluates_other_data_with_tables(trained: Path, run: Run, tmp_path: Pat
 
 def test_evaluate_writes_the_tables(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["evaluate", str(trained), "--json"])
-    figures = json.loads(capsys.readouterr().out)
-    assert figures["tables"]["classes"][0]["class"] == "bad"
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["tables"]["classes"][0]["class"] == "bad"
     with (trained / "confusion.csv").open() as file:
         assert list(csv.reader(file)) == [["true class", "bad", "good"], ["bad", "6", "0"], ["good", "0", "6"]]
     main(["evaluate", str(trained)])

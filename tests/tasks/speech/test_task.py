@@ -112,8 +112,8 @@ def test_tells_words_apart(classes: Run, words: Path, tmp_path: Path) -> None:
 
 def test_writes_down_what_was_joined(strings: Run) -> None:
     report = strings.examine()
-    assert report.figures["test_wer"] < 0.15
-    assert report.figures["test_wer_beam"] < 0.15
+    assert report.metrics["test_wer"] < 0.15
+    assert report.metrics["test_wer_beam"] < 0.15
     lengths = report.tables[0]
     assert [row[0] for row in lengths.rows] == [3, 4, 5, 6, 7]
     assert sum(row[1] for row in lengths.rows) == 40
@@ -237,7 +237,7 @@ def test_a_folder_by_characters_in_both_directions(words: Path, tmp_path: Path) 
     train("speech", settings, tmp_path / "run")
     run = load(tmp_path / "run")
     assert run.task.symbols == tuple(sorted(set("lowmidhigh")))
-    assert run.examine(words).figures["wer"] <= 20
+    assert run.examine(words).metrics["wer"] <= 20
     assert len(run.predict([str(words / "3.wav")])) == 1
     with pytest.raises(UserError, match="--no-bidirectional"):
         run.predict([str(words / "3.wav")], Options(stream=True))

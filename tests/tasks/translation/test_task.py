@@ -14,7 +14,7 @@ import elman
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.run import Run, load, train
-from elman.tasks.translation.steps import Codes, Encoded, batch_loss, score
+from elman.tasks.translation.steps import Encoded, VocabularyPair, batch_loss, score
 from elman.tasks.translation.task import Options, Settings, Task
 from elman.training.checkpoint import read_tensors
 
@@ -69,9 +69,9 @@ def run(trained: Path) -> Run:
 
 def test_learns_and_leaves_a_whole_folder(trained: Path, run: Run) -> None:
     report = run.examine()
-    assert report.figures["validation_bleu"] > 90
-    assert report.figures["validation_chrf"] > 90
-    assert report.figures["validation_loss"] < 0.5
+    assert report.metrics["validation_bleu"] > 90
+    assert report.metrics["validation_chrf"] > 90
+    assert report.metrics["validation_loss"] < 0.5
     translations, scores = report.tables
     assert translations.columns == ("source", "translation", "reference")
     assert "tok:13a" in dict(row[:2] for row in scores.rows)["BLEU"]
@@ -142,13 +142,13 @@ def test_draws_the_alignment(trained: Path, run: Run, capsys: pytest.CaptureFixt
 
 
 def test_can_be_looked_into(trained: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    look = run.look("a red dog runs")
+    look = run.inspection_example("a red dog runs")
     assert "".join(look.tokens[1:]) == "ein roter Hund rennt"
     unrolled = elman.insight.unroll(run.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
     (prediction,) = run.predict(["a red dog runs"], Options(beam=1))
     assert unrolled.cost == pytest.approx(-prediction["log_probability"], rel=0.02)
     with pytest.raises(UserError, match="the text is empty"):
-        run.look(" ")
+        run.inspection_example(" ")
     main(["inspect", "unroll", str(trained), "--input", "a red dog runs", "--json"])
     assert json.loads(capsys.readouterr().out)["about"].endswith("ein roter Hund rennt")
     main(["inspect", "flow", str(trained)])
@@ -169,7 +169,7 @@ def test_other_translators_learn_too(more: dict[str, object], tmp_path: Path) ->
     data = write_pairs(tmp_path / "pairs.tsv")
     settings = Settings(data=(str(data),), **({"steps": 200} | SMALL | more))  # type: ignore[arg-type]
     result = train("translation", settings, tmp_path / "run")
-    assert result.figures["bleu"] > 60
+    assert result.metrics["bleu"] > 60
     text = load(tmp_path / "run").predict(["a big dog runs"])[0]["text"]
     assert text == ("ein großer hund rennt" if "lowercase" in more else "ein großer Hund rennt")
 
@@ -203,8 +203,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 def test_evaluates_other_pairs_of_its_languages_only(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "other.tsv"
     other.write_text("en\tde\na red dog runs\tein roter Hund rennt\na red dog eats\tein roter Hund geht\n")
-    figures = run.evaluate(other)
-    assert 20 < figures["bleu"] < 100
+    metrics = run.evaluate(other)
+    assert 20 < metrics["bleu"] < 100
     other.write_text("en\tfr\ndog\tchien\n")
     with pytest.raises(UserError, match=r"goes from en to fr, and .*run was trained from en to de"):
         run.evaluate(other)
@@ -325,7 +325,7 @@ class Uniform(nn.Module):
 def test_the_loss_counts_words_and_end_marks_and_no_padding() -> None:
     from elman.data.text.parallel import Pairs
 
-    codes = Codes.build(Pairs(("a", "b c"), ("d", "e f")), 300, False)
+    codes = VocabularyPair.build(Pairs(("a", "b c"), ("d", "e f")), 300, False)
     encoded = Encoded(codes.read(["a", "b c"]), codes.written(["d", "e f"]))
     batch = encoded.batch([0, 1], codes)
     total, count = batch_loss(Uniform(), batch, codes.target.pad or 0, 0.0)

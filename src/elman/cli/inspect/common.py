@@ -15,7 +15,7 @@ from elman.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.run import Run
 
 Out = Annotated[Path | None, Parameter(help="Folder for the pictures; RUN/inspect if not given.")]
@@ -24,7 +24,7 @@ TextFile = Annotated[Path | None, Parameter(name="--text", help="The file that h
 Layer = Annotated[str | None, Parameter(help="Which recurrent layer, by name; the last if not given.")]
 
 
-def look_at(run: Run, given: str | None, file: Path | None) -> Look:
+def look_at(run: Run, given: str | None, file: Path | None) -> InspectionExample:
     """The one input that a command is about.
 
     Raises:
@@ -38,7 +38,7 @@ def look_at(run: Run, given: str | None, file: Path | None) -> Look:
     if file is not None:
         given = str(file) if getattr(run.task, "inputs_are_files", False) else read_text([file])
     assert given is not None
-    return run.look(given)
+    return run.inspection_example(given)
 
 
 def answer(

@@ -13,7 +13,7 @@ from elman.cli.running import Json, RunPath, Weights
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.insight.unrolled import Unrolled
     from elman.run import Run
 
@@ -62,7 +62,7 @@ def unroll(
 
 
 def _graph(
-    loaded: Run, look: Look, unrolled: Unrolled, at: tuple[int, ...], folder: Path, json: bool, run: Path
+    loaded: Run, look: InspectionExample, unrolled: Unrolled, at: tuple[int, ...], folder: Path, json: bool, run: Path
 ) -> None:
     from elman.insight import model_graph, plot_computation, save_figure
 
@@ -88,7 +88,7 @@ def _graph(
     answer(shown, facts, written, json=json, run=run)
 
 
-def _facts(unrolled: Unrolled, look: Look) -> dict[str, Any]:
+def _facts(unrolled: Unrolled, look: InspectionExample) -> dict[str, Any]:
     return {
         "cost": unrolled.cost,
         "about": look.about,

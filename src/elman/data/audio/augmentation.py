@@ -14,7 +14,7 @@ from elman.errors import UserError
 _HISS = 1e-3  # the loudest that a pause hisses, as a standard deviation
 
 
-class Manner(NamedTuple):
+class Perturbation(NamedTuple):
     """How an utterance is to be said: how much longer the vocal tract is and how much faster it goes, as factors; and
     how much longer the sound before and after it lasts, as shares of the whole (below 0: cut off)."""
 
@@ -25,7 +25,7 @@ class Manner(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Variation:
+class Augmentation:
     """How far recordings are changed in training.
 
     Arguments:
@@ -57,17 +57,17 @@ class Variation:
             sound = sound + noise * np.float32(generator.uniform(0, self.hiss))
         return sound
 
-    def manner(self, generator: np.random.Generator) -> Manner:
+    def manner(self, generator: np.random.Generator) -> Perturbation:
         """How a whole utterance is said."""
         stretch = generator.uniform(1 - self.tract, 1 + self.tract) if self.tract else 1.0
         tempo = generator.uniform(1 - self.tempo, 1 + self.tempo) if self.tempo else 1.0
         before, after = generator.uniform(-self.ends, self.ends, size=2).tolist() if self.ends else (0.0, 0.0)
-        return Manner(stretch, tempo, before, after)
+        return Perturbation(stretch, tempo, before, after)
 
 
 @dataclass(frozen=True)
 class Joiner:
-    """Strings of recordings of one speaker each.
+    """UtteranceSampler of recordings of one speaker each.
 
     Arguments:
         sounds: of each speaker the recordings and the numbers of their symbols.
@@ -90,7 +90,7 @@ class Joiner:
         if not 1 <= self.shortest <= self.longest:
             raise UserError(f"strings of {self.shortest} to {self.longest} recordings cannot be; the first is the less")
 
-    def __call__(self, generator: np.random.Generator, variation: Variation) -> tuple[Sound, list[int]]:
+    def __call__(self, generator: np.random.Generator, variation: Augmentation) -> tuple[Sound, list[int]]:
         """One string: its sound and its symbols, which follow from the state of the generator."""
         voice = self.sounds[int(generator.integers(len(self.sounds)))]
         hiss = generator.uniform(0, _HISS)

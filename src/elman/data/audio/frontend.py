@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elman.data.audio.augmentation import Manner
+from elman.data.audio.augmentation import Perturbation
 from elman.data.audio.io import Sound, check_heard, sound_pieces
 from elman.data.audio.log_mel import Frames, LogMel, retimed, stacked
 from elman.data.audio.normalization import Tuning, frame_pieces, gain_of, shaped, tuned
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_FITTED = 500
 """The scaler is fitted on at most so many recordings."""
-AS_IT_IS = Manner()
+AS_IT_IS = Perturbation()
 KEPT_SECONDS = 60.0
 """How much of a recording is kept to be drawn."""
 
@@ -81,7 +81,7 @@ class FrontEnd:
         """From step to step."""
         return self.stack * self.spectrum.step / self.spectrum.rate
 
-    def __call__(self, sound: Sound, manner: Manner = AS_IT_IS) -> Frames:
+    def __call__(self, sound: Sound, manner: Perturbation = AS_IT_IS) -> Frames:
         """(T, I) from (n,), which is not silent, said in another manner."""
         spectrum = self.spectrum if manner.stretch == 1 else replace(self.spectrum, stretch=manner.stretch)
         if self.scaler is not None:

@@ -46,7 +46,7 @@ class CaptionedParts:
 
 
 def read_captioned(
-    data: str, captions: str, features: str, see: See, *, validation_share: float, seed: int
+    data: str, captions: str, features: str, extract_features: See, *, validation_share: float, seed: int
 ) -> CaptionedParts:
     """Pictures or features, and their captions, divided into parts.
 
@@ -65,7 +65,7 @@ def read_captioned(
         told = read_captions(folder / "Flickr8k.token.txt")
         parts = {name: part for part, file in _LISTS.items() for name in (folder / file).read_text().split()}
         told = Captions({name: texts for name, texts in told.texts.items() if name in parts}, parts, told.empty)
-        seen = read_features(Path(features)) if features else _flickr8k_features(folder, see)
+        seen = read_features(Path(features)) if features else _flickr8k_features(folder, extract_features)
         maker = seen.maker or ("" if features else "squeezenet1.1")
     else:
         path = own_path(data, "pictures", [FLICKR8K])
@@ -73,12 +73,12 @@ def read_captioned(
             raise UserError(f"which captions belong to {path}? name their file with --captions")
         told = read_captions(Path(captions).expanduser())
         chosen = Path(features).expanduser() if features else path
-        seen = read_features(chosen) if chosen.is_file() else see(picture_files([chosen]))
+        seen = read_features(chosen) if chosen.is_file() else extract_features(picture_files([chosen]))
         maker = seen.maker
     return _divided(told, seen, maker, validation_share, seed)
 
 
-def _flickr8k_features(folder: Path, see: See) -> Features:
+def _flickr8k_features(folder: Path, extract_features: See) -> Features:
     if (folder / _READY).is_file():
         return read_features(folder / _READY)
     made = cache_folder() / "features" / "flickr8k.npz"
@@ -86,7 +86,7 @@ def _flickr8k_features(folder: Path, see: See) -> Features:
         return read_features(made)
     if not cached("flickr8k-pictures"):
         fetch("flickr8k-pictures")
-    seen = see(picture_files([folder / "images"]))
+    seen = extract_features(picture_files([folder / "images"]))
     made.parent.mkdir(parents=True, exist_ok=True)
     seen.save(made)
     return seen

@@ -2,7 +2,7 @@
 
 T steps of a chunk, B streams, N ids in the text. The N - 1 pairs (an id, the id after it) are dealt to the
 streams as B runs of neighbours whose lengths differ by at most one, so every pair is in exactly one stream.
-In the last step of the last chunk the shorter streams have run out: their target there is `IGNORE`, which
+In the last step of the last chunk the shorter streams have run out: their target there is `IGNORE_INDEX`, which
 `cross_entropy` skips. Hence a sum over all chunks of an epoch counts every character but the very first
 exactly once, whatever B and T.
 """
@@ -16,7 +16,7 @@ from elman.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-IGNORE = -100
+IGNORE_INDEX = -100
 
 
 class Streams:
@@ -58,14 +58,14 @@ class Streams:
 
     @property
     def targets_per_epoch(self) -> int:
-        """How many targets one epoch has that are not `IGNORE`: N - 1."""
+        """How many targets one epoch has that are not `IGNORE_INDEX`: N - 1."""
         return len(self.ids) - 1
 
     def chunk(self, step: int) -> tuple[Tensor, Tensor, bool]:
         """The chunk of a step, counted on over the epochs.
 
         Returns:
-            inputs (T, B) int64; targets (T, B) int64, the ids one place on, `IGNORE` past a stream's end;
+            inputs (T, B) int64; targets (T, B) int64, the ids one place on, `IGNORE_INDEX` past a stream's end;
             and whether the chunk is its epoch's first, before which a carried state must be reset.
         """
         import torch
@@ -77,5 +77,5 @@ class Streams:
         window = self.ids[places]
         inputs, targets = window[:-1], window[1:]
         if end == self._steps:
-            targets = targets.masked_fill(places[:-1] >= self._ends, IGNORE)
+            targets = targets.masked_fill(places[:-1] >= self._ends, IGNORE_INDEX)
         return inputs, targets, number == 0

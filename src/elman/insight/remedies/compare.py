@@ -63,7 +63,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Run:
+class RemedyRun:
     """One remedy with one seed.
 
     Attributes:
@@ -102,7 +102,7 @@ class Comparison:
 
     problem: Problem
     steps: int
-    runs: dict[str, tuple[Run, ...]]
+    runs: dict[str, tuple[RemedyRun, ...]]
 
     def median_loss(self, remedy: str) -> float:
         """The median over the seeds of the best validation loss."""
@@ -187,7 +187,7 @@ def compare(
     budget = budget or Budget()
     for remedy in remedies:
         _parts(remedy)
-    runs: dict[str, tuple[Run, ...]] = {}
+    runs: dict[str, tuple[RemedyRun, ...]] = {}
     try:
         for remedy in remedies:
             found = []
@@ -222,7 +222,7 @@ def _layer(parts: set[str], inputs: int, hidden: int) -> nn.RNNBase:
     return RNN(inputs, hidden, init="orthogonal" if "orthogonal" in parts else "uniform", residual="residual" in parts)
 
 
-def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callable[[], None]) -> Run:
+def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callable[[], None]) -> RemedyRun:
     parts, (first, _) = _parts(remedy), problem.batches(seed, 0, "train")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -245,7 +245,7 @@ def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callabl
             if not math.isfinite(losses[step + 1]):
                 del losses[step + 1]
                 break
-    return Run(losses, before, _flow(model, problem, held_out), time.perf_counter() - begin)
+    return RemedyRun(losses, before, _flow(model, problem, held_out), time.perf_counter() - begin)
 
 
 def _flow(model: _Model, problem: Problem, batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -37,7 +37,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
-class Written:
+class Hypothesis:
     """A text that was written.
 
     Attributes:
@@ -70,7 +70,7 @@ def write(
     decoding: Decoding,
     banned: Sequence[int] = (),
     seed: int = 1,
-) -> list[list[Written]]:
+) -> list[list[Hypothesis]]:
     """Write B texts.
 
     Arguments:
@@ -98,7 +98,7 @@ def _one_by_one(
     decoding: Decoding,
     banned: Sequence[int],
     seed: int,
-) -> list[Written]:
+) -> list[Hypothesis]:
     some = (*state, *memory)[0]
     B, drawing = some.shape[1], decoding.drawing(seed)
     tokens = torch.full((B,), begin, device=some.device)
@@ -118,7 +118,7 @@ def _one_by_one(
     rows = torch.stack(columns, dim=1).tolist()
     texts = [row[: row.index(end)] if end in row else row for row in rows]
     return [
-        Written(tuple(text), log_probability, whole)
+        Hypothesis(tuple(text), log_probability, whole)
         for text, log_probability, whole in zip(texts, total.tolist(), ended.tolist(), strict=True)
     ]
 
@@ -153,10 +153,10 @@ class _Beam:
         self.tokens = torch.full((B,), begin, device=self.device)
         self.written = torch.zeros(B, 1, 0, dtype=torch.int64, device=self.device)
         self.totals = torch.zeros(B, 1, dtype=torch.float64, device=self.device)
-        self.finished: list[list[Written]] = [[] for _ in range(B)]
+        self.finished: list[list[Hypothesis]] = [[] for _ in range(B)]
         self.active = list(range(B))
 
-    def search(self) -> list[list[Written]]:
+    def search(self) -> list[list[Hypothesis]]:
         for _ in range(self.decoding.max_length):
             self._keep(self._extend())
             if not self.active:
@@ -196,7 +196,7 @@ class _Beam:
         reached = ends[:, :K] & (totals[:, :K] > -torch.inf)
         for row, column in reached.nonzero().tolist():
             text = tuple(self.written[row, parent[row, column]].tolist())
-            self.finished[self.active[row]].append(Written(text, float(totals[row, column]), True))
+            self.finished[self.active[row]].append(Hypothesis(text, float(totals[row, column]), True))
         length = self.written.shape[2] + 1
         hopes = totals.masked_fill(ends, -torch.inf).amax(1).div(length**penalty).tolist()
         left = []
@@ -227,6 +227,6 @@ class _Beam:
             for column in range(self.width if len(done) < self.K else 0):
                 total = float(self.totals[row, column])
                 if total > -torch.inf:
-                    done.append(Written(tuple(self.written[row, column].tolist()), total, False))
+                    done.append(Hypothesis(tuple(self.written[row, column].tolist()), total, False))
             done.sort(key=lambda one: (one.ended, one.score(penalty)), reverse=True)
             del done[self.K :]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from elman.errors import UserError
 
 if TYPE_CHECKING:
-    from elman.kernels.decoder import Drawing
+    from elman.kernels.decoder import SamplingParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,11 @@ class Choice:
         if not 0 < self.top_p <= 1:
             raise UserError(f"--top-p is {self.top_p}; it must be above 0 and at most 1")
 
-    def drawing(self, seed: int) -> Drawing:
+    def drawing(self, seed: int) -> SamplingParams:
         """The same for the machine that draws."""
-        from elman.kernels.decoder import Drawing
+        from elman.kernels.decoder import SamplingParams
 
-        return Drawing(self.temperature, self.top_k, self.top_p, seed)
+        return SamplingParams(self.temperature, self.top_k, self.top_p, seed)
 
 
 @dataclass(frozen=True, kw_only=True)

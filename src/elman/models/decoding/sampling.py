@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from elman.kernels.decoder import Drawing, choose
+from elman.kernels.decoder import SamplingParams, choose
 from elman.models.language_model import LanguageModel
 from elman.models.recurrent import State
 from elman.nn import RNN
@@ -18,7 +18,13 @@ BLOCK = 64
 
 
 def generate(
-    model: LanguageModel, prompt: Tensor, length: int, drawing: Drawing, *, samples: int = 1, bfloat16: bool = False
+    model: LanguageModel,
+    prompt: Tensor,
+    length: int,
+    params: SamplingParams,
+    *,
+    samples: int = 1,
+    bfloat16: bool = False,
 ) -> Iterator[Tensor]:
     """Read the prompt, then write `length` tokens.
 
@@ -26,7 +32,7 @@ def generate(
 
     Arguments:
         prompt: (P,) integers, at least one.
-        drawing: how a token is drawn; the same seed writes the same texts.
+        params: how a token is drawn; the same seed writes the same texts.
         samples: S, how many texts to write side by side.
         bfloat16: round the weights to bfloat16 (sums stay float32), for speed; elman's recurrent part only.
 
@@ -41,15 +47,15 @@ def generate(
             state: State = model(tokens[:-1])[1] if len(prompt) > 1 else ()
             layer = model.recurrent.layer
             if isinstance(layer, RNN) and not layer.layer_norm:
-                yield from _by_blocks(model, layer, tokens[-1], state, length, drawing, bfloat16)
+                yield from _by_blocks(model, layer, tokens[-1], state, length, params, bfloat16)
             else:
-                yield from _by_steps(model, tokens[-1], state, length, drawing)
+                yield from _by_steps(model, tokens[-1], state, length, params)
     finally:
         model.train(was_training)
 
 
 def _by_blocks(
-    model: LanguageModel, layer: RNN, first: Tensor, state: State, length: int, drawing: Drawing, bfloat16: bool
+    model: LanguageModel, layer: RNN, first: Tensor, state: State, length: int, params: SamplingParams, bfloat16: bool
 ) -> Iterator[Tensor]:
     output = (model.decoder.weight, model.decoder.bias)
     stack = pack_for_steps(layer, embedding=model.embedding.weight, output=output, bfloat16=bfloat16)
@@ -59,13 +65,15 @@ def _by_blocks(
         else first.new_zeros((layer.num_layers, len(first), layer.hidden_size), dtype=model.decoder.weight.dtype)
     )
     for start in range(0, length, BLOCK):
-        block, hidden = stack.generate(first, hidden, min(BLOCK, length - start), drawing, start=start)
+        block, hidden = stack.generate(first, hidden, min(BLOCK, length - start), params, start=start)
         yield from block
         first = block[-1]
 
 
-def _by_steps(model: LanguageModel, first: Tensor, state: State, length: int, drawing: Drawing) -> Iterator[Tensor]:
+def _by_steps(
+    model: LanguageModel, first: Tensor, state: State, length: int, params: SamplingParams
+) -> Iterator[Tensor]:
     for number in range(length):
         logits, state = model(first.unsqueeze(0), state)
-        first = choose(logits[-1], drawing, number)
+        first = choose(logits[-1], params, number)
         yield first

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
 from elman.models.forecasting.heads import Gaussian, Head
 from elman.models.recurrent import Recurrent, State
@@ -51,7 +51,7 @@ class Forecaster(nn.Module):
 
     widen: Tensor
 
-    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, read: int, answers: int, dropout: float):
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, read: int, answers: int, dropout: float):
         super().__init__()
         self.layout = layout
         self.head = head
@@ -73,7 +73,7 @@ class Forecaster(nn.Module):
 class DirectForecaster(Forecaster):
     """All F steps at once, from the state after the window and from what is known of the steps to come."""
 
-    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, *, dropout: float = 0.0) -> None:
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, *, dropout: float = 0.0) -> None:
         read = shape.hidden_size + layout.horizon * layout.known
         super().__init__(layout, head, shape, read, layout.horizon * layout.targets, dropout)
 
@@ -123,7 +123,7 @@ class RecursiveForecaster(Forecaster):
     It learns from every step of the window (teacher forcing, Williams and Zipser 1989).
     """
 
-    def __init__(self, layout: Layout, head: Head, shape: RecurrentShape, *, dropout: float = 0.0) -> None:
+    def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, *, dropout: float = 0.0) -> None:
         super().__init__(layout, head, shape, shape.hidden_size, layout.targets, dropout)
 
     @property

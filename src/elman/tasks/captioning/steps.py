@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from elman.data.batching import batches_by_length, pad_sequences
-from elman.insight.example import BEGIN, Look
-from elman.models.decoding.beam_search import Written, write
-from elman.models.losses import IGNORE, next_token_loss
+from elman.insight.example import BEGIN, InspectionExample
+from elman.models.decoding.beam_search import Hypothesis, write
+from elman.models.losses import IGNORE_INDEX, next_token_loss
 
 if TYPE_CHECKING:
     from elman.data.image.dataset import Captioned
@@ -70,13 +70,15 @@ def mean_loss(model: Any, pairs: CaptionPairs, padding: int) -> float:
     return total / count
 
 
-def caption(model: Captioner, vectors: Tensor, vocabulary: Vocabulary, decoding: Decoding, seed: int) -> list[Written]:
+def caption(
+    model: Captioner, vectors: Tensor, vocabulary: Vocabulary, decoding: Decoding, seed: int
+) -> list[Hypothesis]:
     """The best caption for each picture (N, D)."""
     assert vocabulary.bos is not None
     assert vocabulary.eos is not None
     banned = never_written(vocabulary)
     device = next(model.parameters()).device
-    found: list[Written] = []
+    found: list[Hypothesis] = []
     for some in torch.split(vectors, AT_ONCE):
         state, memory = model.start(some.to(device))
         marks = {"begin": vocabulary.bos, "end": vocabulary.eos}
@@ -89,7 +91,7 @@ def never_written(vocabulary: Vocabulary) -> list[int]:
     return [token for token in (vocabulary.pad, vocabulary.unk, vocabulary.bos) if token is not None]
 
 
-def caption_figures(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+def caption_metrics(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """BLEU-1 to 4 (Papineni et al. 2002), CIDEr (Vedantam et al. 2015) in per cent, and the share of distinct captions.
 
     Arguments:
@@ -103,11 +105,11 @@ def caption_figures(texts: Sequence[str], references: Sequence[Sequence[str]]) -
     ours = {number: [text] for number, text in enumerate(texts)}
     bleu, _ = Bleu(4).compute_score(truth, ours, verbose=0)
     cider, _ = Cider().compute_score(truth, ours)
-    figures = {f"bleu_{n}": 100 * float(value) for n, value in enumerate(bleu, 1)}
-    return figures | {"cider": 100 * float(cider), "distinct": len(set(texts)) / len(texts)}
+    metrics = {f"bleu_{n}": 100 * float(value) for n, value in enumerate(bleu, 1)}
+    return metrics | {"cider": 100 * float(cider), "distinct": len(set(texts)) / len(texts)}
 
 
-def explained(model: Captioner, vector: Tensor, written: Written, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+def explained(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary: Vocabulary) -> list[dict[str, Any]]:
     """For each word and the end mark: how probable it was, and what would have been next best."""
     device = next(model.parameters()).device
     tokens = torch.tensor([vocabulary.bos, *written.tokens], device=device)
@@ -130,7 +132,7 @@ def explained(model: Captioner, vector: Tensor, written: Written, vocabulary: Vo
     return rows
 
 
-def look_at_caption(model: Captioner, vector: Tensor, written: Written, vocabulary: Vocabulary) -> Look:
+def look_at_caption(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary: Vocabulary) -> InspectionExample:
     """The network while it writes: a step reads the picture, where it is the first input, and each word is a step.
 
     Arguments:
@@ -140,7 +142,7 @@ def look_at_caption(model: Captioner, vector: Tensor, written: Written, vocabula
     device = next(model.parameters()).device
     words = [vocabulary.tokens[token] for token in written.tokens]
     before = int(model.first is not None)
-    targets = [IGNORE] * before + [*written.tokens, vocabulary.eos if written.ended else IGNORE]
+    targets = [IGNORE_INDEX] * before + [*written.tokens, vocabulary.eos if written.ended else IGNORE_INDEX]
     inputs = {
         "features": vector.unsqueeze(0).to(device),
         "tokens": torch.tensor([vocabulary.bos, *written.tokens], device=device).unsqueeze(1),
@@ -153,4 +155,4 @@ def look_at_caption(model: Captioner, vector: Tensor, written: Written, vocabula
         "words written": [0.0] * before + [float(n) for n in range(len(words) + 1)],
         "probability of the end": ends.tolist(),
     }
-    return Look(inputs, names, torch.tensor(targets, device=device), about, tracks)
+    return InspectionExample(inputs, names, torch.tensor(targets, device=device), about, tracks)

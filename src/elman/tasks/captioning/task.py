@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from elman.atomic_io import write_text
 from elman.data.image.dataset import FLICKR8K
 from elman.errors import UserError
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least, below_one
 from elman.training.task import Carry, Loss
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from elman.data.image.dataset import Captioned, CaptionedParts
     from elman.data.image.features import Features
     from elman.data.text.vocabulary import Vocabulary
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.models.decoding.config import Decoding
     from elman.tasks.captioning.steps import CaptionBatch, CaptionPairs
     from elman.training.report import Report
@@ -38,7 +38,7 @@ PLACES = {"first": ("first",), "state": ("state",), "every": ("every",), "first+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(ShapeSettings):
+class Settings(RecurrentSettings):
     """A captioner and its training."""
 
     data: str = FLICKR8K
@@ -125,7 +125,7 @@ class Task:
         from elman.data.image.dataset import read_captioned
 
         s = self.settings
-        given = (s.data, s.captions, s.features, see_with_progress)
+        given = (s.data, s.captions, s.features, extract_with_progress)
         read = read_captioned(*given, validation_share=s.validation_share, seed=s.seed)
         for note in read.notes:
             print(f"elman: {note}", file=sys.stderr)
@@ -212,25 +212,25 @@ class Task:
         """Loss in nats a word, and the scores of captions written greedily, on the validation part."""
         from elman.models.decoding.config import Decoding
 
-        return self._figures(model, "validation", Decoding(max_length=self.settings.longest))[0]
+        return self._metrics(model, "validation", Decoding(max_length=self.settings.longest))[0]
 
-    def _figures(self, model: Any, name: str, decoding: Decoding) -> tuple[dict[str, float], list[str]]:
+    def _metrics(self, model: Any, name: str, decoding: Decoding) -> tuple[dict[str, float], list[str]]:
         import torch
 
-        from elman.tasks.captioning.steps import caption, caption_figures, mean_loss
+        from elman.tasks.captioning.steps import caption, caption_metrics, mean_loss
 
         part = self.captioned.parts[name]
         written = caption(model, torch.from_numpy(part.vectors), self.vocabulary, decoding, 1)
         texts = [self._text(one.tokens) for one in written]
         loss = mean_loss(model, self._pairs_of(part), self._padding)
-        return {"loss": loss, "perplexity": math.exp(loss), **caption_figures(texts, part.captions)}, texts
+        return {"loss": loss, "perplexity": math.exp(loss), **caption_metrics(texts, part.captions)}, texts
 
     def _text(self, tokens: tuple[int, ...]) -> str:
         return " ".join(self.vocabulary.tokens[token] for token in tokens)
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The figures of `examine`."""
-        return self.examine(model).figures
+        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, data: Path | None = None) -> Report:
         """Scores of the validation part, and of the test part where there is one, and the captions in a table."""
@@ -238,19 +238,19 @@ class Task:
 
         if data is not None:
             raise UserError("a captioning run is measured on its own held-out pictures; leave --data out")
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         tables = []
         for name in ("validation", "test"):
             part = self.captioned.parts[name]
             if not len(part):
                 continue
-            found, texts = self._figures(model, name, self.decoding)
-            figures |= {f"{name}_{figure}": value for figure, value in found.items()}
+            found, texts = self._metrics(model, name, self.decoding)
+            metrics |= {f"{name}_{figure}": value for figure, value in found.items()}
             rows = tuple(zip(part.names, texts, (given[0] for given in part.captions), strict=True))[:EXAMPLES]
             tables.append(
                 Table(f"{name}-captions", f"the first of the {name} part", ("picture", "caption", "a person's"), rows)
             )
-        return Report(figures, tuple(tables))
+        return Report(metrics, tuple(tables))
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves."""
@@ -285,7 +285,7 @@ class Task:
             self._draw(paths, predictions, options.plot)
         return predictions
 
-    def look(self, model: nn.Module, file: str) -> Look:
+    def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """A picture, or the first of a file of features, to look at: the network while it writes its greedy caption.
 
         Raises:
@@ -326,7 +326,7 @@ class Task:
             paths, features = [], read_features(Path(inputs[0]))
         elif self.seen["maker"]:
             paths = picture_files(inputs)
-            features = see_with_progress(paths)
+            features = extract_with_progress(paths)
         else:
             raise UserError(
                 "this run learned from features of your own, and elman does not know what makes them; give a file of"
@@ -358,15 +358,15 @@ class Task:
         return "\n".join(lines)
 
 
-def see_with_progress(files: list[Path]) -> Features:
+def extract_with_progress(files: list[Path]) -> Features:
     """The features of pictures; many show how far they are."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from elman.models.image_features import see
+    from elman.models.image_features import extract_features
 
     console = Console(stderr=True)
     columns = (TextColumn("looking at pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal or len(files) < 100) as bar:
         bar_task = bar.add_task("", total=len(files))
-        return see(files, lambda done, _: bar.update(bar_task, completed=done))
+        return extract_features(files, lambda done, _: bar.update(bar_task, completed=done))

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from elman.insight.example import Look
+from elman.insight.example import InspectionExample
 from elman.models.classifier import Classifier
 
 
-def look_at_own_answer(
+def example_of_own_prediction(
     model: Classifier,
     x: Tensor,
     tokens: Sequence[str],
     classes: Sequence[str],
     tracks: Mapping[str, Sequence[float]] | None = None,
-) -> Look:
-    """Look at a sequence whose class nobody has said: C = -log p of the class that the model takes for likeliest.
+) -> InspectionExample:
+    """A sequence whose class is unknown: C = -log p of the class that the model finds likeliest.
 
     Arguments:
         x: (T, ...) the sequence as the input layer takes it.
@@ -28,4 +28,4 @@ def look_at_own_answer(
     with torch.no_grad():
         probability, given = model(**inputs)[0].softmax(-1).max(-1)
     about = f"C is the cost of the network's own answer, {classes[int(given)]} ({float(probability):.1%})"
-    return Look(inputs, tuple(tokens), given.reshape(1), about, tracks)
+    return InspectionExample(inputs, tuple(tokens), given.reshape(1), about, tracks)

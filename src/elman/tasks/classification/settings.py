@@ -7,26 +7,26 @@ from typing import Any, Literal
 
 from elman.errors import UserError
 from elman.models.config import Readout
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierSettings(ShapeSettings):
+class ClassifierSettings(RecurrentSettings):
     """Training settings, the shape of the recurrent part, and how its states become an answer."""
 
     readout: Readout = "last"
     """What is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
     bidirectional: bool = False
     """Also read from the end to the beginning."""
-    quiet: bool = False
+    small_init: bool = False
     """Begin with small input weights and no biases, so that tanh hardly bends and an orthogonal matrix forgets
     nothing; the output layer learns 50 times as fast. For very long sequences."""
     head: int = 0
     """Units of a relu layer between what is read of the states and the output layer; 0 for none."""
     fixed: bool = False
     """Train only what reads the states and leave the rest as it begins (Jaeger 2001): quick, and with --init
-    orthogonal --quiet --head a memory for very long sequences."""
+    orthogonal --small-init --head a memory for very long sequences."""
     validation_share: float = 0.1
     """Share of every class held out to choose the best weights, where the data come without a validation part."""
     best_by: Literal["accuracy", "loss"] = "accuracy"
@@ -35,13 +35,13 @@ class ClassifierSettings(ShapeSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "head", 0)
-        if self.quiet and self.cell != "rnn":
-            raise UserError(f"--quiet is for --cell rnn, not {self.cell}; leave one of the two out")
+        if self.small_init and self.cell != "rnn":
+            raise UserError(f"--small-init is for --cell rnn, not {self.cell}; leave one of the two out")
         if not 0 < self.validation_share < 1:
             raise UserError(f"--validation-share is {self.validation_share}; it must be above 0 and below 1")
 
     @property
     def answering(self) -> dict[str, Any]:
         """How the classifier is to make an answer of its states."""
-        names = ("readout", "dropout", "quiet", "head", "fixed")
+        names = ("readout", "dropout", "small_init", "head", "fixed")
         return {name: getattr(self, name) for name in names}

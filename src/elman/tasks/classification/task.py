@@ -107,13 +107,13 @@ class ClassificationTask(ABC):
         import torch
 
         from elman.data.batching import pad_sequences
-        from elman.models.losses import IGNORE
+        from elman.models.losses import IGNORE_INDEX
 
         train, chosen = self.examples("train"), self._buckets.batch(step)
         share = chosen[rank::world]
         labels = torch.from_numpy(train.labels[share])
         if not len(share):  # an epoch's last batch may be smaller than there are processes
-            share, labels = chosen[:1], torch.tensor([IGNORE])
+            share, labels = chosen[:1], torch.tensor([IGNORE_INDEX])
         x, lengths = pad_sequences([self.shown(index, step) for index in share.tolist()])
         return LabelledBatch(x, lengths, labels)
 
@@ -126,7 +126,7 @@ class ClassificationTask(ABC):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and accuracy on the validation part."""
-        return self._ask(model, self.examples("validation")).figures()
+        return self._ask(model, self.examples("validation")).metrics()
 
     def _ask(self, model: nn.Module, examples: Examples) -> Answers:
         from elman.metrics.classification import answer
@@ -135,7 +135,7 @@ class ClassificationTask(ABC):
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The figures of `examine`."""
-        return self.examine(model).figures
+        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, data: Path | None = None) -> Report:
         """Figures on the validation and the test part; confusion, classes and mistakes of the test part.
@@ -146,12 +146,12 @@ class ClassificationTask(ABC):
         if data is not None:
             examples = self.other_examples(data)
             answers = self._ask(model, examples)
-            return Report(answers.figures(), self._tables(answers, examples, data.name))
+            return Report(answers.metrics(), self._tables(answers, examples, data.name))
         part: Part = "test" if len(self.examples("test")) else "validation"
-        figures = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
+        metrics = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
         answers = self._ask(model, self.examples(part))
-        figures |= {f"{part}_{name}": value for name, value in answers.figures().items()}
-        return Report(figures, self._tables(answers, self.examples(part), part))
+        metrics |= {f"{part}_{name}": value for name, value in answers.metrics().items()}
+        return Report(metrics, self._tables(answers, self.examples(part), part))
 
     def _tables(self, answers: Answers, examples: Examples, where: str) -> tuple[Table, ...]:
         confusion = answers.confusion().tolist()

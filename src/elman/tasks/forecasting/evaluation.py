@@ -43,7 +43,7 @@ class Judged:
         best = min(found, key=found.__getitem__)
         return best, found[best]
 
-    def figures(self, prefix: str) -> dict[str, float]:
+    def metrics(self, prefix: str) -> dict[str, float]:
         """The network's measures, coverage and width, and for MAE and RMSE those of the best baseline."""
         own = self.errors(NETWORK) | coverage(self.by[NETWORK], self.truth)
         best = {f"best_baseline_{measure}": self.best_baseline(measure)[1] for measure in ("mae", "rmse")}
@@ -59,7 +59,7 @@ class Judged:
         )
         title = f"{where}: {windows:,} forecasts of {horizon} steps"
         table = Table("forecasts", title, ("target", "forecast by", "MAE", "RMSE", "MASE", "sMAPE %"), rows)
-        return Report(self.figures(f"{where}_"), (table, self._by_step(where)))
+        return Report(self.metrics(f"{where}_"), (table, self._by_step(where)))
 
     def _by_step(self, where: str) -> Table:
         columns = [np.abs(forecasts.point - self.truth).mean(axis=(0, 2)) for forecasts in self.by.values()]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least
 from elman.training.task import Carry, Loss
 
@@ -37,7 +37,7 @@ DRAWN_WINDOWS = 8
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(ShapeSettings):
+class Settings(RecurrentSettings):
     """A forecaster and its training."""
 
     data: str = "airline"
@@ -266,7 +266,7 @@ class Task:
         assert isinstance(model, Forecaster)
         if self.settings.calibrate != "none":
             calibrate(model, self._seen_in_training, self.settings.level)
-        return self._judge(model, self._seen_in_training).figures("")
+        return self._judge(model, self._seen_in_training).metrics("")
 
     def _ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
         from elman.models.forecasting.forecaster import Forecaster
@@ -285,7 +285,7 @@ class Task:
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The figures of `examine`."""
-        return self.examine(model).figures
+        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, data: Path | None = None) -> Report:
         """Figures on the validation and the test part, and on the latter the tables: beside baselines, and by step.
@@ -306,7 +306,7 @@ class Task:
         if not len(self.data.test):
             return seen.report("validation", targets)
         test = self._judge(model, self.data.test, held).report("test", targets)
-        return Report(seen.figures("validation_") | test.figures, test.tables)
+        return Report(seen.metrics("validation_") | test.metrics, test.tables)
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves, and forecasts of the validation part against what came."""
@@ -326,7 +326,7 @@ class Task:
 
         held = self.data.held
         judged = self._judge(model, windows, held)
-        own, (best, other) = judged.figures("")["mae"], judged.best_baseline("mae")
+        own, (best, other) = judged.metrics("")["mae"], judged.best_baseline("mae")
         less = "less" if own <= other else "more"
         by = abs(own / other - 1)
         title = f"{where.capitalize()}: MAE {own:.3g}, {by:.0%} {less} than the best baseline ({best}: {other:.3g})"

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least, below_one
 from elman.training.task import Carry, Loss
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from elman.data.text.bptt import Streams
     from elman.data.text.vocabulary import Vocabulary
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.models.decoding.config import Choice
     from elman.training.run_folder import RunFolder
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(ShapeSettings):
+class Settings(RecurrentSettings):
     """A language model and its training."""
 
     data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ("shakespeare",)
@@ -194,8 +194,8 @@ class Task:
             nats, count = nats + float(total), count + number
         loss = nats / count
         per_character = nats / max(1, len(self.texts[1]) - 1) if self.settings.tokens != "characters" else loss
-        figures = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
-        return figures | {"nats_per_char": per_character, "bits_per_char": per_character / math.log(2)}
+        metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        return metrics | {"nats_per_char": per_character, "bits_per_char": per_character / math.log(2)}
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The exact figures: the validation text as one stream."""
@@ -223,7 +223,7 @@ class Task:
         written = (int(token) for token in generate(model, tokens, length, choice.drawing(seed), bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
 
-    def look(self, model: nn.Module, text: str) -> Look:
+    def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: y_t should be the token after the t-th, and after the last there is none.
 
         Raises:
@@ -231,16 +231,16 @@ class Task:
         """
         import torch
 
-        from elman.data.text.bptt import IGNORE
-        from elman.insight.example import Look
+        from elman.data.text.bptt import IGNORE_INDEX
+        from elman.insight.example import InspectionExample
 
         ids = self.vocabulary.encode(text)
         if len(ids) < 2:
             raise UserError(f"the text has {len(ids)} tokens; give at least two: one to read and one to foretell")
         device = next(model.parameters()).device
-        targets = torch.tensor([*ids[1:], IGNORE], device=device)
+        targets = torch.tensor([*ids[1:], IGNORE_INDEX], device=device)
         tokens = tuple(self.vocabulary.written(text))
-        return Look({"tokens": torch.tensor(ids, device=device).unsqueeze(1)}, tokens, targets)
+        return InspectionExample({"tokens": torch.tensor(ids, device=device).unsqueeze(1)}, tokens, targets)
 
     def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
         """Each prompt and how the model goes on from it."""

@@ -25,9 +25,9 @@ from elman.data.synthetic import (
     read_marked,
     read_symbols,
 )
-from elman.insight.example import Look
+from elman.insight.example import InspectionExample
 from elman.models.classifier import Classifier
-from elman.models.config import RecurrentShape
+from elman.models.config import RecurrentConfig
 from elman.models.losses import token_loss
 
 ANSWERS = ("NO", "YES")
@@ -43,7 +43,7 @@ class Memory(ABC):
     outputs: int
     shortest: int
 
-    def model(self, shape: RecurrentShape, dropout: float) -> Classifier:
+    def model(self, shape: RecurrentConfig, dropout: float) -> Classifier:
         """A new network for the problem; the shape's input size must be `input_size`."""
         return Classifier(self.input_layer(), shape, self.outputs, dropout=dropout)
 
@@ -60,7 +60,7 @@ class Memory(ABC):
         """The summed loss, and what it was summed over."""
 
     @abstractmethod
-    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+    def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
         """Loss and what the problem counts as success; the sequences must be of one length."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Memory(ABC):
         """What the network says to what a person wrote; raises a UserError where that cannot be read."""
 
     @abstractmethod
-    def look(self, text: str, length: int, device: torch.device) -> Look:
+    def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         """What a person wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
 
 
@@ -93,7 +93,7 @@ class Counting(Memory):
     def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
         return token_loss(model(batch.inputs, batch.lengths, every_step=self.every), batch.targets)
 
-    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+    def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
         scores = model(batch.inputs, batch.lengths)
         total, count = token_loss(scores, batch.targets)
         right = (scores.argmax(-1) == batch.targets).double().mean()
@@ -105,12 +105,14 @@ class Counting(Memory):
         probability, given = scores[0].softmax(-1).max(0)
         return {"input": text, "answer": ANSWERS[int(given)], "probability": float(probability)}
 
-    def look(self, text: str, length: int, device: torch.device) -> Look:
+    def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         bits = torch.tensor(read_bits(text), device=device)
         even = 1 - bits.cumsum(0) % 2
         tracks = {"odd number of 1s": (1 - even).tolist(), "this bit": bits.tolist()}
         inputs = {"x": bits.unsqueeze(1), "lengths": _lengths(bits), "every_step": self.every}
-        return Look(inputs, tuple(map(str, bits.tolist())), even if self.every else even[-1:], tracks=tracks)
+        return InspectionExample(
+            inputs, tuple(map(str, bits.tolist())), even if self.every else even[-1:], tracks=tracks
+        )
 
 
 class Summing(Memory):
@@ -130,7 +132,7 @@ class Summing(Memory):
         sums = model(batch.inputs, batch.lengths).squeeze(-1)
         return F.mse_loss(sums.float(), batch.targets, reduction="sum"), len(sums)
 
-    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+    def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
         errors = model(batch.inputs, batch.lengths).squeeze(-1).float() - batch.targets
         close = (errors.abs() < CLOSE).double().mean()
         return {"loss": float(errors.square().mean()), "accuracy": float(close)}
@@ -140,12 +142,14 @@ class Summing(Memory):
         total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
         return {"input": text, "answer": float(total), "sum": float(pairs.prod(-1).sum())}
 
-    def look(self, text: str, length: int, device: torch.device) -> Look:
+    def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         pairs = torch.tensor(read_marked(text), device=device)
         sums = pairs.prod(-1).cumsum(0)
         inputs = {"x": pairs.unsqueeze(1), "lengths": _lengths(pairs)}
         tracks = {"sum so far": sums.tolist(), "marked so far": pairs[:, 1].cumsum(0).tolist()}
-        return Look(inputs, tuple(f"{word} " for word in text.split()), sums[-1:].unsqueeze(1), tracks=tracks)
+        return InspectionExample(
+            inputs, tuple(f"{word} " for word in text.split()), sums[-1:].unsqueeze(1), tracks=tracks
+        )
 
 
 class Copying(Memory):
@@ -155,7 +159,7 @@ class Copying(Memory):
     outputs = SYMBOLS
     shortest = 2
 
-    def model(self, shape: RecurrentShape, dropout: float) -> Classifier:
+    def model(self, shape: RecurrentConfig, dropout: float) -> Classifier:
         model = super().model(shape, dropout)
         for name, parameter in model.recurrent.named_parameters():
             if "bias" in name:
@@ -174,7 +178,7 @@ class Copying(Memory):
     def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
         return token_loss(model(batch.inputs, batch.lengths, every_step=True), batch.targets)
 
-    def figures(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+    def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
         scores = model(batch.inputs, batch.lengths, every_step=True)
         total, count = token_loss(scores, batch.targets)
         remembered = CopyMemory().remembered
@@ -187,7 +191,7 @@ class Copying(Memory):
         given = scores[-CopyMemory().remembered :, 0].argmax(-1).tolist()
         return {"input": text, "answer": "".join(str(symbol) if symbol < BLANK else "-" for symbol in given)}
 
-    def look(self, text: str, length: int, device: torch.device) -> Look:
+    def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         problem, symbols = CopyMemory(length), read_symbols(text)
         inputs = problem.inputs_for(symbols).to(device)
         targets = torch.full((len(inputs),), BLANK, device=device)
@@ -196,7 +200,7 @@ class Copying(Memory):
         writing = [0] * (len(inputs) - problem.remembered) + [1] * problem.remembered
         tracks = {"writing down": writing, "time": list(range(len(inputs)))}
         given = {"x": inputs, "lengths": _lengths(inputs), "every_step": True}
-        return Look(given, tuple(names), targets, tracks=tracks)
+        return InspectionExample(given, tuple(names), targets, tracks=tracks)
 
 
 def _lengths(sequence: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts import Parameter
 
 from elman.models.config import InitSetting
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least, below_one
 from elman.training.task import Carry, Loss
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.synthetic import Part, ProblemBatch
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
     from elman.insight.state_space import StateSpace
     from elman.tasks.memory.problems import Memory
     from elman.training.run_folder import RunFolder
@@ -30,7 +30,7 @@ TEST_STRINGS = 1000
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(ShapeSettings):
+class Settings(RecurrentSettings):
     """A network for a problem of memory and its training."""
 
     problem: Literal["parity", "adding", "copy"] = "parity"
@@ -117,19 +117,19 @@ class Task:
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and accuracy on sequences of the longest length that was trained on."""
-        return self._figures(model, self.settings.max_length, "validation")
+        return self._metrics(model, self.settings.max_length, "validation")
 
-    def _figures(self, model: nn.Module, length: int, part: Part) -> dict[str, float]:
+    def _metrics(self, model: nn.Module, length: int, part: Part) -> dict[str, float]:
         # One seed for all runs, so that runs are compared on the same sequences.
         batch = self.memory.batch(length, TEST_STRINGS, 0, length, part)
-        return self.memory.figures(model, batch.to(next(model.parameters()).device))
+        return self.memory.metrics(model, batch.to(next(model.parameters()).device))
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """parity: accuracy by length, far past the lengths trained on; else loss and accuracy on new sequences."""
         s = self.settings
         if s.problem != "parity":
-            return {f"test_{name}": value for name, value in self._figures(model, s.max_length, "test").items()}
-        return {f"accuracy_at_length_{n}": self._figures(model, n, "test")["accuracy"] for n in TEST_LENGTHS}
+            return {f"test_{name}": value for name, value in self._metrics(model, s.max_length, "test").items()}
+        return {f"accuracy_at_length_{n}": self._metrics(model, n, "test")["accuracy"] for n in TEST_LENGTHS}
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the loss curve, and for parity the accuracy by length."""
@@ -143,16 +143,16 @@ class Task:
             with torch.no_grad():
                 self._draw_lengths(folder, self.report(model.eval()))
 
-    def _draw_lengths(self, folder: RunFolder, figures: dict[str, float]) -> None:
+    def _draw_lengths(self, folder: RunFolder, metrics: dict[str, float]) -> None:
         from elman.plotting.palette import PALETTE
         from elman.plotting.style import DASHES, MARKERS, new_figure, save_figure
 
-        lowest = min(figures.values())
+        lowest = min(metrics.values())
         longest = self.settings.max_length
         title = f"Trained on up to {longest} bits, at least {lowest:.1%} right on up to {TEST_LENGTHS[-1]:,} bits"
         figure, axes = new_figure(title, height=4.5)
         label = f"{TEST_STRINGS:,} new strings of each length"
-        axes[0].plot(TEST_LENGTHS, list(figures.values()), marker=MARKERS[0], color=PALETTE[0], label=label)
+        axes[0].plot(TEST_LENGTHS, list(metrics.values()), marker=MARKERS[0], color=PALETTE[0], label=label)
         axes[0].axvline(longest, color=PALETTE[1], linestyle=DASHES[1], label="longest in training")
         axes[0].axhline(0.5, color=PALETTE[2], linestyle=DASHES[2], label="guessing")
         axes[0].set(xlabel="length (bits)", ylabel="share answered correctly", ylim=(0.0, 1.05))
@@ -167,13 +167,13 @@ class Task:
         """
         return [self.memory.answer(model, text, self.settings.max_length) for text in inputs]
 
-    def look(self, model: nn.Module, text: str) -> Look:
+    def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A string of the problem to look at, with what the answer should be.
 
         Raises:
             UserError: it is not of the problem's form: says where.
         """
-        return self.memory.look(text, self.settings.max_length, next(model.parameters()).device)
+        return self.memory.inspection_example(text, self.settings.max_length, next(model.parameters()).device)
 
     def show_states(self, batch: ProblemBatch, space: StateSpace) -> tuple[Figure, list[str]] | None:
         """parity: the picture that explains the answer, and what it shows in words; None for the other problems.

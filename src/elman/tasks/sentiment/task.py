@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from elman.data.text.classification import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
 
 
 @Parameter(name="*")
@@ -223,7 +223,7 @@ class Task(ClassificationTask):
             predictions.append(prediction)
         return predictions
 
-    def look(self, model: nn.Module, text: str) -> Look:
+    def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at; of a longer one than --max-length the end.
 
         Raises:
@@ -232,14 +232,14 @@ class Task(ClassificationTask):
         import torch
 
         from elman.models.classifier import Classifier
-        from elman.tasks.classification.inspect import look_at_own_answer
+        from elman.tasks.classification.inspect import example_of_own_prediction
 
         assert isinstance(model, Classifier)
         if not text.strip():
             raise UserError("the text is empty; give one to judge")
         ids = torch.from_numpy(self.encode([text])[0])
         tokens = self.vocabulary.written(text)[-len(ids) :] or [text]
-        return look_at_own_answer(model, ids, tokens, self.classes)
+        return example_of_own_prediction(model, ids, tokens, self.classes)
 
     def _opinion(self, probabilities: list[float]) -> dict[str, Any]:
         best = max(range(len(probabilities)), key=probabilities.__getitem__)

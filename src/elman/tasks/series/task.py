@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from elman.data.io.records import Record
     from elman.data.scaling import Scaler
     from elman.data.timeseries.classification import LabelledSequences, SequenceClasses
-    from elman.insight.example import Look
+    from elman.insight.example import InspectionExample
 
 
 @Parameter(name="*")
@@ -142,7 +142,7 @@ class Task(ClassificationTask):
             )
         ]
 
-    def look(self, model: nn.Module, file: str) -> Look:
+    def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """The first series of a file to look at; a unit may follow one of its channels, or the time.
 
         Raises:
@@ -152,7 +152,7 @@ class Task(ClassificationTask):
 
         from elman.data.io.records import checked
         from elman.models.classifier import Classifier
-        from elman.tasks.classification.inspect import look_at_own_answer
+        from elman.tasks.classification.inspect import example_of_own_prediction
 
         assert isinstance(model, Classifier)
         record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
@@ -160,7 +160,7 @@ class Task(ClassificationTask):
         tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
         tracks["time"] = list(range(len(values)))
         tokens = [f"{t} " for t in range(1, len(values) + 1)]
-        return look_at_own_answer(model, torch.from_numpy(values), tokens, self.classes, tracks)
+        return example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
 
     def show(self, predictions: list[dict[str, Any]]) -> str:
         width = max(len(prediction["input"]) for prediction in predictions)

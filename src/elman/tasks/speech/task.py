@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from elman.data.audio.augmentation import Variation
+    from elman.data.audio.augmentation import Augmentation
     from elman.data.audio.dataset import Spoken
     from elman.data.audio.frontend import FrontEnd
-    from elman.tasks.speech.transcription import Heard, Strings, Utterance, UtteranceBatch
+    from elman.tasks.speech.transcription import Transcription, Utterance, UtteranceBatch, UtteranceSampler
     from elman.training.report import Report
     from elman.training.run_folder import RunFolder
 
@@ -94,11 +94,11 @@ class Listener:
         return FrontEnd.fit(spectrum, s.stack, train, s.cepstra)
 
     @property
-    def variation(self) -> Variation:
-        from elman.data.audio.augmentation import Variation
+    def variation(self) -> Augmentation:
+        from elman.data.audio.augmentation import Augmentation
 
         s = self.settings
-        return Variation(s.vary_speed, s.vary_gain, s.vary_hiss, s.vary_tract, s.vary_tempo, s.vary_ends)
+        return Augmentation(s.vary_speed, s.vary_gain, s.vary_hiss, s.vary_tract, s.vary_tempo, s.vary_ends)
 
     def save_front_end(self, folder: Path) -> None:
         if self.front_end.scaler is not None:
@@ -217,15 +217,15 @@ class Transcripts(Listener):
         return read_names(path) if path.exists() else symbols_heard(self.spoken, s.kind, s.joined > 1)
 
     @cached_property
-    def strings(self) -> Strings:
+    def strings(self) -> UtteranceSampler:
         return self._strings_of(self.spoken)
 
-    def _strings_of(self, spoken: Spoken) -> Strings:
-        from elman.tasks.speech.transcription import Strings
+    def _strings_of(self, spoken: Spoken) -> UtteranceSampler:
+        from elman.tasks.speech.transcription import UtteranceSampler
 
         s = self.settings
         how = (s.joined, s.pause, s.join_gain, self.variation, s.seed)
-        return Strings(spoken, self.front_end, self.symbols, s.kind, *how)
+        return UtteranceSampler(spoken, self.front_end, self.symbols, s.kind, *how)
 
     @cached_property
     def _held_out(self) -> dict[Part, list[Utterance]]:
@@ -259,19 +259,19 @@ class Transcripts(Listener):
 
         return Loss(*batch_loss(model, batch))
 
-    def _hear(self, model: nn.Module, utterances: Sequence[Utterance], beam: int) -> Heard:
+    def _hear(self, model: nn.Module, utterances: Sequence[Utterance], beam: int) -> Transcription:
         from elman.tasks.speech.transcription import hear
 
         return hear(model, utterances, self.symbols, self.settings.kind, beam)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and error rates on the validation part, decoded greedily."""
-        figures = self._hear(model, self._held_out["validation"], 1).figures()
-        return {name: value for name, value in figures.items() if name != "wer_beam"}
+        metrics = self._hear(model, self._held_out["validation"], 1).metrics()
+        return {name: value for name, value in metrics.items() if name != "wer_beam"}
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The figures of `examine`."""
-        return self.examine(model).figures
+        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, data: Path | None = None) -> Report:
         """Figures on the validation and the test part; by number of words, and what was misheard, of the test part.
@@ -284,13 +284,13 @@ class Transcripts(Listener):
         if data is not None:
             others = self._strings_of(self.other_spoken(data)).recorded("train")
             heard = self._hear(model, others, BEAM)
-            return Report(heard.figures(), heard.tables(data.name, [one.name for one in others]))
+            return Report(heard.metrics(), heard.tables(data.name, [one.name for one in others]))
         part: Part = "test" if self._held_out["test"] else "validation"
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for name in dict.fromkeys(("validation", part)):
             heard = self._hear(model, self._held_out[name], BEAM)
-            figures |= {f"{name}_{figure}": value for figure, value in heard.figures().items()}
-        return Report(figures, heard.tables(part, [one.name for one in self._held_out[part]]))
+            metrics |= {f"{name}_{figure}": value for figure, value in heard.metrics().items()}
+        return Report(metrics, heard.tables(part, [one.name for one in self._held_out[part]]))
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves."""

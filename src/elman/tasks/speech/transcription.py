@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from elman.atomic_io import write_text
-from elman.data.audio.augmentation import Joiner, Variation
+from elman.data.audio.augmentation import Augmentation, Joiner
 from elman.data.audio.dataset import Spoken, numbered_symbols, symbols_of, text_of
 from elman.data.audio.frontend import FrontEnd
 from elman.data.audio.io import Sound
@@ -76,7 +76,7 @@ def batch_loss(model: nn.Module, batch: UtteranceBatch) -> tuple[Tensor, int]:
 
 
 @dataclass(frozen=True)
-class Strings:
+class UtteranceSampler:
     """Where the utterances of each part come from: recordings as they are, or joined on the fly.
 
     Arguments:
@@ -96,7 +96,7 @@ class Strings:
     join: int
     pause: float
     gain: float
-    variation: Variation
+    variation: Augmentation
     seed: int
 
     def drawn(self, step: int, size: int, rank: int = 0, world: int = 1) -> list[Utterance]:
@@ -146,7 +146,7 @@ class Strings:
         shortest, longest = (1, self.join) if part == "validation" else _TEST_LENGTHS
         joiner = self._joiner(part, shortest, longest)
         return [
-            self._joined(joiner, np.random.default_rng((PARTS.index(part), number)), Variation(), number + 1)
+            self._joined(joiner, np.random.default_rng((PARTS.index(part), number)), Augmentation(), number + 1)
             for number in range(HELD_OUT_STRINGS[part])
         ]
 
@@ -188,7 +188,9 @@ class Strings:
             self._joiners[key] = Joiner(voices, between, shortest, longest, self.spoken.rate, self.pause, self.gain)
         return self._joiners[key]
 
-    def _joined(self, joiner: Joiner, generator: np.random.Generator, variation: Variation, number: int) -> Utterance:
+    def _joined(
+        self, joiner: Joiner, generator: np.random.Generator, variation: Augmentation, number: int
+    ) -> Utterance:
         sound, symbols = joiner(generator, variation)
         return Utterance(self.front_end(sound, variation.manner(generator)), symbols, number=number)
 
@@ -200,7 +202,7 @@ def symbols_heard(spoken: Spoken, kind: str, joined: bool) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcription:
     """What a transcriber wrote down for utterances, greedily and by prefix beam, beside what was said: texts."""
 
     truth: list[str]
@@ -208,7 +210,7 @@ class Heard:
     beam: list[str]
     loss: float  # nats a symbol
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Loss, word and character error rates of greedy decoding, and the word error rate by beam."""
         from torchmetrics.functional.text import char_error_rate, word_error_rate
 
@@ -241,7 +243,9 @@ class Heard:
         return lengths, Table("mistakes", f"{where}: some that were misheard", ("said", "heard", "recording"), wrong)
 
 
-def hear(model: nn.Module, utterances: Sequence[Utterance], symbols: Sequence[str], kind: str, beam: int) -> Heard:
+def hear(
+    model: nn.Module, utterances: Sequence[Utterance], symbols: Sequence[str], kind: str, beam: int
+) -> Transcription:
     """Write down utterances, like lengths together.
 
     Arguments:
@@ -261,7 +265,7 @@ def hear(model: nn.Module, utterances: Sequence[Utterance], symbols: Sequence[st
             greedy[number] = written(decode(own, 1), symbols, kind)
             wide[number] = written(decode(own, beam), symbols, kind) if beam > 1 else greedy[number]
     truth = [text_of([symbols[number - 1] for number in one.symbols], kind) for one in utterances]
-    return Heard(truth, greedy, wide, nats / max(1, count))
+    return Transcription(truth, greedy, wide, nats / max(1, count))
 
 
 def decode(scores: Tensor, beam: int) -> list[Emitted]:

@@ -10,13 +10,13 @@ from cyclopts import Parameter
 from elman.errors import UserError
 from elman.models.config import InitSetting
 from elman.models.decoding.config import Decoding
-from elman.training.recurrent_settings import ShapeSettings
+from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least, below_one
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(ShapeSettings):
+class Settings(RecurrentSettings):
     """An encoder and a decoder, and their training."""
 
     data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ("multi30k-en-de",)

@@ -14,7 +14,7 @@ from elman.data.text.parallel import Pairs
 from elman.data.text.tokenizers import BOS, EOS, PAD
 from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
-from elman.models.decoding.beam_search import Written, write
+from elman.models.decoding.beam_search import Hypothesis, write
 from elman.models.decoding.config import Decoding
 from elman.models.decoding.scheduled_sampling import mixed
 from elman.models.losses import next_token_loss
@@ -44,14 +44,14 @@ class PairBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Codes:
+class VocabularyPair:
     """The vocabularies of the two sides. A source ends with the end mark, so that it is never empty."""
 
     source: Vocabulary
     target: Vocabulary
 
     @classmethod
-    def build(cls, pairs: Pairs, size: int, lowercase: bool) -> Codes:
+    def build(cls, pairs: Pairs, size: int, lowercase: bool) -> VocabularyPair:
         """Learn byte-level BPE from the training pairs, for each side alone."""
         special = (PAD, BOS, EOS)
         one, other = (
@@ -88,7 +88,7 @@ class Encoded:
             raise UserError(f"every training pair has more than {longest} tokens; raise --max-length")
         return Encoded([row[0] for row in rows], [row[1] for row in rows]), len(self.source) - len(rows)
 
-    def batch(self, numbers: Sequence[int], codes: Codes, teacher: float = 1.0) -> PairBatch:
+    def batch(self, numbers: Sequence[int], codes: VocabularyPair, teacher: float = 1.0) -> PairBatch:
         """Some pairs side by side."""
         source, lengths = pad_sequences([self.source[i] for i in numbers], codes.source.pad or 0)
         tokens, _ = pad_sequences([self.target[i] for i in numbers], codes.target.pad or 0)
@@ -113,7 +113,7 @@ def batch_loss(model: nn.Module, batch: PairBatch, padding: int, smoothing: floa
     return next_token_loss(logits, targets[keep].unsqueeze(1), padding=padding, smoothing=smoothing)
 
 
-def mean_loss(model: Translator, encoded: Encoded, codes: Codes) -> float:
+def mean_loss(model: Translator, encoded: Encoded, codes: VocabularyPair) -> float:
     """Nats a target token, without smoothing."""
     total, count = 0.0, 0
     for numbers in batches_by_length([len(one) for one in encoded.source], 64):
@@ -124,14 +124,14 @@ def mean_loss(model: Translator, encoded: Encoded, codes: Codes) -> float:
 
 
 def translate(
-    model: Translator, sources: Sequence[Ids], codes: Codes, options: Decoding, seed: int = 1
-) -> list[list[Written]]:
+    model: Translator, sources: Sequence[Ids], codes: VocabularyPair, options: Decoding, seed: int = 1
+) -> list[list[Hypothesis]]:
     """What is written for each source, the best first, like lengths together.
 
     Arguments:
         options: the search; its greatest length holds for all, and a short source's own is shorter.
     """
-    found: list[list[Written]] = [[] for _ in sources]
+    found: list[list[Hypothesis]] = [[] for _ in sources]
     for numbers in _together([len(one) for one in sources], options.beam):
         for number, written in zip(
             numbers, _search(model, [sources[i] for i in numbers], codes, options, seed), strict=True
@@ -141,8 +141,8 @@ def translate(
 
 
 def _search(
-    model: Translator, sources: Sequence[Ids], codes: Codes, options: Decoding, seed: int
-) -> list[list[Written]]:
+    model: Translator, sources: Sequence[Ids], codes: VocabularyPair, options: Decoding, seed: int
+) -> list[list[Hypothesis]]:
     from dataclasses import replace
 
     import torch

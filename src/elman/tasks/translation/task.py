@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from elman.data.batching import Buckets
     from elman.data.text.parallel import Pairs, ParallelText
-    from elman.insight.example import Look
-    from elman.models.decoding.beam_search import Written
-    from elman.tasks.translation.steps import Codes, Encoded, Ids, PairBatch
+    from elman.insight.example import InspectionExample
+    from elman.models.decoding.beam_search import Hypothesis
+    from elman.tasks.translation.steps import Encoded, Ids, PairBatch, VocabularyPair
     from elman.training.report import Report, Table
     from elman.training.run_folder import RunFolder
 
@@ -66,13 +66,13 @@ class Task:
         return data
 
     @cached_property
-    def codes(self) -> Codes:
+    def codes(self) -> VocabularyPair:
         from elman.data.text.vocabulary import Vocabulary
-        from elman.tasks.translation.steps import Codes
+        from elman.tasks.translation.steps import VocabularyPair
 
         if self._saved[0].exists():
-            return Codes(*(Vocabulary.load(path) for path in self._saved))
-        return Codes.build(self.data.train, self.settings.vocabulary_size, self.settings.lowercase)
+            return VocabularyPair(*(Vocabulary.load(path) for path in self._saved))
+        return VocabularyPair.build(self.data.train, self.settings.vocabulary_size, self.settings.lowercase)
 
     def encoded(self, part: Part) -> Encoded:
         """The pairs of a part as numbers; very long ones are left out of training alone."""
@@ -104,11 +104,11 @@ class Task:
         write_text(folder / FACTS, json.dumps(self._facts, indent=1) + "\n")
 
     def build_model(self) -> nn.Module:
-        from elman.models.seq2seq import Translator, TranslatorShape
+        from elman.models.seq2seq import Translator, TranslatorConfig
 
         s = self.settings
         return Translator(
-            TranslatorShape(
+            TranslatorConfig(
                 source=len(self.codes.source),
                 target=len(self.codes.target),
                 recurrent=s.shape(s.embedding_size),
@@ -190,12 +190,12 @@ class Task:
         found = translate(model, encoded.source, self.codes, Decoding(beam=beam, max_length=UNLIMITED))
         given = [self.codes.target.decode(one[0].tokens).strip() for one in found]
         scores = score(given, pairs.target, self.settings.lowercase)
-        figures = {"loss": mean_loss(model, encoded, self.codes), "bleu": scores.bleu, "chrf": scores.chrf}
-        return figures, given, [("BLEU", scores.bleu_signature), ("chrF", scores.chrf_signature)]
+        metrics = {"loss": mean_loss(model, encoded, self.codes), "bleu": scores.bleu, "chrf": scores.chrf}
+        return metrics, given, [("BLEU", scores.bleu_signature), ("chrF", scores.chrf_signature)]
 
     def report(self, model: nn.Module) -> dict[str, float]:
         """The figures of `examine`."""
-        return self.examine(model).figures
+        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
         """sacreBLEU, chrF and loss of the validation and the test part, by a beam; and some translations.
@@ -208,15 +208,15 @@ class Task:
 
         if data:
             pairs = self._other(data)
-            figures, given, signatures = self._measure(model, pairs, self._encode(pairs), BEAM)
-            return Report(figures, self._tables(pairs, given, " and ".join(map(str, data)), signatures))
-        figures = {}
+            metrics, given, signatures = self._measure(model, pairs, self._encode(pairs), BEAM)
+            return Report(metrics, self._tables(pairs, given, " and ".join(map(str, data)), signatures))
+        metrics = {}
         parts: list[Part] = ["validation", "test"] if len(self.data.test) else ["validation"]
         for part in parts:
             pairs = getattr(self.data, part)
             found, given, signatures = self._measure(model, pairs, self.encoded(part), BEAM)
-            figures |= {f"{part}_{name}": value for name, value in found.items()}
-        return Report(figures, self._tables(pairs, given, part, signatures))
+            metrics |= {f"{part}_{name}": value for name, value in found.items()}
+        return Report(metrics, self._tables(pairs, given, part, signatures))
 
     def _tables(
         self, pairs: Pairs, given: Sequence[str], where: str, signatures: Sequence[tuple[str, str]]
@@ -283,7 +283,7 @@ class Task:
 
     def _translated(
         self, model: nn.Module, texts: Sequence[str], options: Options, before: int
-    ) -> list[Written | None]:
+    ) -> list[Hypothesis | None]:
         """What is written for each text, None for an empty one; texts of unusual length are named."""
         from elman.models.seq2seq import Translator
         from elman.tasks.translation.steps import translate
@@ -294,7 +294,7 @@ class Task:
         for place, i in enumerate(full):
             sources[place] = self._cut(sources[place], before + i + 1)
         found = translate(model, sources, self.codes, options.decoding(UNLIMITED), options.seed + before)
-        written: list[Written | None] = [None] * len(texts)
+        written: list[Hypothesis | None] = [None] * len(texts)
         for i, (best, *_) in zip(full, found, strict=True):
             written[i] = best
         return written
@@ -310,7 +310,7 @@ class Task:
         return source if length <= MOST else np.append(source[:MOST], source[-1])
 
     def _prediction(
-        self, model: nn.Module, text: str, found: Written | None, options: Options, number: int
+        self, model: nn.Module, text: str, found: Hypothesis | None, options: Options, number: int
     ) -> dict[str, Any]:
         if found is None:
             return {"input": text, "text": "", "log_probability": 0.0, "ended": True}
@@ -324,7 +324,7 @@ class Task:
             prediction["written"] = self._draw(model, text.strip(), found, number)
         return prediction
 
-    def _draw(self, model: nn.Module, text: str, found: Written, number: int) -> list[str]:
+    def _draw(self, model: nn.Module, text: str, found: Hypothesis, number: int) -> list[str]:
         import torch
 
         from elman.insight.example import END
@@ -348,7 +348,7 @@ class Task:
 
         draw_curves(folder, self.metric, "nats per token")
 
-    def look(self, model: nn.Module, text: str) -> Look:
+    def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: the decoder's steps while it writes its own greedy translation.
 
         Raises:
@@ -356,7 +356,7 @@ class Task:
         """
         import torch
 
-        from elman.insight.example import BEGIN, Look
+        from elman.insight.example import BEGIN, InspectionExample
         from elman.models.decoding.config import Decoding
         from elman.models.seq2seq import Translator
         from elman.tasks.translation.steps import translate
@@ -376,8 +376,8 @@ class Task:
         }
         names = (BEGIN, *(marks.decode([token]) for token in found.tokens))
         about = f"C is the cost of the network's own translation: {marks.decode(found.tokens).strip()}"
-        layer = "decoder.layer" if model.above is None else "above.layer"
-        return Look(inputs, names, targets, about, layer=layer)
+        layer = "decoder.layer" if model.upper_decoder is None else "upper_decoder.layer"
+        return InspectionExample(inputs, names, targets, about, layer=layer)
 
     def show(self, predictions: list[dict[str, Any]]) -> str:
         lines = [prediction["text"] for prediction in predictions]

@@ -1,0 +1,29 @@
+"""What version 0.1 called otherwise: its run folders load for ever."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+SETTINGS = {"quiet": "small_init"}
+"""Settings: the old name, and today's."""
+WEIGHTS = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}
+"""Modules that hold weights: the beginning of the old name, and of today's."""
+
+
+def current_settings(table: dict[str, Value]) -> dict[str, Value]:
+    """Settings by today's names."""
+    return {SETTINGS.get(name, name): value for name, value in table.items()}
+
+
+def current_weights(tensors: dict[str, Value]) -> dict[str, Value]:
+    """Weights by today's names."""
+    return {_current(name): tensor for name, tensor in tensors.items()}
+
+
+def _current(name: str) -> str:
+    for old, new in WEIGHTS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
