@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 import elman
+from elman.cli.messages import as_options, one_line, say, show_notes, survive_any_encoding
+from elman.cli.suggestions import advice
 from elman.errors import UserError
 
 USER_MISTAKE = 2
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run_app(app: App, arguments: Sequence[str] | None) -> None:
-    """Run a command and exit: 0 well, 2 for a mistake of the person's (one line on standard error), 130 for Ctrl-C.
+    """Run a command and exit: 0 well, 2 for a mistake of the user's (one line on standard error), 130 for Ctrl-C.
 
     `--debug` anywhere shows the traceback instead of the line.
     """
@@ -62,9 +66,16 @@ def run_app(app: App, arguments: Sequence[str] | None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     app.suppress_keyboard_interrupt = False  # it would exit without a word
+    survive_any_encoding()
+    show_notes()
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
-    except (UserError, CycloptsError) as error:
+        sys.stdout.flush()  # a full disk shows itself here at the latest
+    except CycloptsError as error:
+        if debug:
+            raise
+        fail(advice(error, app, words))
+    except UserError as error:
         if debug:
             raise
         fail(one_line(error))
@@ -72,23 +83,28 @@ def run_app(app: App, arguments: Sequence[str] | None) -> None:
         sys.stderr.close()  # the reader has gone; say nothing more
         sys.exit(1)
     except KeyboardInterrupt:
-        print("elman: stopped", file=sys.stderr)
+        say("stopped")
         sys.exit(130)
+    except OSError as error:
+        if debug or error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        fail("the output cannot be written: no space is left on its device")
     except Exception as error:
         from elman.training.signals import Interrupted
 
         if not isinstance(error, Interrupted) or debug:
             raise
-        print(f"elman: {error}", file=sys.stderr)
+        say(as_options(str(error)))
         sys.exit(error.code)
-
-
-def one_line(error: Exception) -> str:
-    """The message on one line, without the frame and the line breaks of a terminal."""
-    return " ".join(str(error).split())
 
 
 def fail(message: str) -> None:
     """Say what is wrong and exit."""
-    print(f"elman: {message}", file=sys.stderr)
+    say(message)
     sys.exit(USER_MISTAKE)
+
+
+def _drop_output() -> None:
+    """Let Python end without trying once more to write what could not be written."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (for the rest of the process)
