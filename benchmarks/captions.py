@@ -29,8 +29,9 @@ from elman.models.captioner import Captioner
 from elman.models.image_features import BATCH, READERS, WEIGHTS
 from elman.models.squeezenet import load_squeezenet
 from elman.run import load
+from elman.tasks.captioning.settings import Options
 from elman.tasks.captioning.steps import caption
-from elman.tasks.captioning.task import Options, Task
+from elman.tasks.captioning.task import Task
 
 
 class Taken(NamedTuple):

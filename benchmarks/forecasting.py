@@ -15,7 +15,7 @@ from rich.console import Console
 from elman.cli.tables import metrics_table, rich_table
 from elman.run import load, train
 from elman.tasks import recipe
-from elman.tasks.forecasting.task import Settings
+from elman.tasks.forecasting.settings import Settings
 
 DATASETS = ("airline", "sunspots", "etth1")
 

@@ -13,7 +13,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ import elman
 from elman.insight.gradient_flow import gradient_flow
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
-from elman.training.gradient_monitor import MonitorHook
+from elman.training.monitoring.gradient_monitor import MonitorHook
 from elman.training.optim import build_optimizer, clip, start_accelerator
 
 EVERY = 100  # steps from look to look
@@ -81,10 +80,10 @@ def watch_table(turns: int) -> Table:
         options |= {} if cell == "rnn" else {"init": "uniform"}
         settings = language.Settings(data=("builtin",), **options)
         name = f"language, {cell}, H={settings.hidden_size} B={settings.batch_size} T={settings.chunk}"
-        table.add_row(name, *watch_row(turns, language.Task(settings, Path("nowhere")), settings))
+        table.add_row(name, *watch_row(turns, language.Task.new(settings), settings))
         small = parity.Settings(**options)
         name = f"parity, {cell}, H={small.hidden_size} B={small.batch_size} T={small.max_length}"
-        table.add_row(name, *watch_row(turns * 5, parity.Task(small, Path("nowhere")), small))
+        table.add_row(name, *watch_row(turns * 5, parity.Task.new(small), small))
     return table
 
 

@@ -19,9 +19,10 @@ from rich.table import Table
 from torch import nn
 
 from elman.models.language_model import LanguageModel
-from elman.tasks.language.task import Settings, Task
+from elman.tasks.language.settings import Settings
+from elman.tasks.language.task import Task
 from elman.training.loop import train
-from elman.training.metrics_log import read_metrics
+from elman.training.monitoring.metrics_log import read_metrics
 from elman.training.optim import start_accelerator
 from elman.training.run_folder import RunFolder
 
@@ -30,14 +31,14 @@ def by_loop(settings: Settings) -> float:
     """Seconds a step of elman's loop."""
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
-        train(Task(settings, folder.path), settings, folder, start_accelerator(settings))
+        train(Task.new(settings), settings, folder, start_accelerator(settings))
         return read_metrics(folder.metrics)[-1]["seconds"] / settings.steps
 
 
 def by_hand(settings: Settings) -> float:
     """Seconds a step of the same, as one would write it for oneself."""
     torch.manual_seed(settings.seed)
-    task = Task(settings, Path("nowhere"))
+    task = Task.new(settings)
     model = task.build_model()
     assert isinstance(model, LanguageModel)
     streams = task.streams

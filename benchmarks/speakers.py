@@ -65,7 +65,7 @@ def chosen_on(settings: Settings, out: Path, pairs: list[tuple[str, str]]) -> Ta
         shares[second, first] = run.evaluate()["test_accuracy"]
         files = sorted((fetch("fsdd") / "recordings").glob(f"*_{second}_*.wav"))
         answers = run.predict([str(path) for path in files])
-        right = [answer["label"] == path.name.split("_")[0] for answer, path in zip(answers, files, strict=True)]
+        right = [answer.label == path.name.split("_")[0] for answer, path in zip(answers, files, strict=True)]
         shares[first, second] = statistics.mean(right)
     for speaker in SPEAKERS:
         row = [shares.get((speaker, other)) for other in SPEAKERS]

@@ -10,7 +10,6 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -19,7 +18,8 @@ from torch import Tensor, nn
 
 import elman
 from elman.models.losses import token_loss
-from elman.tasks.language.task import Settings, Task
+from elman.tasks.language.settings import Settings
+from elman.tasks.language.task import Task
 from elman.training.optim import build_optimizer, clip
 
 Step = Callable[[], float]
@@ -62,7 +62,7 @@ def plain_step(model: nn.Module, tokens: Tensor) -> Step:
 
 def elman_step(settings: Settings, tokens: Tensor) -> Step:
     """One training step of the language task."""
-    task = Task(settings, Path("nowhere"))
+    task = Task.new(settings)
     model = task.build_model()
     optimizer = build_optimizer(model, settings)
     parameters = list(model.parameters())
@@ -102,7 +102,7 @@ def main() -> None:
 
     for hidden, layers in ((128, 1), (512, 1), (512, 2)):
         settings = Settings(data=("builtin",), hidden_size=hidden, layers=layers, dropout=0.1)
-        vocabulary = len(Task(settings, Path("nowhere")).vocabulary)
+        vocabulary = len(Task.new(settings).vocabulary)
         tokens = torch.randint(vocabulary, (settings.chunk + 1, settings.batch_size))
         plain = PlainModel(vocabulary, settings.embedding_size, hidden, layers, settings.dropout, tied=False)
         theirs, ours = median_times([plain_step(plain, tokens), elman_step(settings, tokens)], arguments.turns)

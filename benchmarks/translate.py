@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.run import load
-from elman.tasks.translation.task import Options, Task
+from elman.tasks.translation.settings import Options
+from elman.tasks.translation.task import Task
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
             best = min((*taken, predictions), best or (*taken, predictions), key=lambda one: one[0])
         assert best is not None
         wall, processor, predictions = best
-        tokens = sum(len(task.codes.target.encode(str(one["text"]))) + 1 for one in predictions)
+        tokens = sum(len(task.codes.target.encode(str(one.text))) + 1 for one in predictions)
         speeds = (f"{wall:.2f}", f"{processor:.2f}", f"{len(texts) / wall:,.0f}", f"{tokens / wall:,.0f}")
         table.add_row(str(beam), *speeds)
     console = Console()

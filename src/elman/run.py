@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ from elman.errors import UserError
 from elman.tasks import task_module
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder
+from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,33 +22,31 @@ if TYPE_CHECKING:
     from elman.training.loop import Result
     from elman.training.settings import TrainingSettings
 
+log = logging.getLogger("elman")
+
 
 class Run:
     """A trained model with the task that it was trained for.
 
     Attributes:
+        folder: where it lies.
         task: how data are read and predictions shown.
         model: the network, in evaluation mode.
-        header: what the weights file says of itself: the step and the validation figures.
+        header: what the weights file says of itself: the step and the validation metrics.
     """
 
-    def __init__(self, folder: RunFolder, task: Any, model: nn.Module, header: dict[str, Any]) -> None:
+    def __init__(self, folder: RunFolder, task: Task[Any], model: nn.Module, header: dict[str, Any]) -> None:
         self.folder = folder
         self.task = task
         self.model = model
         self.header = header
 
-    @property
-    def options(self) -> Any:
-        """The class of this task's prediction options."""
-        return task_module(self.task.name).Options
-
-    def evaluate(self, data: Path | Sequence[Path] | None = None) -> dict[str, float]:
-        """The task's figures on held-out data, or on other data of the same kind."""
+    def evaluate(self, data: Path | str | Sequence[Path | str] | None = None) -> dict[str, float]:
+        """The task's metrics on held-out data, or on other data of the same kind."""
         return self.examine(data).metrics
 
-    def examine(self, data: Path | Sequence[Path] | None = None) -> Report:
-        """The task's figures on held-out data, and tables where it has them.
+    def examine(self, data: Path | str | Sequence[Path | str] | None = None) -> Report:
+        """The task's metrics on held-out data, and tables where it has them.
 
         Arguments:
             data: a file or folder to measure on instead; two files where the task takes two that belong together.
@@ -57,24 +57,20 @@ class Run:
         import torch
 
         given = () if data is None else (data,) if isinstance(data, str | Path) else tuple(data)
-        most = getattr(self.task, "data_files", 1)
-        if len(given) > most:
+        most = self.task.data_files
+        if most and len(given) > most:
             what = "one file or folder" if most == 1 else f"at most {most} files"
             raise UserError(
-                f"--data names {len(given)} things, and a {self.task.name} run takes {what}; leave some out"
+                f"`data` names {len(given)} things, and a {self.task.name} run takes {what}; leave some out"
             )
         with torch.no_grad():
-            if hasattr(self.task, "examine"):
-                report: Report = self.task.examine(self.model, *given)
-                return report
-            if given:
-                raise UserError(f"a {self.task.name} run is measured on its own held-out data; leave --data out")
-            return Report(self.task.report(self.model))
+            return self.task.examine(self.model, *map(Path, given))
 
-    def predict(self, inputs: list[Any], options: Any = None) -> list[Any]:
+    def predict(self, inputs: Any, options: Any = None) -> list[Prediction]:
         """One prediction for each input; what both are, the task says.
 
         Arguments:
+            inputs: a list of inputs, or one.
             options: the task's `Options`, or None for its defaults.
 
         Raises:
@@ -82,36 +78,33 @@ class Run:
         """
         import torch
 
-        if not inputs:
+        given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if not given:
             raise UserError(f"nothing to predict; give at least one input to this {self.task.name} run")
         with torch.no_grad():
-            predictions: list[Any] = self.task.predict(self.model, inputs, options or self.options())
-        return predictions
+            return self.task.predict(self.model, given, options or self.task.options_type())
 
-    def stream(self, inputs: list[Any], options: Any = None) -> Iterator[Any]:
+    def stream(self, inputs: list[Any], options: Any = None) -> Iterator[Prediction]:
         """Predictions one after the other, as they come, where the task gives them so; else all of `predict`.
 
         Raises:
             UserError: as `predict`; but a task that streams may take its inputs from elsewhere when there are none.
         """
-        if hasattr(self.task, "stream"):
-            yield from self.task.stream(self.model, inputs, options or self.options())
+        if self.task.streaming:
+            yield from self.task.stream(self.model, inputs, options or self.task.options_type())
         else:
             yield from self.predict(inputs, options)
 
-    def inspection_example(self, text: str) -> InspectionExample:
-        """An input as `elman.insight` takes it: `insight.unroll(run.model, look.inputs, look.targets)`.
+    def inspection_example(self, given: str) -> InspectionExample:
+        """An input as `elman.insight` takes it: `insight.unroll(run.model, example.inputs, example.targets)`.
 
         Arguments:
-            text: what `predict` takes, one of it.
+            given: what `predict` takes, one of it.
 
         Raises:
             UserError: an input that the task cannot read, or a task that shows none.
         """
-        if not hasattr(self.task, "inspection_example"):
-            raise UserError(f"a {self.task.name} run has no inputs that can be looked at one by one")
-        look: InspectionExample = self.task.inspection_example(self.model, text)
-        return look
+        return self.task.inspection_example(self.model, given)
 
     def batch(self) -> Any:
         """The batch that would be next in training, with which `cost` can be called.
@@ -140,22 +133,33 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     if resume:
         check_task(folder, task_name)
         folder.check_same(settings)
-    task = task_module(task_name).Task(settings, folder.path)
+    kind = task_module(task_name).Task
+    task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
 
     from elman.training.loop import train as train_loop
     from elman.training.optim import start_accelerator
 
     accelerator = start_accelerator(settings)
-    if accelerator.is_main_process and not resume:
-        folder.check_free()
-        task.prepare()
-        folder.write_settings(task_name, settings)
-        task.save(folder.path)
+    if accelerator.is_main_process:
+        if not resume:
+            folder.check_free()
+        task.prepare()  # before the loop sets the random state: what it draws must not differ in a resumed run
+        if not resume:
+            folder.write_settings(task_name, settings)
+            task.save(folder.path)
     accelerator.wait_for_everyone()
     result = train_loop(task, settings, folder, accelerator, resume=resume)
     if accelerator.is_main_process:
-        task.finish(folder, load(folder.path).model)
+        finish(task, folder)
     return result
+
+
+def finish(task: Task[Any], folder: RunFolder) -> None:
+    """Draw what shows how training went; without the plotting packages only say so, since the run is complete."""
+    try:
+        task.finish(folder, load(folder.path).model)
+    except ModuleNotFoundError as error:
+        log.warning("no plots were drawn: %s", error)
 
 
 def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device: str = "cpu") -> Run:
@@ -173,7 +177,7 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     folder = RunFolder(Path(path))
     name, table = folder.read()
     module = task_module(name)
-    task = module.Task(settings_from(module.Settings, table, folder.settings), folder.path)
+    task: Task[Any] = module.Task.load(folder.path, settings_from(module.Settings, table, folder.settings))
     model = task.build_model()
     if weights == "best":
         header = load_weights(folder.weights, model)

@@ -34,7 +34,7 @@ def make_run(path: Path, task_name: str, **settings: Any) -> Path:
     torch.manual_seed(0)
     module, folder = task_module(task_name), RunFolder(path)
     chosen = module.Settings(**settings)
-    task = module.Task(chosen, path)
+    task = module.Task.new(chosen)
     task.prepare()
     folder.write_settings(task_name, chosen)
     task.save(path)

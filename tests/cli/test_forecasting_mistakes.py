@@ -83,7 +83,7 @@ TABLES: dict[str, Case] = {
     "recursive segments": (lambda t: t, ["--mode", "recursive", "--segment", "2"], ["--segment"]),
     "calibrated by nothing known": (lambda t: t, ["--calibrate", "test"], ["--calibrate", "recent"]),
     "calendar of numbers": (lambda t: t.assign(day=range(80)), ["--calendar", "hour"], ["--calendar hour", "numbers"]),
-    "calendar auto and more": (lambda t: t, ["--calendar", "auto", "hour"], ["--calendar auto"]),
+    "calendar auto and more": (lambda t: t, ["--calendar", "auto", "hour"], ["--calendar: auto"]),
 }
 
 

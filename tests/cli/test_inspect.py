@@ -217,8 +217,8 @@ def test_a_classifier_is_told_whose_cost_it_is(
     monkeypatch.chdir(place)
     facts = asked(["inspect", "unroll", "sentiment", "--input", "the food was good"], capsys)
     (answer,) = elman.load("sentiment").predict(["the food was good"])
-    assert f"own answer, {answer['label']} ({answer['probability']:.1%})" in facts["about"]
-    assert facts["cost"] == pytest.approx(-np.log(answer["probability"]), rel=1e-4)
+    assert f"own answer, {answer.label} ({answer.probability:.1%})" in facts["about"]
+    assert facts["cost"] == pytest.approx(-np.log(answer.probability), rel=1e-4)
     assert "".join(step["token"] for step in facts["steps"]) == "the food was good"
 
 

@@ -46,5 +46,5 @@ def test_the_judge_counts_and_drops() -> None:
     "wrong", [{"steps": 0}, {"lr": math.nan}, {"lr": 0.0}, {"beta2": 1.0}, {"clip_norm": -1.0}, {"batch_size": 0}]
 )
 def test_settings_check_themselves(wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=f"--{next(iter(wrong)).replace('_', '-')}"):
+    with pytest.raises(UserError, match=f"`{next(iter(wrong))}`"):
         TrainingSettings(**wrong)  # type: ignore[arg-type]

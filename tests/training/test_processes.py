@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.training.metrics_log import read_metrics
+from elman.training.monitoring.metrics_log import read_metrics
 
 SETTINGS = (
     "--steps 30 --batch-size 16 --watch 10 --chunk 16 "

@@ -55,7 +55,7 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def rows_without(path: Path, names: set[str]) -> list[dict[str, float]]:
-    from elman.training.metrics_log import read_metrics
+    from elman.training.monitoring.metrics_log import read_metrics
 
     return [{name: value for name, value in row.items() if name not in names} for row in read_metrics(path)]
 

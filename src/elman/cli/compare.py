@@ -63,7 +63,7 @@ def compare(
     found = _compared(memory_problem(problem, length, batch_size), chosen, budget)
     written = _write(found, budget, out)
     if json:
-        from elman.cli.inspect.common import finite
+        from elman.cli.messages import finite
 
         rows = [finite(row) for row in runs_table(found, budget).records()]
         facts = {"finding": found.finding, "problem": found.problem.name, "runs": rows, "written": written}

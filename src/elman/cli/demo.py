@@ -20,8 +20,8 @@ def demo(
     """Train two small networks and show what they learned."""
     from elman.cli.train import train_and_show
     from elman.run import load
-    from elman.tasks.language import task as language
-    from elman.tasks.memory import task as parity
+    from elman.tasks import language
+    from elman.tasks import memory as parity
 
     console = Console(highlight=False, soft_wrap=True)
     console.rule("1 of 2: is the number of 1s even?")

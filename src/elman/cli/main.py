@@ -11,8 +11,10 @@ from cyclopts import App, CycloptsError
 
 import elman
 from elman.cli.messages import as_options, one_line, say, show_notes, survive_any_encoding
+from elman.cli.progress import TerminalDisplay
 from elman.cli.suggestions import advice
 from elman.errors import UserError
+from elman.training.progress import use_display
 
 USER_MISTAKE = 2
 INSPECTIONS = {
@@ -68,6 +70,7 @@ def run_app(app: App, arguments: Sequence[str] | None) -> None:
     app.suppress_keyboard_interrupt = False  # it would exit without a word
     survive_any_encoding()
     show_notes()
+    use_display(TerminalDisplay())
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # a full disk shows itself here at the latest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -108,3 +109,14 @@ def shell_words(words: Sequence[str]) -> str:
     import shlex
 
     return shlex.join(words)
+
+
+def finite(value: Any) -> Any:
+    """The same, with null for numbers that JSON does not have, and lists for tensors."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    if hasattr(value, "tolist"):
+        return finite(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,6 @@ import inspect
 import textwrap
 import typing
 from dataclasses import MISSING, Field, fields
-from functools import cache
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -16,6 +15,9 @@ from elman.cli.messages import as_options
 
 PANELS = ("Data", "Model", "Optimisation", "Run", "Advanced")
 GROUPS = {name: Group.create_ordered(name) for name in PANELS}
+
+TAKES_A_HYPHEN = {"file"}
+"""Options whose value may be "-", standard input."""
 
 _ORDER: dict[str, str] = {
     "Data": """data problem answer captions features tokens text_column label_column target time known past series_id
@@ -50,13 +52,27 @@ def setting_parameters(kind: type[Any]) -> list[inspect.Parameter]:
     ]
 
 
-def _parameter(field: Field[Any], hint: Any, text: str) -> inspect.Parameter:
-    annotation = Annotated[hint, Parameter(group=GROUPS[panel(field.name)], help=as_options(text))]
-    default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+def plain_parameters(kind: type[Any]) -> list[inspect.Parameter]:
+    """The same for a class of options that need no panels."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    help_texts = field_help(kind)
+    return [_parameter(field, hints[field.name], help_texts.get(field.name, ""), "") for field in fields(kind)]
+
+
+def _parameter(field: Field[Any], hint: Any, text: str, panel_name: str | None = None) -> inspect.Parameter:
+    name = panel(field.name) if panel_name is None else panel_name
+    how: dict[str, Any] = {"group": GROUPS[name]} if name else {}
+    if typing.get_origin(hint) is tuple:  # --data a.txt b.txt
+        how |= {"consume_multiple": True, "negative": ""}
+    if field.name in TAKES_A_HYPHEN:
+        how["allow_leading_hyphen"] = True
+    annotation = Annotated[hint, Parameter(help=as_options(text), **how)]
+    default = field.default
+    if default is MISSING and field.default_factory is not MISSING:
+        default = field.default_factory()
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-@cache
 def field_help(kind: type[Any]) -> dict[str, str]:
     """The text under each field of a dataclass, its bases' included: what it means, for the help."""
     found: dict[str, str] = {}

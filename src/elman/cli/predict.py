@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json as json_format
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from elman.cli.messages import as_options, say, show
+from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
 from elman.tasks import task_module
 from elman.training.run_folder import RunFolder
@@ -19,11 +21,18 @@ Put questions to a trained run. What it takes, its task says: elman predict RUN 
 
 Example: elman predict runs/parity 1000010101 100011"""
 
+Out = Annotated[
+    Path | None,
+    Parameter(
+        help="Also write what the predictions have beside their text: a table, a picture; a name without suffix."
+    ),
+]
+
 
 def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
     """Put questions to a trained run: the first word is its folder, the rest is for its task."""
     if not tokens or tokens[0] in ("--help", "-h"):
-        print(HELP)
+        show(HELP)
         return
     run = Path(tokens[0])
     name, _ = RunFolder(run).read()
@@ -35,27 +44,41 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
 def predict_command(name: str, run: Path) -> Any:
     """The command for one run of the task `name`."""
     module = task_module(name)
-    kind = module.Options
 
-    def command(*inputs: str, options: Any = None, json: Json = False, weights: Weights = "best") -> None:
-        from elman.run import load
+    def command(
+        *inputs: str, out: Path | None = None, json: bool = False, weights: Weights = "best", **given: Any
+    ) -> None:
+        answer(run, list(inputs), module.Options(**given), out, weights, json=json)
 
-        loaded = load(run, weights=weights)
-        if json:
-            for prediction in loaded.stream(list(inputs), options or kind()):
-                print(json_format.dumps(prediction, ensure_ascii=False), flush=True)
-        elif hasattr(loaded.task, "stream"):
-            for prediction in loaded.stream(list(inputs), options or kind()):
-                print(loaded.task.show([prediction]), flush=True)
-        else:
-            print(loaded.task.show(loaded.predict(list(inputs), options or kind())))
-
-    command.__doc__ = getattr(module.Task, "predict_help", f"Predict with a {name} run.")
-    command.__annotations__ |= {
-        "inputs": Annotated[str, Parameter(help=f"The {module.Task.inputs}.")],
-        "options": kind | None if fields(kind) else Annotated[Any, Parameter(parse=False)],
-        "json": Json,
-        "weights": Weights,
-        "return": None,
-    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    takes = Annotated[str, Parameter(help=f"The {module.Task.inputs}.")]
+    parameters = [
+        inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL, annotation=takes),
+        *plain_parameters(module.Options),
+        inspect.Parameter("out", keyword, default=None, annotation=Out),
+        inspect.Parameter("json", keyword, default=False, annotation=Json),
+        inspect.Parameter("weights", keyword, default="best", annotation=Weights),
+    ]
+    command.__doc__ = as_options(module.Task.predict_help) or f"Predict with a {name} run."
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    command.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
     return command
+
+
+def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights: Any, *, json: bool) -> None:
+    """Predict and print: at once where the task's predictions come one by one, else all together."""
+    from elman.run import load
+
+    loaded = load(run, weights=weights)
+    predictions = []
+    for prediction in loaded.stream(inputs, options):
+        if json:
+            show(json_format.dumps(prediction.to_json(), ensure_ascii=False))
+        elif loaded.task.streaming:
+            show(prediction.show())
+        if out is not None or not loaded.task.streaming:
+            predictions.append(prediction)
+    if not json and not loaded.task.streaming:
+        show(loaded.task.show(predictions))
+    if out is not None and predictions:
+        say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))

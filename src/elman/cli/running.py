@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from elman.cli.messages import console, finite, show
+
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
 Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
 RunPath = Annotated[Path, Parameter(help="The run's folder.")]
@@ -40,18 +42,16 @@ def evaluate(
     if json:
         facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.metrics}
         tables = {table.name: table.records() for table in report.tables}
-        print(json_format.dumps(facts | ({"tables": tables} if tables else {}), ensure_ascii=False))
+        show(json_format.dumps(finite(facts | ({"tables": tables} if tables else {})), ensure_ascii=False))
         return
-    from rich.console import Console
-
     from elman.cli.tables import metrics_table, rich_table
 
-    console = Console(highlight=False)
-    console.print(metrics_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.metrics))
+    out = console()
+    out.print(metrics_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.metrics))
     for table in report.tables:
-        console.print(rich_table(table))
+        out.print(rich_table(table))
     if written:
-        console.print("written: " + ", ".join(map(str, written)), soft_wrap=True)
+        out.print("written: " + ", ".join(map(str, written)))
 
 
 def sample(
@@ -83,6 +83,7 @@ def sample(
     from elman.errors import UserError
     from elman.models.decoding.config import Choice
     from elman.run import check_task, load
+    from elman.tasks.language import Task
     from elman.training.run_folder import RunFolder
 
     if prompt is not None and prompt_file is not None:
@@ -94,11 +95,13 @@ def sample(
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
     loaded, rounded = load(run, weights=weights), precision == "bfloat16"
+    task = loaded.task
+    assert isinstance(task, Task)
     for number in range(samples):
         if samples > 1:
-            print(f"--- sample {number + 1} of {samples}")
-        pieces = loaded.task.sample(loaded.model, prompt or "", length, choice, seed + number, bfloat16=rounded)
-        print(prompt or "", end="", flush=True)
+            show(f"--- sample {number + 1} of {samples}")
+        pieces = task.sample(loaded.model, prompt or "", length, choice, seed + number, bfloat16=rounded)
+        show(prompt or "", end="")
         for piece in pieces:
-            print(piece, end="", flush=True)
-        print()
+            show(piece, end="")
+        show("")

@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
+IGNORE_INDEX = -100
+"""A target that does not count: padding, or a stream that has run out."""
+
 _POOLS = 4  # an epoch has at least so many pools, or batches would be the same from epoch to epoch
 _BATCHES_IN_A_POOL = 32
 
@@ -97,3 +100,13 @@ def pad_sequences(sequences: Sequence[Any], padding: float = 0) -> tuple[Tensor,
 def _array(sequence: Any) -> NDArray[Any]:
     # An empty list would be taken for floats, while its neighbours are ids.
     return np.asarray(sequence, dtype=np.int64 if isinstance(sequence, list) and not sequence else None)
+
+
+def process_share(chosen: NDArray[np.int64], rank: int, world: int) -> tuple[NDArray[np.int64], bool]:
+    """The examples of a batch that process `rank` of `world` takes, and whether they count.
+
+    An epoch's last batch may be smaller than there are processes: a process that is left without takes the first
+    example, whose loss must not count.
+    """
+    share = chosen[rank::world]
+    return (share, True) if len(share) else (chosen[:1], False)

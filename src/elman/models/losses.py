@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE_INDEX = -100
-"""A target that does not count: padding, or a stream that has run out."""
+from elman.data.batching import IGNORE_INDEX
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -11,17 +12,17 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from elman.training.checkpoint import restore, save_checkpoint, save_weights
-from elman.training.gradient_monitor import MonitorHook
 from elman.training.lr_schedule import BestTracker, learning_rate
-from elman.training.metrics_log import MetricsLog
+from elman.training.monitoring.gradient_monitor import MonitorHook
+from elman.training.monitoring.metrics_log import MetricsLog
+from elman.training.monitoring.tensorboard import Scalars
 from elman.training.optim import build_optimizer, clip, total_count
-from elman.training.progress import Bar
+from elman.training.progress import Bar, Display, display
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, accumulate, check_weights, evaluation_line, window_metrics
 from elman.training.settings import TrainingSettings
 from elman.training.signals import Interrupt
 from elman.training.task import Carry, Task
-from elman.training.tensorboard import Scalars
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Result:
 
 
 def train(
-    task: Task, settings: TrainingSettings, folder: RunFolder, accelerator: Accelerator, *, resume: bool = False
+    task: Task[Any], settings: TrainingSettings, folder: RunFolder, accelerator: Accelerator, *, resume: bool = False
 ) -> Result:
     """Train `task`'s model by `settings`, into `folder`.
 
@@ -75,7 +76,8 @@ def train(
         log.add({"step": state.step, **row})
         scalars.add(row, state.step)
 
-    bar = Bar(settings.steps, state.step, task.unit, show=accelerator.is_main_process)
+    shown = display() if accelerator.is_main_process else Display()
+    bar = shown.training(settings.steps, state.step, task.unit)
     watching = MonitorHook(task, settings, bare, accelerator, bar.warn)
     # Reading the loss makes a GPU wait, so there it is read with the log.
     check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
@@ -135,7 +137,7 @@ def train(
     )
 
 
-def evaluate(task: Task, model: nn.Module, accelerator: Accelerator, bar: Bar) -> dict[str, float]:
+def evaluate(task: Task[Any], model: nn.Module, accelerator: Accelerator, bar: Bar) -> dict[str, float]:
     """The task's figures on its validation part, computed by the first process, known to all."""
     bar.evaluating(True)
     metrics: dict[str, float] = {}

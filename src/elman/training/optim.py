@@ -16,7 +16,7 @@ def start_accelerator(settings: TrainingSettings) -> Accelerator:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda, but torch finds no CUDA GPU; leave the option out to train on the CPU")
+        raise UserError("`device=cuda`, but torch finds no CUDA GPU; leave the option out to train on the CPU")
     accelerator = Accelerator(
         cpu=settings.device == "cpu",
         mixed_precision="bf16" if settings.precision == "bfloat16" else "no",
@@ -24,7 +24,7 @@ def start_accelerator(settings: TrainingSettings) -> Accelerator:
     )
     if settings.batch_size % accelerator.num_processes:
         counts = f"{settings.batch_size} for {accelerator.num_processes} processes"
-        raise UserError(f"--batch-size is {counts}; it must be a multiple, so that every process has its share")
+        raise UserError(f"`batch_size` is {counts}; it must be a multiple, so that every process has its share")
     return accelerator
 
 

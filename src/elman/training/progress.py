@@ -1,59 +1,65 @@
-"""What a person sees while a run trains: a bar with loss, speed and time left; nothing when nobody is looking."""
+"""What long work tells of itself. Nothing is shown here: a face, such as the command line, puts its own display in."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger("elman")
 
 
 class Bar:
-    """A progress bar on a terminal; silent on anything else, and in all processes but the first."""
-
-    def __init__(self, steps: int, start: int, unit: str, *, show: bool = True) -> None:
-        self.console = Console(stderr=True)
-        self.unit = unit
-        self._visible = show and self.console.is_terminal
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=self.console,
-            disable=not self._visible,
-        )
-        self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
+    """How far a training is; this one shows nothing."""
 
     def __enter__(self) -> Bar:
-        self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+        return None
 
     def step(self, done: int) -> None:
-        self._progress.update(self._task, completed=done)
+        """Take in how many steps are done."""
 
     def metrics(self, loss: float, speed: float) -> None:
-        self._progress.update(self._task, metrics=f"loss {loss:.4f}  {speed:,.0f} {self.unit}/s")
+        """Take in the training loss and the speed, in the task's units per second."""
 
     def evaluating(self, now: bool) -> None:
-        self._progress.update(self._task, description="evaluating" if now else "training")
-
-    def warn(self, text: str) -> None:
-        """A line above the bar that must be read, so it comes where there is no bar, too."""
-        self._progress.console.print(f"elman: {text}", highlight=False, markup=False, soft_wrap=True)
+        """Take in whether the validation part is being measured now."""
 
     def line(self, text: str) -> None:
-        """A line above the bar."""
-        if self._visible:
-            self._progress.console.print(text, highlight=False)
+        """Take in a line about an evaluation."""
+
+    def warn(self, text: str) -> None:
+        """Take in a line that must be read, so it is logged."""
+        log.warning(text)
+
+
+class Display:
+    """Where progress is shown; this one shows none."""
+
+    def training(self, steps: int, start: int, unit: str) -> Bar:
+        """The bar of a training of `steps` steps, `start` of which are done."""
+        return Bar()
+
+    @contextmanager
+    def counting(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Follow `total` pieces of work; what is yielded is called with how many are done."""
+        yield lambda done: None
+
+    def text(self, piece: str) -> None:
+        """Take in a piece of a text while it is made; a line break ends it."""
+
+
+_display = Display()
+
+
+def display() -> Display:
+    """The display in use."""
+    return _display
+
+
+def use_display(new: Display) -> None:
+    """Show progress there from now on."""
+    global _display
+    _display = new

@@ -12,7 +12,7 @@ import tomli_w
 from elman.atomic_io import write_text
 from elman.errors import UserError
 from elman.training.compatibility import current_settings
-from elman.training.settings import TrainingSettings, option
+from elman.training.settings import TrainingSettings
 
 S = TypeVar("S", bound=TrainingSettings)
 
@@ -23,7 +23,7 @@ MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "w
 class RunFolder:
     """Paths and settings of one run.
 
-    `settings.toml` (everything that was asked for, usable with --settings), `model.safetensors` (best weights),
+    `settings.toml` (everything that was asked for, in TOML), `model.safetensors` (best weights),
     `last.safetensors` (the checkpoint to resume from), `metrics.csv`, and what the task adds: vocabulary, plots.
     """
 
@@ -40,11 +40,11 @@ class RunFolder:
     def check_free(self) -> None:
         """Raise a UserError unless a new run may move into the folder."""
         if self.exists():
-            raise UserError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
+            raise UserError(f"{self.path} holds a run already; add `resume` to go on with it, or choose another `out`")
         if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path} is a file; choose a folder for --out")
+            raise UserError(f"{self.path} is a file; choose a folder for `out`")
         if self.path.is_dir() and any(self.path.iterdir()):
-            raise UserError(f"{self.path} is not empty and holds no run; choose another --out")
+            raise UserError(f"{self.path} is not empty and holds no run; choose another `out`")
 
     def write_settings(self, task: str, settings: TrainingSettings) -> None:
         """Write everything that was asked for, so that the run can be understood and repeated.
@@ -62,9 +62,7 @@ class RunFolder:
             UserError: no run here, or the file is damaged.
         """
         if not self.exists():
-            raise UserError(
-                f"{self.path} holds no run (no settings.toml in it); train one with: elman train TASK --out {self.path}"
-            )
+            raise UserError(f"{self.path} holds no run (no settings.toml in it); train one into it first")
         table = read_toml(self.settings)
         task = table.pop("task", None)
         if not isinstance(task, str):
@@ -80,7 +78,7 @@ class RunFolder:
             value = asdict(asked)[field.name]
             if value != stored.get(field.name):
                 raise UserError(
-                    f"{self.path} was trained with {option(field.name)} {stored.get(field.name)}, not {value}; "
+                    f"{self.path} was trained with `{field.name}={stored.get(field.name)}`, not {value}; "
                     "resume without that option, or train into another folder"
                 )
 

@@ -63,7 +63,7 @@ def not_finite(what: str, step: int, state: TrainState) -> UserError:
     """What to say when training has blown up."""
     return UserError(
         f"the {what} is not finite at step {step}; the gradient norm one step before was {state.grad_norm:.3g}; "
-        "try a lower --lr, a smaller --clip-norm or --init orthogonal; the last good checkpoint stays"
+        "try a lower `lr`, a smaller `clip_norm` or `init=orthogonal`; the last good checkpoint stays"
     )
 
 

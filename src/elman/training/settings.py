@@ -22,7 +22,7 @@ class TrainingSettings:
     lr: float = 2e-3
     """Peak learning rate of AdamW."""
     schedule: Schedule = "cosine"
-    """After the warm-up: cosine to --lr-floor, divided by 4 when validation stops improving, or constant."""
+    """After the warm-up: cosine to `lr_floor`, divided by 4 when validation stops improving, or constant."""
     warmup: int = 100
     """Steps over which the learning rate rises linearly to its peak."""
     lr_floor: float = 0.02
@@ -73,7 +73,7 @@ class TrainingSettings:
         ):
             at_least(self, name, 0)
         if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"--lr is {self.lr}; it must be a number above 0, 0.002 for instance")
+            raise UserError(f"`lr` is {self.lr}; it must be a number above 0, 0.002 for instance")
         below_one(self, "beta2")
 
 
@@ -81,7 +81,7 @@ def at_least(settings: Any, name: str, least: float) -> None:
     """Raise a UserError unless the setting `name` is a finite number >= `least`."""
     value = getattr(settings, name)
     if not (math.isfinite(value) and value >= least):
-        raise UserError(f"{option(name)} is {value}; it must be at least {least}")
+        raise UserError(f"`{name}` is {value}; it must be at least {least}")
 
 
 def below_one(settings: Any, *names: str) -> None:
@@ -89,9 +89,4 @@ def below_one(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         if not 0 <= value < 1:
-            raise UserError(f"{option(name)} is {value}; it must be at least 0 and below 1")
-
-
-def option(name: str) -> str:
-    """How a setting is written on the command line."""
-    return "--" + name.replace("_", "-")
+            raise UserError(f"`{name}` is {value}; it must be at least 0 and below 1")

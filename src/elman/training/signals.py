@@ -34,7 +34,7 @@ class Interrupt:
     def raise_if_asked(self, step: int, folder: Path) -> None:
         """Raise `Interrupted` if a signal came; call it after saving."""
         if self.asked:
-            message = f"stopped at step {step}, saved in {folder}; go on with: --out {folder} --resume"
+            message = f"stopped at step {step}, saved in {folder}; go on with `resume` and `out={folder}`"
             raise Interrupted(message, 128 + self._signal)
 
     def __enter__(self) -> Interrupt:

@@ -1,12 +1,30 @@
-"""What the training loop asks of a task: five methods, and nothing about what the task is for."""
+"""What a task is: everything that the training loop, `elman.run` and the command line may call.
+
+A new task is one package with a class that inherits `Task`; see CONTRIBUTING.md, "how to add a task".
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from elman.errors import UserError
+from elman.training.report import Report
+from elman.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor, nn
+
+    from elman.insight.example import InspectionExample
+    from elman.insight.state_space import StateSpace
+    from elman.training.run_folder import RunFolder
+
+S = TypeVar("S", bound=TrainingSettings)
 
 Carry = tuple["Tensor", ...]
 """State carried from one step to the next, each tensor (layers, B, H): the batch is dimension 1."""
@@ -24,27 +42,193 @@ class Loss:
     carry: Carry = ()  # the state to hand to the next step, cut from the graph
 
 
-class Task(Protocol):
-    """A task as the loop sees it."""
+@dataclass(frozen=True)
+class Prediction(ABC):
+    """What a task says of one input.
 
-    @property
-    def metric(self) -> str:
-        """Name of the validation figure that decides which weights are best."""
+    Every field is a plain value, a list, a tuple or a dictionary of these, or a dataclass; a field with `repr=False`
+    is of use to `write` alone and stays out of the JSON.
+    """
 
-    @property
-    def higher_is_better(self) -> bool: ...
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, as JSON has them: null for numbers that are not finite."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.repr}
 
-    @property
-    def unit(self) -> str:
-        """What `Loss.count` counts, for the speed shown: "chars", "sequences"."""
+    @abstractmethod
+    def show(self) -> str:
+        """The prediction as text for a terminal, without a line break at its end."""
 
+    def write(self, path: Path) -> tuple[Path, ...]:
+        """Write what the prediction has beside its text (a table, a picture) as `path` with suffixes; most have none.
+
+        Returns:
+            the files written.
+
+        Raises:
+            UserError: there is nothing to write, or it cannot be written there.
+        """
+        raise UserError("`out` is for predictions that have a table or a picture, and these are text alone")
+
+
+class Task(ABC, Generic[S]):
+    """A task: where its data come from, its model, its loss, its metrics, and its predictions.
+
+    `new` and `load` make one; a subclass that needs nothing of its own to be kept does not override `__init__`.
+
+    Attributes:
+        settings: the task's settings, checked when they were made.
+        folder: where the run's own files lie (vocabulary, classes, scaler); None for a new task, which makes them
+            from its training data.
+    """
+
+    name: ClassVar[str]
+    """The name on the command line."""
+    inputs: ClassVar[str]
+    """What `predict` takes, for its help: "texts"."""
+    options_type: ClassVar[type[Any]]
+    """A frozen dataclass of what `predict` can be told beside its inputs."""
+    metric: str = "loss"
+    """The validation metric that decides which weights are best; a key of what `evaluate` returns."""
+    higher_is_better: bool = False
+    """Whether a larger value of `metric` is better."""
+    unit: str = "sequences"
+    """What `Loss.count` counts, for the speed shown: "chars", "sequences"."""
+    loss_unit: str = "nats"
+    """The unit of the training loss, for the axis of its curve: "nats per character"."""
+    data_files: ClassVar[int] = 0
+    """How many files or folders `examine` takes in place of the held-out data, at most."""
+    inputs_are_files: ClassVar[bool] = False
+    """Whether one input of `inspection_example` is a file's name."""
+    streaming: ClassVar[bool] = False
+    """Whether `stream` gives predictions as they come, and takes its inputs from elsewhere when there are none."""
+    predict_help: ClassVar[str] = ""
+    """The help of `elman predict`; a general sentence otherwise."""
+
+    def __init__(self, settings: S, folder: Path | None = None) -> None:
+        self.settings = settings
+        self.folder = folder
+
+    @classmethod
+    def new(cls, settings: S) -> Self:
+        """A task that is to be trained: what it keeps is made from its data."""
+        return cls(settings)
+
+    @classmethod
+    def load(cls, folder: Path, settings: S) -> Self:
+        """The task of a run: what it keeps is read from the run's folder, never from training data.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+        task = cls(settings, folder)
+        task.restore(folder)
+        return task
+
+    def prepare(self) -> None:
+        """Read and check everything that training needs, so that a mistake leaves nothing behind."""
+
+    def save(self, folder: Path) -> None:
+        """Write into the folder what `restore` reads: vocabulary, classes, scaler. Nothing by default."""
+
+    def restore(self, folder: Path) -> None:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+
+    @abstractmethod
     def build_model(self) -> nn.Module:
         """A new model; its initial weights come from torch's global random state."""
 
+    @abstractmethod
     def batch(self, step: int, rank: int, world: int) -> Any:
         """The share of process `rank` of `world` in the batch of `step`: the same for the same arguments, always."""
 
-    def loss(self, model: nn.Module, batch: Any, carry: Carry) -> Loss: ...
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Any, carry: Carry) -> Loss:
+        """The loss of a batch.
 
+        Arguments:
+            carry: the state that the step before handed on; empty at first.
+        """
+
+    @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures on the validation part; draws no random numbers."""
+        """Metrics on the validation part, `metric` among them; draws no random numbers."""
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw what shows how training went, into the folder. The loss curve by default.
+
+        Arguments:
+            model: with the best weights, in evaluation mode.
+        """
+        from elman.training.monitoring.loss_curve import draw_loss_curve
+
+        draw_loss_curve(folder, self.metric, self.loss_unit, higher_is_better=self.higher_is_better)
+
+    def examine(self, model: nn.Module, *data: Path) -> Report:
+        """Metrics and tables on the held-out data, or on `data` where the task takes other data (`data_files`).
+
+        Raises:
+            UserError: the data cannot be read, or the task is measured on its own held-out data only.
+        """
+        if data:
+            raise UserError(f"a {self.name} run is measured on its own held-out data; leave `data` out")
+        return Report({f"validation_{name}": value for name, value in self.evaluate(model).items()})
+
+    @abstractmethod
+    def predict(self, model: nn.Module, inputs: Sequence[Any], options: Any) -> list[Prediction]:
+        """One prediction for each input, or several where an input holds several sequences; writes no file.
+
+        Raises:
+            UserError: an input that the task cannot read.
+        """
+
+    def stream(self, model: nn.Module, inputs: Sequence[Any], options: Any) -> Iterator[Prediction]:
+        """Predictions one after the other, as they come; all of `predict` unless the task is `streaming`."""
+        yield from self.predict(model, inputs, options)
+
+    def show(self, predictions: Sequence[Prediction]) -> str:
+        """Several predictions as one text; one below the other by default."""
+        return "\n".join(prediction.show() for prediction in predictions)
+
+    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+        """Write what predictions have beside their text: one as `path`, several as `path`-1, `path`-2, ...
+
+        Returns:
+            the files written.
+
+        Raises:
+            UserError: there is nothing to write, or it cannot be written there.
+        """
+        if len(predictions) == 1:
+            return predictions[0].write(path)
+        numbered = enumerate(predictions, 1)
+        return tuple(file for n, one in numbered for file in one.write(path.with_name(f"{path.name}-{n}")))
+
+    def inspection_example(self, model: nn.Module, given: str) -> InspectionExample:
+        """One input as `elman.insight` takes it: `insight.unroll(model, example.inputs, example.targets)`.
+
+        Raises:
+            UserError: an input that the task cannot read, or a task whose inputs cannot be looked at one by one.
+        """
+        raise UserError(f"a {self.name} run has no inputs that can be looked at one by one")
+
+    def show_states(self, batch: Any, space: StateSpace) -> tuple[Figure, list[str]] | None:
+        """A picture of the task's own of where the states go on a batch, and what it shows in words; None for none."""
+        return None
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):  # numpy and torch
+        return _plain(value.tolist())
+    if isinstance(value, Path):
+        return str(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.text.bptt import IGNORE_INDEX, Streams
+from elman.data.batching import IGNORE_INDEX
+from elman.data.text.bptt import Streams
 from elman.errors import UserError
 
 

@@ -14,8 +14,8 @@ from elman.cli.main import main
 from elman.data.image.features import Features
 from elman.errors import UserError
 from elman.insight.example import BEGIN
+from elman.tasks.captioning.settings import Options, Settings
 from elman.tasks.captioning.steps import PICTURE
-from elman.tasks.captioning.task import Options, Settings
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -83,23 +83,28 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(
 def test_predictions_say_how_probable_they_are_and_why(run: elman.run.Run, data: Path) -> None:
     first, *others = run.predict([str(data / "seen.npz")], Options(explain=True))
     assert len(others) == 79
-    assert "red" in first["caption"]
-    assert first["probability"] == pytest.approx(np.prod([word["probability"] for word in first["words"]]), rel=1e-3)
-    assert [word["word"] for word in first["words"]] == [*first["caption"].split(), "<eos>"]
+    assert "red" in first.caption
+    assert first.probability == pytest.approx(np.prod([word.probability for word in first.words]), rel=1e-3)
+    assert [word.word for word in first.words] == [*first.caption.split(), "<eos>"]
     assert "runner" not in run.task.show([first])
     assert "then" in run.task.show([first])
-    json.dumps(first)
+    assert json.loads(json.dumps(first.to_json()))["words"][0].keys() == {
+        "word",
+        "probability",
+        "runner_up",
+        "runner_up_probability",
+    }
 
 
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ({"captions": ""}, "name their file with --captions"),
+        ({"captions": ""}, "name their file with `captions`"),
         ({"captions": "nowhere.csv"}, "nowhere.csv"),
         ({"features": "nowhere.npz"}, "nowhere.npz"),
         ({"data": "flickr9k"}, "did you mean flickr8k"),
-        ({"min_count": 0}, "--min-count"),
-        ({"label_smoothing": 1.0}, "--label-smoothing"),
+        ({"min_count": 0}, "`min_count`"),
+        ({"label_smoothing": 1.0}, "`label_smoothing`"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(
@@ -135,10 +140,10 @@ def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: st
     look = run.inspection_example(str(data / "seen.npz"))
     (first, *_) = run.predict([str(data / "seen.npz")], Options(beam=1))
     before = [PICTURE] if feature_as == "first" else []
-    assert look.tokens == (*before, BEGIN, *(f" {word}" for word in first["caption"].split()))
-    assert look.about.endswith(first["caption"])
+    assert look.tokens == (*before, BEGIN, *(f" {word}" for word in first.caption.split()))
+    assert look.about.endswith(first.caption)
     unrolled = insight.unroll(run.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
-    assert unrolled.cost == pytest.approx(-np.log(first["probability"]), abs=0.02)  # the marks have a share of it
+    assert unrolled.cost == pytest.approx(-np.log(first.probability), abs=0.02)  # the marks have a share of it
     assert [float(cost) for cost in unrolled.costs[: len(before)]] == [0.0] * len(before)
     ranked = insight.units(run.model, look.inputs, look.tokens, tracks=look.tracks, text=False).correlation
     assert ranked.keys() == {"words written", "probability of the end"}

@@ -12,7 +12,7 @@ import elman
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.run import Run, load, train
-from elman.tasks.forecasting.task import Options, Settings
+from elman.tasks.forecasting.settings import Options, Settings
 from elman.training.run_folder import RunFolder
 
 SMALL = {"steps": 80, "eval_every": 40, "hidden_size": 8, "threads": 1, "lr": 1e-2, "warmup": 10}
@@ -99,7 +99,7 @@ def test_continues_a_file(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
 def test_by_way_of_the_package_nothing_is_written(run: Run) -> None:
     before = sorted(run.folder.path.iterdir())
     predictions = elman.load(run.folder.path).predict([with_future(shops(60), 7)])
-    assert [p["series"] for p in predictions] == ["north", "south"]
+    assert [p.series for p in predictions] == ["north", "south"]
     assert "north" in run.task.show(predictions)
     assert sorted(run.folder.path.iterdir()) == before
     with pytest.raises(UserError, match="a direct run forecasts 7 steps"):
@@ -114,7 +114,7 @@ def test_measured_on_another_file(trained: Path, run: Run, tmp_path: Path) -> No
 
 def widths(run: Run, table: pd.DataFrame) -> list[float]:
     """How wide each series' intervals are on average."""
-    targets = [prediction["targets"]["sales"] for prediction in run.predict([table])]
+    targets = [prediction.targets["sales"] for prediction in run.predict([table])]
     return [float(np.mean(np.subtract(target["upper"], target["lower"]))) for target in targets]
 
 
@@ -175,10 +175,11 @@ def test_recursive_forecasts_of_two_variables(tmp_path: Path) -> None:
         assert maes[target, "this network"] < maes[target, "last value"]
         assert maes[target, "linear on 20 lags"] < 1e-6  # two waves and a growth are a line through the lags
     (prediction,) = run.predict([str(tmp_path / "wave.csv")], Options(horizon=10))
-    assert prediction["times"] == [str(number) for number in range(160, 170)]
-    assert prediction["targets"].keys() == {"lead", "lag"}
-    assert len(prediction["targets"]["lag"]["upper"]) == 10
-    assert (tmp_path / "run" / "forecast-wave.csv").exists()
+    assert prediction.times == [str(number) for number in range(160, 170)]
+    assert prediction.targets.keys() == {"lead", "lag"}
+    assert len(prediction.targets["lag"]["upper"]) == 10
+    assert {path.suffix for path in prediction.write(tmp_path / "next")} == {".csv", ".svg", ".png"}
+    assert not (tmp_path / "run" / "forecast-wave.csv").exists()
 
 
 def test_goes_on_after_a_stop_as_if_it_had_not_stopped(tmp_path: Path) -> None:
@@ -225,6 +226,6 @@ def test_the_datasets_by_name_have_their_standard_split(name: str, tmp_path: Pat
     from elman.tasks.forecasting.task import Task
 
     horizon = 24 if name == "airline" else 12
-    data = Task(Settings(data=name, horizon=horizon), tmp_path).data
+    data = Task.new(Settings(data=name, horizon=horizon)).data
     counts = {"etth1": (2880, 2880), "airline": (24, 24), "sunspots": (282, 282)}[name]
     assert (len(data.validation), len(data.test)) == tuple(count - horizon + 1 for count in counts)

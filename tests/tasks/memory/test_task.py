@@ -11,7 +11,7 @@ import torch
 import elman
 from elman.errors import UserError
 from elman.run import load, train
-from elman.tasks.memory.task import Settings
+from elman.tasks.memory.settings import Settings
 
 
 @pytest.mark.slow
@@ -24,7 +24,7 @@ def test_learns_what_goes_on_for_ever(tmp_path: Path) -> None:
     assert metrics["accuracy_at_length_100"] >= 0.99
     assert metrics["accuracy_at_length_1000"] >= 0.8
     answers = run.predict(["1000010101", "100011", "0", "1"])
-    assert [answer["answer"] for answer in answers] == ["YES", "NO", "YES", "NO"]
+    assert [answer.answer for answer in answers] == ["YES", "NO", "YES", "NO"]
     assert (tmp_path / "run" / "accuracy.svg").stat().st_size > 1000
     with pytest.raises(UserError, match="place 3"):
         run.predict(["10x1"])
@@ -50,7 +50,7 @@ def test_fixed_trains_the_output_layer_alone(tmp_path: Path) -> None:
     settings = Settings(problem="copy", fixed=True, max_length=3, steps=2, batch_size=2, threads=1)
     train("parity", settings, tmp_path / "run")
     torch.manual_seed(settings.seed)
-    before = Task(settings, tmp_path).build_model().state_dict()
+    before = Task.new(settings).build_model().state_dict()
     after = load(tmp_path / "run").model.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert changed == {"output.weight", "output.bias"}

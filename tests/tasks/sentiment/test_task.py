@@ -13,7 +13,8 @@ import elman
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.run import Run, load, train
-from elman.tasks.sentiment.task import Options, Settings, Task
+from elman.tasks.sentiment.settings import Options, Settings
+from elman.tasks.sentiment.task import Task
 
 GOOD, BAD = ("good", "fine", "great", "tasty"), ("bad", "awful", "poor", "uncooked")
 PLACES = ("food", "soup", "fish", "bread", "rice")
@@ -63,26 +64,26 @@ def test_learns_and_leaves_a_whole_folder(trained: Path, run: Run) -> None:
 
 def test_predicts_by_way_of_the_package(trained: Path) -> None:
     predictions = elman.load(trained).predict(["The food was really good", "It was uncooked"])
-    assert [prediction["label"] for prediction in predictions] == ["good", "bad"]
+    assert [prediction.label for prediction in predictions] == ["good", "bad"]
     first = predictions[0]
-    assert first["probability"] == max(first["probabilities"].values())
-    assert sum(first["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert [now["token"] for now in first["opinion"]] == ["The", "food", "was", "really", "good"]
-    assert first["opinion"][-1]["probability"] == pytest.approx(first["probability"])
+    assert first.probability == max(first.probabilities.values())
+    assert sum(first.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert [now.token for now in first.opinion] == ["The", "food", "was", "really", "good"]
+    assert first.opinion[-1].probability == pytest.approx(first.probability)
 
 
 def test_the_opinion_after_a_word_is_that_of_the_text_so_far(run: Run) -> None:
     text = "The soup was good bread was awful"
-    opinion = run.predict([text])[0]["opinion"]
+    opinion = run.predict([text])[0].opinion
     for place in range(1, 8):
         alone = run.predict([" ".join(text.split()[:place])], Options(opinion=False))[0]
-        assert "opinion" not in alone
-        assert opinion[place - 1]["label"] == alone["label"]
-        assert opinion[place - 1]["probability"] == pytest.approx(alone["probability"], abs=1e-5)
+        assert not alone.opinion
+        assert opinion[place - 1].label == alone.label
+        assert opinion[place - 1].probability == pytest.approx(alone.probability, abs=1e-5)
 
 
 def test_a_text_of_unknown_words_and_one_of_none(run: Run) -> None:
-    assert run.predict(["xyzzy plugh"])[0]["label"] in ("good", "bad")
+    assert run.predict(["xyzzy plugh"])[0].label in ("good", "bad")
     with pytest.raises(UserError, match="text 2 of 2 is empty"):
         run.predict(["good", "  "])
 
@@ -126,7 +127,7 @@ def test_predict_shows_the_opinion_or_json(trained: Path, capsys: pytest.Capture
 def test_the_empty_rows_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
     data.write_text(data.read_text() + ',good\n" ",bad\n')
-    Task(Settings(data=str(data)), tmp_path / "run").prepare()
+    Task.new(Settings(data=str(data))).prepare()
     assert "2 of 42 texts are empty and are skipped" in capsys.readouterr().err
 
 
@@ -136,24 +137,24 @@ def test_other_tokens(tokens: Any, tmp_path: Path) -> None:
     settings = Settings(data=str(data), tokens=tokens, steps=2, readout="mean", bidirectional=False, **SMALL)
     train("sentiment", settings, tmp_path / "run")
     prediction = load(tmp_path / "run").predict(["The bread was good"])[0]
-    assert "".join(now["token"] for now in prediction["opinion"]).replace(" ", "") == "Thebreadwasgood"
+    assert "".join(now.token for now in prediction.opinion).replace(" ", "") == "Thebreadwasgood"
 
 
 def test_word_vectors_are_where_the_embedding_begins(tmp_path: Path) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
     vectors = tmp_path / "glove.txt"
     vectors.write_text("soup 1 2 3\nunheard 4 5 6\n")
-    task = Task(Settings(data=str(data), vectors=str(vectors), embedding_size=3), tmp_path / "run")
+    task = Task.new(Settings(data=str(data), vectors=str(vectors), embedding_size=3))
     task.prepare()
     model: Any = task.build_model()
     assert torch.equal(model.inputs.weight[task.vocabulary["soup"]], torch.tensor([1.0, 2.0, 3.0]))
-    with pytest.raises(UserError, match="--embedding-size 3, not 128"):
-        Task(Settings(data=str(data), vectors=str(vectors)), tmp_path / "run").prepare()
+    with pytest.raises(UserError, match="`embedding_size=3`, not 128"):
+        Task.new(Settings(data=str(data), vectors=str(vectors))).prepare()
 
 
 def test_a_long_text_is_read_from_its_end(tmp_path: Path) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
-    task = Task(Settings(data=str(data), max_length=3), tmp_path / "run")
+    task = Task.new(Settings(data=str(data), max_length=3))
     long, short = task.encode(["the soup was very good", "was very good"])
     assert np.array_equal(long, short)
     assert len(long) == 3
@@ -161,10 +162,10 @@ def test_a_long_text_is_read_from_its_end(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be() -> None:
     for wrong, message in (
-        ({"word_dropout": 1.0}, "--word-dropout"),
-        ({"validation_share": 0.0}, "--validation-share"),
-        ({"vectors": "glove.txt", "tokens": "bpe"}, "--vectors"),
-        ({"max_length": 0}, "--max-length"),
+        ({"word_dropout": 1.0}, "`word_dropout`"),
+        ({"validation_share": 0.0}, "`validation_share`"),
+        ({"vectors": "glove.txt", "tokens": "bpe"}, "`vectors`"),
+        ({"max_length": 0}, "`max_length`"),
     ):
         with pytest.raises(UserError, match=message):
             Settings(**wrong)

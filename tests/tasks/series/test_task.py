@@ -10,7 +10,7 @@ import pytest
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.run import Run, load, train
-from elman.tasks.series.task import Settings
+from elman.tasks.series.settings import Settings
 
 LONGEST = 12
 
@@ -62,8 +62,8 @@ def test_asked_about_files_and_arrays(trained: Path, run: Run, tmp_path: Path) -
     path.write_text("a,b\n" + "\n".join(f"{a},{b}" for a, b in -rising))
     np.savez(tmp_path / "more.npz", **waves(3, 5))
     predictions = run.predict([rising, str(path), str(tmp_path / "more.npz")])
-    assert [p["label"] for p in predictions] == ["rising", "falling", "falling", "rising", "falling"]
-    assert [p["input"] for p in predictions[:3]] == ["series 1", "one.csv", "more.npz series 1"]
+    assert [p.label for p in predictions] == ["rising", "falling", "falling", "rising", "falling"]
+    assert [p.input for p in predictions[:3]] == ["series 1", "one.csv", "more.npz series 1"]
     assert "one.csv" in run.task.show(predictions)
     with pytest.raises(UserError, match="series 1 has 3 channels where the training part has 2"):
         run.predict([np.zeros((4, 3))])

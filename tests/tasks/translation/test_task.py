@@ -13,9 +13,11 @@ from torch import nn
 import elman
 from elman.cli.main import main
 from elman.errors import UserError
+from elman.metrics.translation import score
 from elman.run import Run, load, train
-from elman.tasks.translation.steps import Encoded, VocabularyPair, batch_loss, score
-from elman.tasks.translation.task import Options, Settings, Task
+from elman.tasks.translation.settings import Options, Settings
+from elman.tasks.translation.steps import Encoded, VocabularyPair, batch_loss
+from elman.tasks.translation.task import Task
 from elman.training.checkpoint import read_tensors
 
 ADJECTIVES = {"red": "roter", "big": "großer", "old": "alter"}
@@ -82,9 +84,9 @@ def test_learns_and_leaves_a_whole_folder(trained: Path, run: Run) -> None:
 def test_translates_by_way_of_the_package(trained: Path) -> None:
     texts = ["a red dog runs", "", "  now a big bird sleeps "]
     predictions = elman.load(trained).predict(texts)
-    assert [p["input"] for p in predictions] == texts
-    assert [p["text"] for p in predictions] == ["ein roter Hund rennt", "", "jetzt schläft ein großer Vogel"]
-    assert all(p["ended"] and p["log_probability"] <= 0 for p in predictions)
+    assert [p.input for p in predictions] == texts
+    assert [p.text for p in predictions] == ["ein roter Hund rennt", "", "jetzt schläft ein großer Vogel"]
+    assert all(p.ended and p.log_probability <= 0 for p in predictions)
 
 
 @pytest.mark.parametrize("options", [Options(beam=1), Options(beam=4), Options(beam=1, temperature=0.5, top_k=1)])
@@ -93,15 +95,15 @@ def test_together_is_as_one_by_one(run: Run, options: Options) -> None:
     together = run.predict(texts, options)
     for text, whole in zip(texts, together, strict=True):
         (alone,) = run.predict([text], options)
-        assert alone["text"] == whole["text"]
-        assert alone["log_probability"] == pytest.approx(whole["log_probability"], abs=1e-4)
+        assert alone.text == whole.text
+        assert alone.log_probability == pytest.approx(whole.log_probability, abs=1e-4)
 
 
 def test_a_seed_draws_the_same_and_another_one_others(run: Run) -> None:
     texts = ["a red dog runs"] * 8
 
     def drawn(seed: int) -> list[str]:
-        return [p["text"] for p in run.predict(texts, Options(beam=1, temperature=3.0, seed=seed))]
+        return [p.text for p in run.predict(texts, Options(beam=1, temperature=3.0, seed=seed))]
 
     assert drawn(1) == drawn(1) != drawn(2)
 
@@ -127,18 +129,17 @@ def test_each_translation_is_given_when_it_is_made(run: Run, tmp_path: Path, mon
     path.write_text("a red dog runs\na big dog runs\nnow a red bird eats\na red bear eats\n")
     monkeypatch.setattr("elman.tasks.translation.task.TOGETHER", 2)
     made = run.stream([], Options(file=str(path)))
-    assert next(made)["text"] == "ein roter Hund rennt"
+    assert next(made).text == "ein roter Hund rennt"
     path.write_text("")  # what comes later is not wanted for it
     assert sum(1 for _ in made) == 3
 
 
-def test_draws_the_alignment(trained: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["predict", str(trained), "a red $dog$ runs", "", "--plot"])
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[1].startswith("written: ")
-    assert (trained / "alignment-1.svg").read_text().startswith("<?xml")
-    assert (trained / "alignment-1.png").stat().st_size > 5000
-    assert not (trained / "alignment-2.png").exists()
+def test_draws_the_alignment(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["predict", str(trained), "a red $dog$ runs", "", "--out", str(tmp_path / "alignment")])
+    assert "written: " in capsys.readouterr().err
+    assert (tmp_path / "alignment-1.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "alignment-1.png").stat().st_size > 5000
+    assert not (tmp_path / "alignment-2.png").exists()
 
 
 def test_can_be_looked_into(trained: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +147,7 @@ def test_can_be_looked_into(trained: Path, run: Run, capsys: pytest.CaptureFixtu
     assert "".join(look.tokens[1:]) == "ein roter Hund rennt"
     unrolled = elman.insight.unroll(run.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
     (prediction,) = run.predict(["a red dog runs"], Options(beam=1))
-    assert unrolled.cost == pytest.approx(-prediction["log_probability"], rel=0.02)
+    assert unrolled.cost == pytest.approx(-prediction.log_probability, rel=0.02)
     with pytest.raises(UserError, match="the text is empty"):
         run.inspection_example(" ")
     main(["inspect", "unroll", str(trained), "--input", "a red dog runs", "--json"])
@@ -170,7 +171,7 @@ def test_other_translators_learn_too(more: dict[str, object], tmp_path: Path) ->
     settings = Settings(data=(str(data),), **({"steps": 200} | SMALL | more))  # type: ignore[arg-type]
     result = train("translation", settings, tmp_path / "run")
     assert result.metrics["bleu"] > 60
-    text = load(tmp_path / "run").predict(["a big dog runs"])[0]["text"]
+    text = load(tmp_path / "run").predict(["a big dog runs"])[0].text
     assert text == ("ein großer hund rennt" if "lowercase" in more else "ein großer Hund rennt")
 
 
@@ -231,7 +232,7 @@ def test_evaluates_two_files_line_by_line(
         ([one, tmp_path / "fewer.de"], r"some\.en has 3 lines and .*fewer\.de has 2"),
         ([one, tmp_path / "some.fr"], r"some\.fr go from en to fr, and .*run was trained from en to de"),
         ([other, one], "go from de to en"),
-        ([one, other, table], "--data names 3 things, and a translation run takes at most 2 files"),
+        ([one, other, table], "`data` names 3 things, and a translation run takes at most 2 files"),
         ([one], r"some\.en is no \.tsv file"),
     ):
         with pytest.raises(UserError, match=said):
@@ -250,10 +251,10 @@ def test_a_far_longer_text_is_translated_and_named(run: Run, capsys: pytest.Capt
     said = capsys.readouterr().err
     assert "text 2 has" in said
     assert said.count("\n") == 1
-    assert [predictions[i]["text"] for i in (0, 2)] == ["ein roter Hund rennt", "ein roter Hund isst"]
-    assert predictions[1]["input"] == "a red dog " * 100
+    assert [predictions[i].text for i in (0, 2)] == ["ein roter Hund rennt", "ein roter Hund isst"]
+    assert predictions[1].input == "a red dog " * 100
     run.predict(["dog " * 3000], Options(beam=1))
-    assert "nothing of what follows 2,000" in capsys.readouterr().err
+    assert "what follows token 2,000 is not read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -295,14 +296,14 @@ def test_mistakes_leave_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_no_plot_without_attention(tmp_path: Path) -> None:
     data = write_pairs(tmp_path / "pairs.tsv", 40)
     train("translation", Settings(data=(str(data),), steps=1, **(SMALL | {"attention": "none"})), tmp_path / "run")
-    with pytest.raises(UserError, match="--plot shows attention"):
-        load(tmp_path / "run").predict(["dog"], Options(plot=True))
+    with pytest.raises(UserError, match="`out` draws attention"):
+        load(tmp_path / "run").predict(["dog"])[0].write(tmp_path / "alignment")
 
 
 def test_long_pairs_are_left_out_of_training_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "pairs.tsv"
     data.write_text("dog\tHund\ncat\tKatze\n" * 20 + "dog " * 60 + "\tHund\n")
-    task = Task(Settings(data=(str(data),), max_length=20, **SMALL), tmp_path)
+    task = Task.new(Settings(data=(str(data),), max_length=20, **SMALL))
     task.prepare()
     lost = len(task.data.train) - len(task.encoded("train").source)
     assert lost == sum(len(text) > 100 for text in task.data.train.source) == 1

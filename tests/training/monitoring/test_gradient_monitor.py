@@ -12,12 +12,13 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import nn
 
+from elman.cli.messages import as_options
 from elman.errors import UserError
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
-from elman.training.gradient_monitor import MonitorHook, remedies
 from elman.training.loop import train
-from elman.training.metrics_log import Row, read_metrics
+from elman.training.monitoring.gradient_monitor import MonitorHook, remedies
+from elman.training.monitoring.metrics_log import Row, read_metrics
 from elman.training.optim import start_accelerator
 from elman.training.run_folder import RunFolder
 from elman.training.settings import TrainingSettings
@@ -47,7 +48,7 @@ def run(module: Any, settings: Any, out: Path, *, resume: bool = False) -> list[
     """Train, and give the rows of metrics.csv without those that tell the time."""
     out.mkdir(exist_ok=True)
     folder = RunFolder(out)
-    train(module.Task(settings, out), settings, folder, start_accelerator(settings), resume=resume)
+    train(module.Task.new(settings), settings, folder, start_accelerator(settings), resume=resume)
     return [{k: v for k, v in row.items() if k not in TIMES} for row in read_metrics(folder.metrics)]
 
 
@@ -114,7 +115,7 @@ def test_a_state_from_autocast_is_watched(tmp_path: Path) -> None:
 def test_the_figures_are_those_of_the_gradient_that_training_sees(tmp_path: Path) -> None:
     """A batch of 16 is looked at in two parts: each sequence weighs what it weighs in the whole."""
     settings = parity.Settings(problem="adding", max_length=6, watch=1, **SMALL)
-    task = parity.Task(settings, tmp_path)
+    task = parity.Task.new(settings)
     torch.manual_seed(0)
     model = task.build_model()
     lines: list[str] = []
@@ -171,17 +172,17 @@ def test_the_warning_comes_once_on_standard_error_in_one_line(
 def test_a_remedy_is_an_option_that_the_run_does_not_use_yet(
     settings: TrainingSettings, state: str, words: str
 ) -> None:
-    assert remedies(settings)[state].startswith(words)
+    assert as_options(remedies(settings)[state]).startswith(words)
 
 
 def test_a_model_without_a_recurrent_layer_is_refused_before_training(tmp_path: Path) -> None:
     settings = TrainingSettings(watch=10, device="cpu")
-    task = parity.Task(parity.Settings(), tmp_path)
+    task = parity.Task.new(parity.Settings())
     with pytest.raises(UserError, match="no recurrent layer") as error:
         MonitorHook(task, settings, nn.Linear(2, 2), start_accelerator(settings), lambda line: None)
     assert "\n" not in str(error.value)
 
 
 def test_a_negative_interval_is_refused() -> None:
-    with pytest.raises(UserError, match="--watch"):
+    with pytest.raises(UserError, match="`watch`"):
         TrainingSettings(watch=-1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json as json_format
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from elman.cli.messages import as_options, console, finite, show
 from elman.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def look_at(run: Run, given: str | None, file: Path | None) -> InspectionExample
         what = "nothing to look at; give" if given is None else "--input and --text are both given; give only"
         raise UserError(f"{what} one: --input, one of the {run.task.inputs}, or --text FILE")
     if file is not None:
-        given = str(file) if getattr(run.task, "inputs_are_files", False) else read_text([file])
+        given = str(file) if run.task.inputs_are_files else read_text([file])
     assert given is not None
     return run.inspection_example(given)
 
@@ -47,27 +47,14 @@ def answer(
     """Show tables and say what was written, or print all as JSON."""
     files = [str(path) for path in written]
     if json:
-        print(json_format.dumps(finite({"run": str(run), **facts, "written": files}), ensure_ascii=False))
+        show(json_format.dumps(finite({"run": str(run), **facts, "written": files}), ensure_ascii=False))
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    out = console()
     for part in shown:
         if part:
-            console.print(part, markup=False)
+            out.print(as_options(part) if isinstance(part, str) else part)
     if files:
-        console.print("written: " + ", ".join(files), soft_wrap=True, markup=False)
-
-
-def finite(value: Any) -> Any:
-    """The same, with null for numbers that JSON does not have, and lists for tensors."""
-    if isinstance(value, dict):
-        return {name: finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    if hasattr(value, "tolist"):
-        return finite(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        out.print("written: " + ", ".join(files))
 
 
 def folder_for(out: Path | None, run: Path) -> Path:

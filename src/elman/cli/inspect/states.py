@@ -44,7 +44,7 @@ def states(
     if input is None and text is None:
         batch = loaded.batch()
         space = states_of(loaded.model, batch, layer, run=loaded.cost)
-        special = loaded.task.show_states(batch, space) if hasattr(loaded.task, "show_states") else None
+        special = loaded.task.show_states(batch, space)
     else:
         space, special = states_of(loaded.model, look_at(loaded, input, text).inputs, layer), None
     points = _points(space, starts)

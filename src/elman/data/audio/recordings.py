@@ -152,8 +152,8 @@ def without_long(recordings: Sequence[Recording], seconds: float) -> tuple[list[
     gone = set(long)
     kept = [one for one in recordings if one not in gone]
     if not any(one.part == "train" for one in kept):
-        raise UserError(f"every recording is longer than --max-seconds {seconds:g}; raise it, or cut them")
+        raise UserError(f"every recording is longer than `max_seconds={seconds:g}`; raise it, or cut them")
     return kept, (
-        f"{len(long)} of {len(recordings)} recordings are longer than --max-seconds {seconds:g} and are skipped;"
+        f"{len(long)} of {len(recordings)} recordings are longer than `max_seconds={seconds:g}` and are skipped;"
         f" the first is {long[0].path}"
     )

@@ -70,7 +70,7 @@ def read_captioned(
     else:
         path = own_path(data, "pictures", [FLICKR8K])
         if not captions:
-            raise UserError(f"which captions belong to {path}? name their file with --captions")
+            raise UserError(f"which captions belong to {path}? name their file with `captions`")
         told = read_captions(Path(captions).expanduser())
         chosen = Path(features).expanduser() if features else path
         seen = read_features(chosen) if chosen.is_file() else extract_features(picture_files([chosen]))

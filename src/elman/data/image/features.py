@@ -85,9 +85,7 @@ def read_features(path: Path) -> Features:
     """
     form = checked_form(path)
     if not path.is_file():
-        raise UserError(
-            f"there is no file {path}; check the path, or make it with elman features FOLDER --out FILE.npz"
-        )
+        raise UserError(f"there is no file {path}; check the path, or make it with the command features")
     try:
         names, vectors, maker = {".npz": _npz, ".npy": _npy, ".safetensors": _safetensors}[form](path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

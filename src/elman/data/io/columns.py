@@ -37,7 +37,7 @@ class Columns:
             if found is None:
                 raise UserError(
                     f"{path}: no column is called {what}; its first line names {_listed(header)};"
-                    f" say which it is with --{what}-column"
+                    f" say which it is with `{what}_column`"
                 )
         if text == label:
             raise UserError(f"{path}: column {text!r} cannot be both text and label; name another")

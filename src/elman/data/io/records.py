@@ -60,7 +60,7 @@ def _filled(record: Record, interpolate: bool) -> NDArray[np.float32]:
     if not interpolate:
         raise UserError(
             f"{record.place}: the value of step {step + 1}, channel {channel + 1} is missing"
-            " (NaN or infinite); mend it, or ask for --interpolate"
+            " (NaN or infinite); mend it, or ask for `interpolate`"
         )
     values = record.values.copy()
     steps = np.arange(len(values))

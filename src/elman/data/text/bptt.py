@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from elman.data.batching import IGNORE_INDEX
 from elman.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-IGNORE_INDEX = -100
 
 
 class Streams:

@@ -80,7 +80,7 @@ def read_parallel(
     held = round(validation_share * len(pairs))
     if not 0 < held < len(pairs):
         what = f"a validation share of {validation_share:g} of {len(pairs)} pairs"
-        raise UserError(f"{what} leaves one of the two parts empty; give more pairs or another --validation-share")
+        raise UserError(f"{what} leaves one of the two parts empty; give more pairs or another `validation_share`")
     order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
     train, validation = pairs.chosen(sorted(order[held:])), pairs.chosen(sorted(order[:held]))
     return ParallelText(train, validation, Pairs((), ()), languages, notes)
@@ -99,7 +99,7 @@ def read_pairs(data: Sequence[str], progress: Progress | None = None) -> tuple[P
         found = _multi30k(data[0], progress)
         return found.test, found.languages, found.notes
     if not 1 <= len(data) <= 2:
-        raise UserError(f"--data names {len(data)} things; give {', '.join(MULTI30K)}, one .tsv file or two text files")
+        raise UserError(f"`data` names {len(data)} things; give {', '.join(MULTI30K)}, one .tsv file or two text files")
     paths = [own_path(name, "parallel text", MULTI30K) for name in data]
     if len(paths) == 1:
         pairs, languages = _read_table(paths[0])

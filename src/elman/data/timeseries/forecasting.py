@@ -119,7 +119,7 @@ def read_forecast_data(data: str | Path, reading: Reading) -> ForecastData:
     series, frequency = read_series(rows, roles, source, missing=r.missing, frequency=r.frequency)
     longest = max(map(len, series))
     if r.horizon >= longest:
-        raise UserError(f"--horizon {r.horizon} is longer than the data: {source} has {longest} rows; choose a shorter")
+        raise UserError(f"`horizon={r.horizon}` is longer than the data: {source} has {longest} rows; choose a shorter")
     cuts = split_in_time(series, r.validation, r.test)
     calendar = calendar_features(frequency) if r.calendar is None else r.calendar
     fitted = fit_series(
@@ -195,13 +195,13 @@ def _check_enough(parts: Sequence[Windows], cuts: Sequence[tuple[int, int, int]]
     if not len(train):
         most = max(cut[0] for cut in cuts)
         raise UserError(
-            f"{source}: too few rows for one window: the training part has {most}, and --window {r.window} and"
-            f" --horizon {r.horizon} take {r.window + r.horizon}; lower them, or give more rows"
+            f"{source}: too few rows for one window: the training part has {most}, and `window={r.window}` and"
+            f" `horizon={r.horizon}` take {r.window + r.horizon}; lower them, or give more rows"
         )
     for name, part, first, end in (("validation", validation, 0, 1), ("test", test, 1, 2)):
         if not len(part) and (name == "validation" or r.test):
             most = max(cut[end] - cut[first] for cut in cuts)
             raise UserError(
-                f"{source}: the {name} part has {most} rows, fewer than --horizon {r.horizon}; raise --{name} or lower"
+                f"{source}: the {name} part has {most} rows, fewer than `horizon={r.horizon}`; raise `{name}` or lower"
                 " the horizon"
             )

@@ -53,7 +53,7 @@ class SeriesScale:
             row, column = np.argwhere(targets < low)[0].tolist()
             raise UserError(
                 f"{place}: {roles.targets[column]!r} is {targets[row, column]:g} at {shown(series.times[row])}, which"
-                f" --transform {transform} cannot take; choose another"
+                f" `transform={transform}` cannot take; choose another"
             )
         part = targets[:rows]
         for column, name in enumerate(roles.targets):

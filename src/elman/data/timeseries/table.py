@@ -98,7 +98,7 @@ def roles_of(
     if not targets:
         free = [name for name in columns if name not in taken and name != when]
         if not free:
-            raise UserError(f"{source} has no column left to forecast; name it with --target")
+            raise UserError(f"{source} has no column left to forecast; name it with `target`")
         targets = free[-1:]
     return Roles(when, tuple(targets), tuple(past), tuple(known), series_id)
 
@@ -157,7 +157,7 @@ def _on_grid(
         after = int(times.searchsorted(lost[0]))
         raise UserError(
             f"{place}: {len(lost)} of {len(grid)} times are left out, the first {shown(lost[0])} after row"
-            f" {rows[after - 1] + 1}; fill them in, or train with --missing interpolate or --missing previous"
+            f" {rows[after - 1] + 1}; fill them in, or train with `missing=interpolate` or `missing=previous`"
         )
     wide = np.full((len(grid), cells.shape[1]), np.nan)
     wide[grid.get_indexer(times)] = cells
@@ -179,8 +179,8 @@ def _without_empty(part: Values, names: Sequence[str], times: pd.Index, missing:
     where = f"{place}: the cell of column {names[column]!r} at {shown(times[row])}"
     if missing == "refuse":
         raise UserError(
-            f"{where} is empty or NaN ({int(empty.sum())} such cells in all); mend it, or train with --missing"
-            " interpolate or --missing previous"
+            f"{where} is empty or NaN ({int(empty.sum())} such cells in all); mend it, or train with"
+            " `missing=interpolate` or `missing=previous`"
         )
     places = np.arange(len(part))
     filled = part.copy()

@@ -62,7 +62,7 @@ def check_order(times: pd.Index, rows: NDArray[np.int64], place: str) -> None:
         first, second = (rows[i] + 1 for i in np.flatnonzero(times == twice)[:2])
         raise UserError(
             f"{place}: time {shown(twice)} stands twice, in rows {first} and {second}; take one out, or name the"
-            " column that tells several series apart with --series-id"
+            " column that tells several series apart with `series_id`"
         )
     raise UserError(
         f"{place} row {second}: time {shown(times[place_of + 1])} comes after {shown(times[place_of])} of row"
@@ -142,7 +142,7 @@ def calendar(times: pd.Index, names: Sequence[str]) -> NDArray[np.float32]:
     if not names:
         return np.zeros((len(times), 0), np.float32)
     if not isinstance(times, pd.DatetimeIndex):
-        raise UserError(f"--calendar {names[0]} needs dates, and the times are numbers; ask for --calendar none")
+        raise UserError(f"`calendar={names[0]}` needs dates, and the times are numbers; ask for `calendar=none`")
     turns = {
         "hour": (times.hour + times.minute / 60 + times.second / 3600) / 24,
         "weekday": times.day_of_week / 7,

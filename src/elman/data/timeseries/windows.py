@@ -156,7 +156,7 @@ def split_in_time(series: Sequence[TimeSeries], validation: float, test: float) 
     left = len(times) - sum(counts)
     if left < 1:
         raise UserError(
-            f"--validation {validation:g} and --test {test:g} leave nothing of {len(times)} times to train"
+            f"`validation={validation:g}` and `test={test:g}` leave nothing of {len(times)} times to train"
             " on; lower them"
         )
     ends = times[left], times[left + counts[0]] if counts[1] else None

@@ -5,7 +5,8 @@ of your own, with a file of captions (a table, a Flickr token file, or the JSON 
 Example: elman train captioning --data flickr8k --out runs/captions
 """
 
-from elman.tasks.captioning.task import Options, Settings, Task
+from elman.tasks.captioning.settings import Options, Settings
+from elman.tasks.captioning.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

@@ -1,4 +1,4 @@
-"""What a task that captions has: batches, figures, and how a caption is explained. B captions, T words, D numbers."""
+"""What a task that captions has: batches, loss, and how a caption is explained. B captions, T words, D numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.data.batching import batches_by_length, pad_sequences
+from elman.data.batching import IGNORE_INDEX, batches_by_length, pad_sequences
 from elman.insight.example import BEGIN, InspectionExample
 from elman.models.decoding.beam_search import Hypothesis, write
-from elman.models.losses import IGNORE_INDEX, next_token_loss
+from elman.models.losses import next_token_loss
+from elman.tasks.captioning.prediction import WordChoice
 
 if TYPE_CHECKING:
     from elman.data.image.dataset import Captioned
@@ -91,25 +92,7 @@ def never_written(vocabulary: Vocabulary) -> list[int]:
     return [token for token in (vocabulary.pad, vocabulary.unk, vocabulary.bos) if token is not None]
 
 
-def caption_metrics(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """BLEU-1 to 4 (Papineni et al. 2002), CIDEr (Vedantam et al. 2015) in per cent, and the share of distinct captions.
-
-    Arguments:
-        texts: a caption for each picture, as `elman.data.image.captions.plain_words` writes it.
-        references: what people wrote, likewise.
-    """
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
-
-    truth = {number: list(given) for number, given in enumerate(references)}
-    ours = {number: [text] for number, text in enumerate(texts)}
-    bleu, _ = Bleu(4).compute_score(truth, ours, verbose=0)
-    cider, _ = Cider().compute_score(truth, ours)
-    metrics = {f"bleu_{n}": 100 * float(value) for n, value in enumerate(bleu, 1)}
-    return metrics | {"cider": 100 * float(cider), "distinct": len(set(texts)) / len(texts)}
-
-
-def explained(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+def explained(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary: Vocabulary) -> tuple[WordChoice, ...]:
     """For each word and the end mark: how probable it was, and what would have been next best."""
     device = next(model.parameters()).device
     tokens = torch.tensor([vocabulary.bos, *written.tokens], device=device)
@@ -121,15 +104,9 @@ def explained(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary:
         others = chances.clone()
         others[target] = 0
         second = int(others.argmax())
-        rows.append(
-            {
-                "word": vocabulary.tokens[int(target or 0)],
-                "probability": float(chances[target]),
-                "runner_up": vocabulary.tokens[second],
-                "runner_up_probability": float(chances[second]),
-            }
-        )
-    return rows
+        word, other = vocabulary.tokens[int(target or 0)], vocabulary.tokens[second]
+        rows.append(WordChoice(word, float(chances[target]), other, float(chances[second])))
+    return tuple(rows)
 
 
 def look_at_caption(model: Captioner, vector: Tensor, written: Hypothesis, vocabulary: Vocabulary) -> InspectionExample:

@@ -25,8 +25,8 @@ class ClassifierSettings(RecurrentSettings):
     head: int = 0
     """Units of a relu layer between what is read of the states and the output layer; 0 for none."""
     fixed: bool = False
-    """Train only what reads the states and leave the rest as it begins (Jaeger 2001): quick, and with --init
-    orthogonal --small-init --head a memory for very long sequences."""
+    """Train only what reads the states and leave the rest as it begins (Jaeger 2001): quick, and with `init`
+    orthogonal `small_init` `head` a memory for very long sequences."""
     validation_share: float = 0.1
     """Share of every class held out to choose the best weights, where the data come without a validation part."""
     best_by: Literal["accuracy", "loss"] = "accuracy"
@@ -36,9 +36,9 @@ class ClassifierSettings(RecurrentSettings):
         super().__post_init__()
         at_least(self, "head", 0)
         if self.small_init and self.cell != "rnn":
-            raise UserError(f"--small-init is for --cell rnn, not {self.cell}; leave one of the two out")
+            raise UserError(f"`small_init` is for `cell=rnn`, not {self.cell}; leave one of the two out")
         if not 0 < self.validation_share < 1:
-            raise UserError(f"--validation-share is {self.validation_share}; it must be above 0 and below 1")
+            raise UserError(f"`validation_share` is {self.validation_share}; it must be above 0 and below 1")
 
     @property
     def answering(self) -> dict[str, Any]:

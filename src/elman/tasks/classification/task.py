@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from elman.atomic_io import write_text
 from elman.errors import UserError
+from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
 from elman.training.report import Report, Table
-from elman.training.task import Carry, Loss
+from elman.training.task import Carry, Loss, Prediction, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from elman.metrics.classification import Answers
     from elman.training.run_folder import RunFolder
 
+S = TypeVar("S", bound=ClassifierSettings)
 Part = Literal["train", "validation", "test"]
 MISTAKES = 20
 
@@ -49,36 +51,36 @@ class LabelledBatch(NamedTuple):
     labels: Tensor
 
 
-class ClassificationTask(ABC):
-    """Batches, loss, figures and tables of a classifier; the task says where its examples come from."""
+class ClassificationTask(Task[S]):
+    """Batches, loss, metrics and tables of a classifier; the task says where its examples come from."""
 
-    unit = "sequences"
+    data_files: ClassVar[int] = 1
+    loss_unit = "nats per sequence"
 
-    def __init__(self, settings: ClassifierSettings, folder: Path) -> None:
-        self.settings = settings
-        self.folder = folder
-
-    @property
-    def metric(self) -> str:
-        return self.settings.best_by
-
-    @property
-    def higher_is_better(self) -> bool:
-        return self.metric == "accuracy"
+    def __init__(self, settings: S, folder: Path | None = None) -> None:
+        super().__init__(settings, folder)
+        self.metric = settings.best_by
+        self.higher_is_better = self.metric == "accuracy"
+        self._parts: dict[Part, Examples] = {}
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes: the run's own, where there is one."""
-        path = self.folder / "classes.json"
-        return read_names(path) if path.exists() else self.classes_of_data()
+        """The names of the classes: the run's own, or those of the training data."""
+        return self.classes_of_data()
 
     @abstractmethod
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
 
-    @abstractmethod
     def examples(self, part: Part) -> Examples:
         """The examples of a part, read once; the test part may be empty."""
+        if part not in self._parts:
+            self._parts[part] = self.read_examples(part)
+        return self._parts[part]
+
+    @abstractmethod
+    def read_examples(self, part: Part) -> Examples:
+        """Read the examples of a part."""
 
     @abstractmethod
     def other_examples(self, path: Path) -> Examples:
@@ -89,7 +91,12 @@ class ClassificationTask(ABC):
         _ = self.examples("train"), self.examples("validation"), self.examples("test")
 
     def save(self, folder: Path) -> None:
+        """Write the names of the classes."""
         write_text(folder / "classes.json", json.dumps(list(self.classes), ensure_ascii=False, indent=1) + "\n")
+
+    def restore(self, folder: Path) -> None:
+        """Read the names of the classes."""
+        self.classes = read_names(folder / "classes.json")
 
     @cached_property
     def _buckets(self) -> Buckets:
@@ -104,20 +111,18 @@ class ClassificationTask(ABC):
         return sequence
 
     def batch(self, step: int, rank: int, world: int) -> LabelledBatch:
+        """Sequences of like length side by side."""
         import torch
 
-        from elman.data.batching import pad_sequences
-        from elman.models.losses import IGNORE_INDEX
+        from elman.data.batching import IGNORE_INDEX, pad_sequences, process_share
 
-        train, chosen = self.examples("train"), self._buckets.batch(step)
-        share = chosen[rank::world]
-        labels = torch.from_numpy(train.labels[share])
-        if not len(share):  # an epoch's last batch may be smaller than there are processes
-            share, labels = chosen[:1], torch.tensor([IGNORE_INDEX])
+        share, counts = process_share(self._buckets.batch(step), rank, world)
+        labels = torch.from_numpy(self.examples("train").labels[share])
         x, lengths = pad_sequences([self.shown(index, step) for index in share.tolist()])
-        return LabelledBatch(x, lengths, labels)
+        return LabelledBatch(x, lengths, labels if counts else torch.full_like(labels, IGNORE_INDEX))
 
     def loss(self, model: nn.Module, batch: LabelledBatch, carry: Carry) -> Loss:
+        """Cross-entropy in nats."""
         from elman.models.losses import token_loss
 
         device = next(model.parameters()).device
@@ -133,20 +138,16 @@ class ClassificationTask(ABC):
 
         return answer(model, examples.sequences, examples.labels)
 
-    def report(self, model: nn.Module) -> dict[str, float]:
-        """The figures of `examine`."""
-        return self.examine(model).metrics
-
-    def examine(self, model: nn.Module, data: Path | None = None) -> Report:
-        """Figures on the validation and the test part; confusion, classes and mistakes of the test part.
+    def examine(self, model: nn.Module, *data: Path) -> Report:
+        """Metrics on the validation and the test part; confusion, classes and mistakes of the test part.
 
         Arguments:
             data: a file or folder to measure on in place of the parts.
         """
-        if data is not None:
-            examples = self.other_examples(data)
+        if data:
+            examples = self.other_examples(data[0])
             answers = self._ask(model, examples)
-            return Report(answers.metrics(), self._tables(answers, examples, data.name))
+            return Report(answers.metrics(), self._tables(answers, examples, data[0].name))
         part: Part = "test" if len(self.examples("test")) else "validation"
         metrics = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
         answers = self._ask(model, self.examples(part))
@@ -182,12 +183,15 @@ class ClassificationTask(ABC):
         import torch
 
         from elman.plotting.confusion import draw_confusion
-        from elman.training.loss_curve import draw_curves
 
-        draw_curves(folder, self.metric, "nats per sequence")
+        super().finish(folder, model)
         with torch.no_grad():
-            answers = self._ask(model.eval(), self.examples("validation"))
+            answers = self._ask(model, self.examples("validation"))
         draw_confusion(answers.confusion(), self.classes, "validation part", folder.path / "confusion")
+
+    def show(self, predictions: Sequence[Prediction]) -> str:
+        """A line for each sequence, the classes one below the other."""
+        return aligned([one for one in predictions if isinstance(one, ClassPrediction)])
 
 
 def read_names(path: Path) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ Data: etth1, airline, sunspots, or a .csv, .tsv or .parquet file with a column o
 out. Example: elman train forecasting --data airline --out runs/airline
 """
 
-from elman.tasks.forecasting.task import Options, Settings, Task
+from elman.tasks.forecasting.settings import Options, Settings
+from elman.tasks.forecasting.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

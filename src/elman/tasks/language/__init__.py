@@ -3,7 +3,8 @@
 Many to many, in step. Example: elman train language --data shakespeare --out runs/shakespeare
 """
 
-from elman.tasks.language.task import Options, Settings, Task
+from elman.tasks.language.settings import Options, Settings
+from elman.tasks.language.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

@@ -5,7 +5,8 @@ Its siblings are the classic tests of a long memory: --problem adding (the sum o
 --problem copy (ten symbols again, after a silence). Example: elman train parity --out runs/parity
 """
 
-from elman.tasks.memory.task import Options, Settings, Task
+from elman.tasks.memory.settings import Options, Settings
+from elman.tasks.memory.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

@@ -7,7 +7,6 @@ every step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +28,8 @@ from elman.insight.example import InspectionExample
 from elman.models.classifier import Classifier
 from elman.models.config import RecurrentConfig
 from elman.models.losses import token_loss
+from elman.tasks.memory.prediction import CopyPrediction, ParityPrediction, SumPrediction
+from elman.training.task import Prediction
 
 ANSWERS = ("NO", "YES")
 SYMBOLS = RECALL + 1
@@ -64,12 +65,12 @@ class Memory(ABC):
         """Loss and what the problem counts as success; the sequences must be of one length."""
 
     @abstractmethod
-    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
-        """What the network says to what a person wrote; raises a UserError where that cannot be read."""
+    def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
+        """What the network says to what the user wrote; raises a UserError where that cannot be read."""
 
     @abstractmethod
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
-        """What a person wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
+        """What the user wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
 
 
 class Counting(Memory):
@@ -99,11 +100,11 @@ class Counting(Memory):
         right = (scores.argmax(-1) == batch.targets).double().mean()
         return {"loss": float(total) / count, "accuracy": float(right)}
 
-    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+    def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
         bits = read_bits(text)
         scores = model(torch.tensor(bits).unsqueeze(1), torch.tensor([len(bits)]))
         probability, given = scores[0].softmax(-1).max(0)
-        return {"input": text, "answer": ANSWERS[int(given)], "probability": float(probability)}
+        return ParityPrediction(text, ANSWERS[int(given)], float(probability))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         bits = torch.tensor(read_bits(text), device=device)
@@ -137,10 +138,10 @@ class Summing(Memory):
         close = (errors.abs() < CLOSE).double().mean()
         return {"loss": float(errors.square().mean()), "accuracy": float(close)}
 
-    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+    def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
         pairs = torch.tensor(read_marked(text))
         total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
-        return {"input": text, "answer": float(total), "sum": float(pairs.prod(-1).sum())}
+        return SumPrediction(text, float(total), float(pairs.prod(-1).sum()))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         pairs = torch.tensor(read_marked(text), device=device)
@@ -185,11 +186,11 @@ class Copying(Memory):
         right = (scores[-remembered:].argmax(-1) == batch.targets[-remembered:]).double().mean()
         return {"loss": float(total) / count, "accuracy": float(right)}
 
-    def answer(self, model: nn.Module, text: str, length: int) -> dict[str, Any]:
+    def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
         inputs = CopyMemory(length).inputs_for(read_symbols(text))
         scores = model(inputs, torch.tensor([len(inputs)]), every_step=True)
         given = scores[-CopyMemory().remembered :, 0].argmax(-1).tolist()
-        return {"input": text, "answer": "".join(str(symbol) if symbol < BLANK else "-" for symbol in given)}
+        return CopyPrediction(text, "".join(str(symbol) if symbol < BLANK else "-" for symbol in given))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         problem, symbols = CopyMemory(length), read_symbols(text)

@@ -1,18 +1,16 @@
-"""The task `parity`: its settings, its options, and what the training loop calls."""
+"""The task `parity`: even or odd, and the other tests of memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from elman.models.config import InitSetting
-from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least, below_one
-from elman.training.task import Carry, Loss
+from elman.tasks.memory.settings import Options, Settings
+from elman.training.report import Report
+from elman.training.task import Carry, Loss, Prediction
+from elman.training.task import Task as BaseTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,58 +26,17 @@ TEST_LENGTHS = (10, 20, 40, 60, 80, 100, 200, 300, 400, 500, 600, 700, 800, 900,
 TEST_STRINGS = 1000
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Settings(RecurrentSettings):
-    """A network for a problem of memory and its training."""
-
-    problem: Literal["parity", "adding", "copy"] = "parity"
-    """Even or odd; the sum of two marked numbers; or ten symbols again after a silence."""
-    max_length: int = 40
-    """parity: longest string in training (lengths are drawn uniformly); adding: how many numbers; copy: the silence."""
-    curriculum: float = 0.5
-    """Share of the steps over which the length grows to --max-length."""
-    supervise: Literal["every", "last"] = "every"
-    """parity: ask after every bit (each prefix is a string too), or only at the end."""
-    hidden_size: int = 16
-    """Hidden units of each layer."""
-    init: InitSetting = "auto"
-    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
-    fixed: bool = False
-    """Leave all but the output layer as it begins (Jaeger 2001): an orthogonal matrix is a memory unlearned."""
-    steps: int = 2000
-    """Optimiser steps in all."""
-    lr: float = 5e-3
-    """Peak learning rate of AdamW."""
-    weight_decay: float = 0.0
-    """AdamW's decay of matrices; vectors are left alone."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self, "max_length", 4 if self.problem == "adding" else 2)
-        below_one(self, "curriculum")
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """There is nothing to choose."""
-
-
-class Task:
+class Task(BaseTask[Settings]):
     """Even or odd, and the other tests of memory."""
 
     name = "parity"
     inputs = "strings of 0s and 1s; adding: numbers, two of them marked ('0.1 0.5* 0.3 0.8*'); copy: ten digits 0 to 7"
-    metric = "loss"
-    higher_is_better = False
+    options_type = Options
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings = settings
-
-    @property
-    def unit(self) -> str:
-        return "symbols" if self.settings.problem == "copy" else "answers"
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        super().__init__(settings, folder)
+        self.unit = "symbols" if settings.problem == "copy" else "answers"
+        self.loss_unit = "squared error" if settings.problem == "adding" else f"nats per {self.unit[:-1]}"
 
     @cached_property
     def memory(self) -> Memory:
@@ -91,13 +48,8 @@ class Task:
             return Summing()
         return Copying() if s.problem == "copy" else Counting(every=s.supervise == "every")
 
-    def prepare(self) -> None:
-        """Nothing to read: the sequences are made as they are needed."""
-
-    def save(self, folder: Path) -> None:
-        """Nothing to keep: the problem has its symbols."""
-
     def build_model(self) -> nn.Module:
+        """The problem's network; with `fixed` only its output layer learns."""
         s = self.settings
         model = self.memory.model(s.shape(self.memory.input_size), s.dropout)
         if s.fixed:
@@ -106,6 +58,7 @@ class Task:
         return model
 
     def batch(self, step: int, rank: int, world: int) -> ProblemBatch:
+        """New sequences; their length grows over the first part of the training."""
         s = self.settings
         growth = min(1.0, step / max(1.0, s.curriculum * s.steps))
         shortest = self.memory.shortest
@@ -113,6 +66,7 @@ class Task:
         return self.memory.batch(length, s.batch_size, s.seed, step, "train").share(rank, world)
 
     def loss(self, model: nn.Module, batch: ProblemBatch, carry: Carry) -> Loss:
+        """The problem's own loss."""
         return Loss(*self.memory.loss(model, batch.to(next(model.parameters()).device)))
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
@@ -124,24 +78,26 @@ class Task:
         batch = self.memory.batch(length, TEST_STRINGS, 0, length, part)
         return self.memory.metrics(model, batch.to(next(model.parameters()).device))
 
-    def report(self, model: nn.Module) -> dict[str, float]:
+    def examine(self, model: nn.Module, *data: Path) -> Report:
         """parity: accuracy by length, far past the lengths trained on; else loss and accuracy on new sequences."""
-        s = self.settings
-        if s.problem != "parity":
-            return {f"test_{name}": value for name, value in self._metrics(model, s.max_length, "test").items()}
+        if data:
+            return super().examine(model, *data)
+        if self.settings.problem == "parity":
+            return Report(self._by_length(model))
+        longest = self.settings.max_length
+        return Report({f"test_{name}": value for name, value in self._metrics(model, longest, "test").items()})
+
+    def _by_length(self, model: nn.Module) -> dict[str, float]:
         return {f"accuracy_at_length_{n}": self._metrics(model, n, "test")["accuracy"] for n in TEST_LENGTHS}
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the loss curve, and for parity the accuracy by length."""
         import torch
 
-        from elman.training.loss_curve import draw_curves
-
-        problem = self.settings.problem
-        draw_curves(folder, self.metric, "squared error" if problem == "adding" else f"nats per {self.unit[:-1]}")
-        if problem == "parity":
+        super().finish(folder, model)
+        if self.settings.problem == "parity":
             with torch.no_grad():
-                self._draw_lengths(folder, self.report(model.eval()))
+                self._draw_lengths(folder, self._by_length(model))
 
     def _draw_lengths(self, folder: RunFolder, metrics: dict[str, float]) -> None:
         from elman.plotting.palette import PALETTE
@@ -159,7 +115,7 @@ class Task:
         axes[0].legend(loc="lower right")
         save_figure(figure, folder.path / "accuracy")
 
-    def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
+    def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """The answer to each input, with its probability or what would be right.
 
         Raises:
@@ -194,10 +150,8 @@ class Task:
         words = [f"while only {bit}s come in: {here.summary}" for bit, here in enumerate(points)]
         return plot_parity(space, found, *points), [found.finding, *words]
 
-    def show(self, predictions: list[dict[str, Any]]) -> str:
-        width = min(60, max(len(prediction["input"]) for prediction in predictions))
-        return "\n".join(f"{p['input']:<{width}}  {_shown(p['answer'])}" for p in predictions)
-
-
-def _shown(answer: str | float) -> str:
-    return answer if isinstance(answer, str) else f"{answer:.3f}"
+    def show(self, predictions: Sequence[Prediction]) -> str:
+        """A line for each input, the answers one below the other."""
+        lines = [prediction.show().rsplit("  ", 1) for prediction in predictions]
+        width = min(60, max(len(given) for given, _ in lines))
+        return "\n".join(f"{given:<{width}}  {answer}" for given, answer in lines)

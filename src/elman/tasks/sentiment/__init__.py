@@ -4,7 +4,8 @@ Many to one, the lecture's sentiment classification. Data: sst2, sst5, trec, imd
 a folder with one folder of .txt files for each class. Example: elman train sentiment --data sst2 --out runs/sst2
 """
 
-from elman.tasks.sentiment.task import Options, Settings, Task
+from elman.tasks.sentiment.settings import Options, Settings
+from elman.tasks.sentiment.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

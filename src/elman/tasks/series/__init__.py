@@ -5,7 +5,8 @@ a .ts or .npz file; a folder with one folder of .csv files for each class.
 Example: elman train series --data japanese-vowels --out runs/vowels
 """
 
-from elman.tasks.series.task import Options, Settings, Task
+from elman.tasks.series.settings import Options, Settings
+from elman.tasks.series.task import Task
 
 __all__ = ["NAME", "Options", "Settings", "Task"]
 

@@ -1,18 +1,17 @@
-"""The task `series`: its settings, its options, and what the training loop calls."""
+"""The task `series`: labelled series, their scale, the classifier, and its predictions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from elman.data.scaling import Scale
 from elman.errors import UserError
-from elman.tasks.classification.settings import ClassifierSettings
+from elman.tasks.classification.prediction import ClassPrediction
 from elman.tasks.classification.task import ClassificationTask, Examples, Part
+from elman.tasks.series.settings import Options, Settings
+from elman.training.task import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,37 +26,16 @@ if TYPE_CHECKING:
     from elman.insight.example import InspectionExample
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Settings(ClassifierSettings):
-    """A classifier of series and its training."""
-
-    data: str = "japanese-vowels"
-    """A dataset's name; or a .ts or .npz file; or a folder of class folders of .csv files."""
-    interpolate: bool = False
-    """Fill missing values on the line between their neighbours in time; they are refused otherwise."""
-    scale: Scale = "channels"
-    """Bring each channel to mean 0 and standard deviation 1, or all channels as one, or none."""
+SCALER = "scaler.json"
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Series have nothing to choose."""
-
-
-class Task(ClassificationTask):
+class Task(ClassificationTask[Settings]):
     """The class of a series."""
 
     name = "series"
     inputs = "files: a .csv file is one series, a .ts or .npz file holds several"
     inputs_are_files = True
-    settings: Settings
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        super().__init__(settings, folder)
-        self._saved_scaler = folder / "scaler.json"
-        self._parts: dict[Part, Examples] = {}
+    options_type = Options
 
     @cached_property
     def data(self) -> SequenceClasses:
@@ -68,30 +46,39 @@ class Task(ClassificationTask):
         return read_sequences(s.data, interpolate=s.interpolate, validation_share=s.validation_share)
 
     def classes_of_data(self) -> tuple[str, ...]:
+        """The names of the classes in the training data."""
         return self.data.classes
 
     @cached_property
     def scaler(self) -> Scaler:
+        """The run's own, or one fitted on the training part."""
         from elman.data.scaling import Scaler
 
-        if self._saved_scaler.exists():
-            return Scaler.load(self._saved_scaler)
         return Scaler.fit(self.data.train.values, self.settings.scale)
 
     @property
     def channels(self) -> int:
+        """I, the numbers of one step."""
         return len(self.scaler.mean)
 
     def save(self, folder: Path) -> None:
+        """Write classes and scaler."""
         super().save(folder)
-        self.scaler.save(folder / self._saved_scaler.name)
+        self.scaler.save(folder / SCALER)
 
-    def examples(self, part: Part) -> Examples:
-        if part not in self._parts:
-            self._parts[part] = self._scaled(getattr(self.data, part), part)
-        return self._parts[part]
+    def restore(self, folder: Path) -> None:
+        """Read classes and scaler."""
+        from elman.data.scaling import Scaler
+
+        super().restore(folder)
+        self.scaler = Scaler.load(folder / SCALER)
+
+    def read_examples(self, part: Part) -> Examples:
+        """The series of a part, scaled."""
+        return self._scaled(getattr(self.data, part), part)
 
     def other_examples(self, path: Path) -> Examples:
+        """Series of a file or folder."""
         from elman.data.timeseries.classification import read_sequence_part
 
         part = read_sequence_part(path, self.classes, self.channels, interpolate=self.settings.interpolate)
@@ -102,6 +89,7 @@ class Task(ClassificationTask):
         return Examples([self.scaler(values) for values in part.values], part.labels, names)
 
     def build_model(self) -> nn.Module:
+        """A classifier of the channels as they are."""
         from torch import nn
 
         from elman.models.classifier import Classifier
@@ -111,8 +99,8 @@ class Task(ClassificationTask):
         return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
 
     def predict(
-        self, model: nn.Module, inputs: list[str | NDArray[np.float32]], options: Options
-    ) -> list[dict[str, Any]]:
+        self, model: nn.Module, inputs: Sequence[str | Path | NDArray[np.float32]], options: Options
+    ) -> list[Prediction]:
         """Label and probabilities of each series.
 
         Arguments:
@@ -130,17 +118,8 @@ class Task(ClassificationTask):
         records = checked([record for _, record in read], self.settings.interpolate, self.channels)
         unknown = np.zeros(len(records), dtype=np.int64)
         answers = answer(model, [self.scaler(record.values) for record in records], unknown)
-        return [
-            {
-                "input": name,
-                "label": self.classes[given],
-                "probability": probabilities[given],
-                "probabilities": dict(zip(self.classes, probabilities, strict=True)),
-            }
-            for (name, _), given, probabilities in zip(
-                read, answers.given.tolist(), answers.scores.softmax(-1).tolist(), strict=True
-            )
-        ]
+        shares = answers.scores.softmax(-1).tolist()
+        return [ClassPrediction.of(name, self.classes, one) for (name, _), one in zip(read, shares, strict=True)]
 
     def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """The first series of a file to look at; a unit may follow one of its channels, or the time.
@@ -162,12 +141,8 @@ class Task(ClassificationTask):
         tokens = [f"{t} " for t in range(1, len(values) + 1)]
         return example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
 
-    def show(self, predictions: list[dict[str, Any]]) -> str:
-        width = max(len(prediction["input"]) for prediction in predictions)
-        return "\n".join(f"{p['input']:<{width}}  {p['label']}  {p['probability']:.1%}" for p in predictions)
 
-
-def _series(given: str | NDArray[np.float32], number: int) -> Iterator[tuple[str, Record]]:
+def _series(given: str | Path | NDArray[np.float32], number: int) -> Iterator[tuple[str, Record]]:
     """The series that an input of `predict` stands for, each with what to call it."""
     import numpy as np
 

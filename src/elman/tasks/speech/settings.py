@@ -5,8 +5,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from cyclopts import Parameter
-
 from elman.errors import UserError
 from elman.models.config import InitSetting, Readout
 from elman.tasks.classification.settings import ClassifierSettings
@@ -15,7 +13,6 @@ from elman.training.settings import at_least, below_one
 FSDD = "fsdd"
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Settings(ClassifierSettings):
     """A network that listens, and its training."""
@@ -84,17 +81,17 @@ class Settings(ClassifierSettings):
             at_least(self, name, 0)
         below_one(self, "vary_speed", "vary_tract", "vary_tempo")
         if not 0 <= self.vary_ends < 0.5:
-            raise UserError(f"--vary-ends is {self.vary_ends}; it must be at least 0 and below 0.5")
+            raise UserError(f"`vary_ends` is {self.vary_ends}; it must be at least 0 and below 0.5")
         if not 0 <= self.cepstra <= self.bands:
-            raise UserError(f"--cepstra is {self.cepstra}; it must be from 0 to --bands, which is {self.bands}")
+            raise UserError(f"`cepstra` is {self.cepstra}; it must be from 0 to `bands`, which is {self.bands}")
         if self.floor and self.normalise != "recording":
             raise UserError(
-                "--floor needs the loudest of a whole recording; add --normalise recording, or leave it out"
+                "`floor` needs the loudest of a whole recording; add `normalise=recording`, or leave it out"
             )
         if self.without and self.without == self.speaker:
-            raise UserError(f"--speaker and --without are both {self.speaker!r}; name two speakers, or leave one out")
+            raise UserError(f"`speaker` and `without` are both {self.speaker!r}; name two speakers, or leave one out")
         if self.rate < 1000:
-            raise UserError(f"--rate is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
+            raise UserError(f"`rate` is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
 
     @property
     def kind(self) -> str:
@@ -107,7 +104,6 @@ class Settings(ClassifierSettings):
         return (10 if self.data == FSDD else 1) if self.join is None else self.join
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What `elman predict` can be told of a run that listens."""
@@ -116,10 +112,8 @@ class Options:
     """symbols: keep so many prefixes and find the likeliest text; 1 takes the best symbol of each step."""
     stream: bool = False
     """symbols, one direction: show the text on standard error while the file is read."""
-    plot: bool = False
-    """symbols: draw the spectrogram with the symbols over it, into the run folder."""
 
     def __post_init__(self) -> None:
         at_least(self, "beam", 1)
         if self.stream and self.beam > 1:
-            raise UserError("--stream writes each symbol as it is heard, and --beam may change its mind; leave one out")
+            raise UserError("`stream` writes each symbol as it is heard, and `beam` may change its mind; leave one out")

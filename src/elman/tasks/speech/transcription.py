@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MISTAKES = 20
+log = logging.getLogger("elman")
 EVALUATED_TOGETHER = 32
 _TEST_LENGTHS = (3, 7)
 HELD_OUT_STRINGS = {"validation": 200, "test": 500}
@@ -50,21 +51,22 @@ class Utterance:
 
 
 class UtteranceBatch(NamedTuple):
-    """x (T, B, I), lengths (B,), all targets in a row, and how many belong to each (B,)."""
+    """x (T, B, I), lengths (B,), all targets in a row, how many belong to each (B,), and whether its loss counts."""
 
     x: Tensor
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
+    counts: bool = True
 
 
-def make_batch(utterances: Sequence[Utterance]) -> UtteranceBatch:
+def make_batch(utterances: Sequence[Utterance], counts: bool = True) -> UtteranceBatch:
     """Utterances side by side."""
     import torch
 
     x, lengths = pad_sequences([one.steps for one in utterances])
     targets = torch.tensor([symbol for one in utterances for symbol in one.symbols], dtype=torch.int64)
-    return UtteranceBatch(x, lengths, targets, torch.tensor([len(one.symbols) for one in utterances]))
+    return UtteranceBatch(x, lengths, targets, torch.tensor([len(one.symbols) for one in utterances]), counts)
 
 
 def batch_loss(model: nn.Module, batch: UtteranceBatch) -> tuple[Tensor, int]:
@@ -72,7 +74,7 @@ def batch_loss(model: nn.Module, batch: UtteranceBatch) -> tuple[Tensor, int]:
     device = next(model.parameters()).device
     logits = model(batch.x.to(device), batch.lengths.to(device))
     total = ctc_loss(logits, batch.lengths, batch.targets.to(device), batch.target_lengths)
-    return total, len(batch.targets)
+    return (total, len(batch.targets)) if batch.counts else (total * 0, 0)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class UtteranceSampler:
     def recorded(self, part: Part) -> list[Utterance]:
         """The recordings of a part, one by one, but for those whose transcripts are longer than their steps.
 
-        No alignment of such a one exists. How many there are is said on standard error.
+        No alignment of such a one exists. How many there are is logged.
 
         Raises:
             UserError: a symbol that is not among `symbols`; or none of them is left.
@@ -168,8 +170,8 @@ class UtteranceSampler:
             every = f"{len(short)} of {len(short) + len(found)} recordings of the {part} part"
             line = f"{every} have more symbols than steps and are skipped; the first is {short[0].name}"
             if not found:
-                raise UserError(f"{line}; lower --stack, or correct the transcripts")
-            print(f"elman: {line}", file=sys.stderr)
+                raise UserError(f"{line}; lower `stack`, or correct the transcripts")
+            log.info(line)
         return found
 
     @cached_property

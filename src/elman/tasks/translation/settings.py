@@ -3,9 +3,7 @@
 # Annotations here are evaluated: the command line reads them from another module.
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
+from typing import Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
@@ -14,12 +12,11 @@ from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.settings import at_least, below_one
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Settings(RecurrentSettings):
     """An encoder and a decoder, and their training."""
 
-    data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ("multi30k-en-de",)
+    data: tuple[str, ...] = ("multi30k-en-de",)
     """multi30k-en-de, -en-fr, -de-en or -fr-en; or FILE.tsv (a sentence, a tab, its translation); or two text files."""
     validation_share: float = 0.05
     """Share of your own pairs that is held out."""
@@ -73,34 +70,31 @@ class Settings(RecurrentSettings):
             at_least(self, name, 1)
         below_one(self, "validation_share", "label_smoothing")
         if not 0 <= self.teacher_forcing <= 1:
-            raise UserError(f"--teacher-forcing is {self.teacher_forcing}; it must lie between 0 and 1")
+            raise UserError(f"`teacher_forcing` is {self.teacher_forcing}; it must lie between 0 and 1")
         if self.bidirectional and self.hidden_size % 2:
-            raise UserError(f"--hidden-size is {self.hidden_size}, and two directions need an even number; change it")
+            raise UserError(f"`hidden_size` is {self.hidden_size}, and two directions need an even number; change it")
         if not 1 <= len(self.data) <= 2:
-            raise UserError(f"--data names {len(self.data)} things; give a dataset, one .tsv file, or two text files")
+            raise UserError(f"`data` names {len(self.data)} things; give a dataset, one .tsv file, or two text files")
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What `elman predict` can be told of a translator."""
 
-    file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    file: str | None = None
     """A file with a text in each line; - reads standard input, as do no texts at all."""
     beam: int = 5
     """How many unfinished translations are kept side by side; 1 is greedy."""
     length_penalty: float = 1.0
     """Translations are compared by log-probability over length to this power; 0 favours short ones."""
     temperature: float = 0.0
-    """Draw instead of searching: below 1 more careful, above 1 bolder; give --beam 1 with it."""
+    """Draw instead of searching: below 1 more careful, above 1 bolder; give `beam=1` with it."""
     top_k: int = 0
     """Draw among this many likeliest tokens; 0: all."""
     top_p: float = 1.0
     """Draw among the likeliest tokens that make up this probability."""
     seed: int = 1
     """The same seed draws the same translations."""
-    plot: Annotated[bool, Parameter(negative="")] = False
-    """Draw what each word looked at into the run folder; needs a run with attention."""
 
     def __post_init__(self) -> None:
         self.decoding(1)

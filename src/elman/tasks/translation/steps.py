@@ -85,7 +85,7 @@ class Encoded:
             if len(one) - 1 <= longest and len(other) - 2 <= longest
         ]
         if not rows:
-            raise UserError(f"every training pair has more than {longest} tokens; raise --max-length")
+            raise UserError(f"every training pair has more than {longest} tokens; raise `max_length`")
         return Encoded([row[0] for row in rows], [row[1] for row in rows]), len(self.source) - len(rows)
 
     def batch(self, numbers: Sequence[int], codes: VocabularyPair, teacher: float = 1.0) -> PairBatch:
@@ -171,27 +171,6 @@ def _together(lengths: Sequence[int], beam: int) -> Iterator[list[int]]:
         some.append(number)
     if some:
         yield some
-
-
-@dataclass(frozen=True)
-class Scores:
-    """sacreBLEU and chrF of a part, with the signatures that say how they were computed (Post 2018)."""
-
-    bleu: float
-    chrf: float
-    bleu_signature: str
-    chrf_signature: str
-
-
-def score(given: Sequence[str], right: Sequence[str], lowercase: bool = False) -> Scores:
-    """Compare translations, one reference each."""
-    from sacrebleu.metrics.bleu import BLEU
-    from sacrebleu.metrics.chrf import CHRF
-
-    bleu, chrf = BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)
-    references = [list(right)]
-    one, other = bleu.corpus_score(list(given), references), chrf.corpus_score(list(given), references)
-    return Scores(one.score, other.score, str(bleu.get_signature()), str(chrf.get_signature()))
 
 
 def examples_table(pairs: Pairs, given: Sequence[str], where: str) -> Table:

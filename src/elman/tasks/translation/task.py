@@ -1,21 +1,23 @@
-"""The task `translation`: its settings, its options, and what the training loop calls."""
+"""The task `translation`: pairs of texts, their vocabularies, the translator, and its metrics."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman.atomic_io import write_text
 from elman.errors import UserError
+from elman.tasks.translation.prediction import Translation
 from elman.tasks.translation.settings import Options, Settings
-from elman.training.task import Carry, Loss
+from elman.training.task import Carry, Loss, Prediction
+from elman.training.task import Task as BaseTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from torch import nn
 
     from elman.data.batching import Buckets
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from elman.models.decoding.beam_search import Hypothesis
     from elman.tasks.translation.steps import Encoded, Ids, PairBatch, VocabularyPair
     from elman.training.report import Report, Table
-    from elman.training.run_folder import RunFolder
 
-FACTS = "pairs.json"
+SOURCE, TARGET, FACTS = "source.vocabulary.json", "target.vocabulary.json", "pairs.json"
+log = logging.getLogger("elman")
 Part = Literal["train", "validation", "test"]
 BEAM = 5
 """The beam that evaluation searches with."""
@@ -38,40 +40,38 @@ UNLIMITED = 10**6
 """Tokens of a translation, where its source's length sets the limit."""
 
 
-class Task:
+class Task(BaseTask[Settings]):
     """A translator of one language into another."""
 
-    inputs = "texts to translate; without any, standard input is read, a text a line"
-
-    data_files = 2
     name = "translation"
+    inputs = "texts to translate; without any, standard input is read, a text a line"
+    data_files: ClassVar[int] = 2
+    streaming: ClassVar[bool] = True
     metric = "bleu"
     higher_is_better = True
     unit = "tokens"
+    loss_unit = "nats per token"
+    options_type = Options
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings = settings
-        self.folder = folder
-        self._saved = folder / "source.vocabulary.json", folder / "target.vocabulary.json"
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        super().__init__(settings, folder)
         self._encoded: dict[Part, Encoded] = {}
 
     @cached_property
     def data(self) -> ParallelText:
-        """The pairs; what a person should know of them is said on standard error."""
+        """The pairs; what the user should know of them is logged."""
         from elman.data.text.parallel import read_parallel
 
         data = read_parallel(self.settings.data, validation_share=self.settings.validation_share)
         for note in data.notes:
-            print(f"elman: {note}", file=sys.stderr)
+            log.info(note)
         return data
 
     @cached_property
     def codes(self) -> VocabularyPair:
-        from elman.data.text.vocabulary import Vocabulary
+        """The vocabularies of both languages: the run's own, or learned from the training pairs."""
         from elman.tasks.translation.steps import VocabularyPair
 
-        if self._saved[0].exists():
-            return VocabularyPair(*(Vocabulary.load(path) for path in self._saved))
         return VocabularyPair.build(self.data.train, self.settings.vocabulary_size, self.settings.lowercase)
 
     def encoded(self, part: Part) -> Encoded:
@@ -82,10 +82,7 @@ class Task:
                 found, lost = found.without_long(self.settings.max_length)
                 if lost:
                     longest = self.settings.max_length
-                    print(
-                        f"elman: {lost:,} training pairs have more than {longest} tokens and are skipped",
-                        file=sys.stderr,
-                    )
+                    log.info(f"{lost:,} training pairs have more than {longest} tokens and are skipped")
             self._encoded[part] = found
         return self._encoded[part]
 
@@ -99,11 +96,21 @@ class Task:
         _ = self.encoded("train"), self.encoded("validation"), self.encoded("test")
 
     def save(self, folder: Path) -> None:
-        for vocabulary, path in zip((self.codes.source, self.codes.target), self._saved, strict=True):
-            vocabulary.save(folder / path.name)
-        write_text(folder / FACTS, json.dumps(self._facts, indent=1) + "\n")
+        """Write both vocabularies, and what else must be known of the pairs."""
+        self.codes.source.save(folder / SOURCE)
+        self.codes.target.save(folder / TARGET)
+        write_text(folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+
+    def restore(self, folder: Path) -> None:
+        """Read what `save` wrote."""
+        from elman.data.text.vocabulary import Vocabulary
+        from elman.tasks.translation.steps import VocabularyPair
+
+        self.codes = VocabularyPair(Vocabulary.load(folder / SOURCE), Vocabulary.load(folder / TARGET))
+        self.facts = read_facts(folder / FACTS)
 
     def build_model(self) -> nn.Module:
+        """Encoder and decoder, with attention or without."""
         from elman.models.seq2seq import Translator, TranslatorConfig
 
         s = self.settings
@@ -129,14 +136,15 @@ class Task:
         return Buckets(lengths, self.settings.batch_size, self.settings.seed)
 
     def batch(self, step: int, rank: int, world: int) -> PairBatch:
+        """Pairs of like length side by side."""
+        from elman.data.batching import process_share
         from elman.models.decoding.scheduled_sampling import teacher_share
 
         s = self.settings
-        chosen = self._buckets.batch(step)
-        share = chosen[rank::world].tolist()
+        share, counts = process_share(self._buckets.batch(step), rank, world)
         teacher = teacher_share(s.teacher_forcing_schedule, s.teacher_forcing, step / s.steps)
-        batch = self.encoded("train").batch(share or chosen[:1].tolist(), self.codes, teacher)
-        if not share:  # an epoch's last batch may be smaller than there are processes
+        batch = self.encoded("train").batch(share.tolist(), self.codes, teacher)
+        if not counts:
             batch.tokens[1:] = self._padding
         return batch
 
@@ -146,6 +154,7 @@ class Task:
         return self.codes.target.pad
 
     def loss(self, model: nn.Module, batch: PairBatch, carry: Carry) -> Loss:
+        """Cross-entropy of the next token of the target."""
         from elman.tasks.translation.steps import batch_loss
 
         # on several processes the model is a wrapper that is called like it
@@ -156,35 +165,29 @@ class Task:
         return self._measure(model, self.data.validation, self.encoded("validation"), 1)[0]
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
-        """What must be known of the training data where they are not read: their languages and longest source."""
-        path = self.folder / FACTS
-        if path.exists():
-            try:
-                facts: dict[str, Any] = {"languages": ["", ""], "longest": 0} | json.loads(path.read_text("utf-8"))
-            except (ValueError, TypeError) as error:
-                raise UserError(f"{path} is damaged ({error}); take it from a whole copy of the run") from error
-            return facts
+    def facts(self) -> dict[str, Any]:
+        """What must be known of the training pairs where they are not read: their languages and longest source."""
         longest = max(len(source) - 1 for source in self.encoded("train").source)
         return {"languages": list(self.data.languages), "longest": longest}
 
     @property
     def languages(self) -> tuple[str, str]:
         """From which to which; empty where the data did not say."""
-        return self._facts["languages"][0], self._facts["languages"][1]
+        return self.facts["languages"][0], self.facts["languages"][1]
 
     @property
     def longest(self) -> int:
         """The tokens of the longest source in training."""
-        return int(self._facts["longest"])
+        return int(self.facts["longest"])
 
     def _measure(
         self, model: nn.Module, pairs: Pairs, encoded: Encoded, beam: int
     ) -> tuple[dict[str, float], list[str], list[tuple[str, str]]]:
-        """Figures, translations, and the signatures of the scores."""
+        """Metrics, translations, and the signatures of the scores."""
+        from elman.metrics.translation import score
         from elman.models.decoding.config import Decoding
         from elman.models.seq2seq import Translator
-        from elman.tasks.translation.steps import mean_loss, score, translate
+        from elman.tasks.translation.steps import mean_loss, translate
 
         assert isinstance(model, Translator)
         found = translate(model, encoded.source, self.codes, Decoding(beam=beam, max_length=UNLIMITED))
@@ -192,10 +195,6 @@ class Task:
         scores = score(given, pairs.target, self.settings.lowercase)
         metrics = {"loss": mean_loss(model, encoded, self.codes), "bleu": scores.bleu, "chrf": scores.chrf}
         return metrics, given, [("BLEU", scores.bleu_signature), ("chrF", scores.chrf_signature)]
-
-    def report(self, model: nn.Module) -> dict[str, float]:
-        """The figures of `examine`."""
-        return self.examine(model).metrics
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
         """sacreBLEU, chrF and loss of the validation and the test part, by a beam; and some translations.
@@ -247,39 +246,35 @@ class Task:
                 " name a run of that pair"
             )
         for note in notes:
-            print(f"elman: {note}", file=sys.stderr)
+            log.info(note)
         return pairs
 
-    def predict(self, model: nn.Module, inputs: list[str], options: Options) -> list[dict[str, Any]]:
+    def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """The translation of each text, with its probability; of an empty one an empty one.
 
         Raises:
-            UserError: --file is given beside the texts, or --plot for a run without attention.
+            UserError: `file` is given beside the texts.
         """
         return list(self.stream(model, inputs, options))
 
-    def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[dict[str, Any]]:
+    def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[Prediction]:
         """The same one by one, in order; where there are no texts, for each line of a file or of standard input.
 
-        Lines that have come are translated together, and none is waited for.
+        Lines that are there are translated together, and none is waited for.
         """
         from elman.data.io.lines import STANDARD_INPUT, arriving_lines
 
         if inputs and options.file is not None:
-            raise UserError("texts and --file are both given; leave one of the two out")
-        if options.plot and self.settings.attention == "none":
-            raise UserError(
-                f"--plot shows attention, and {self.folder} was trained with --attention none; leave it out"
-            )
+            raise UserError("texts and `file` are both given; leave one of the two out")
         file = STANDARD_INPUT if options.file is None else options.file
         if not inputs and file == STANDARD_INPUT and sys.stdin.isatty():
-            print("elman: a text in each line, please; Ctrl-D ends", file=sys.stderr)
+            log.info("type one text a line; Ctrl-D ends")
         groups = [list(inputs)] if inputs else arriving_lines(file, TOGETHER)
         number = 0
         for texts in groups:
             for text, found in zip(texts, self._translated(model, texts, options, number), strict=True):
                 number += 1
-                yield self._prediction(model, text, found, options, number)
+                yield self._prediction(model, text, found)
 
     def _translated(
         self, model: nn.Module, texts: Sequence[str], options: Options, before: int
@@ -305,26 +300,20 @@ class Task:
         length, usual = len(source) - 1, self.longest
         if length <= usual:
             return source
-        said = f"text {number} has {length:,} tokens, and the longest in training had {usual:,}; expect little of it"
-        print(f"elman: {said}" + (f", and nothing of what follows {MOST:,}" if length > MOST else ""), file=sys.stderr)
+        cut = f", and what follows token {MOST:,} is not read" if length > MOST else ""
+        log.warning(
+            f"text {number} has {length:,} tokens, and the longest in training had {usual:,}: "
+            f"expect a poor translation{cut}"
+        )
         return source if length <= MOST else np.append(source[:MOST], source[-1])
 
-    def _prediction(
-        self, model: nn.Module, text: str, found: Hypothesis | None, options: Options, number: int
-    ) -> dict[str, Any]:
+    def _prediction(self, model: nn.Module, text: str, found: Hypothesis | None) -> Translation:
         if found is None:
-            return {"input": text, "text": "", "log_probability": 0.0, "ended": True}
-        prediction: dict[str, Any] = {
-            "input": text,
-            "text": self.codes.target.decode(found.tokens).strip(),
-            "log_probability": found.log_probability,
-            "ended": found.ended,
-        }
-        if options.plot:
-            prediction["written"] = self._draw(model, text.strip(), found, number)
-        return prediction
+            return Translation(text, "", 0.0, True)
+        written = self.codes.target.decode(found.tokens).strip()
+        return Translation(text, written, found.log_probability, found.ended, partial(self._draw, model, text, found))
 
-    def _draw(self, model: nn.Module, text: str, found: Hypothesis, number: int) -> list[str]:
+    def _draw(self, model: nn.Module, text: str, found: Hypothesis, path: Path) -> tuple[Path, ...]:
         import torch
 
         from elman.insight.example import END
@@ -332,21 +321,16 @@ class Task:
         from elman.plotting.alignment import draw_alignment
 
         assert isinstance(model, Translator)
-        source = torch.from_numpy(self.codes.read([text])[0]).unsqueeze(1)
+        if self.settings.attention == "none":
+            raise UserError(f"`out` draws attention, and {self.folder} was trained with `attention=none`; leave it out")
+        source = torch.from_numpy(self.codes.read([text.strip()])[0]).unsqueeze(1)
         tokens = torch.tensor([self.codes.target.bos, *found.tokens]).unsqueeze(1)
         with torch.no_grad():
             _, _, weights = model.decode(tokens, *model.encode(source, torch.tensor([len(source)])))
         assert weights is not None
         written = [self.codes.target.decode([token]) for token in found.tokens]
-        read = self.codes.source.written(text)
-        made = draw_alignment(weights[0].numpy(), [*read, END], [*written, END], self.folder / f"alignment-{number}")
-        return [str(path) for path in made]
-
-    def finish(self, folder: RunFolder, model: nn.Module) -> None:
-        """Draw the curves."""
-        from elman.training.loss_curve import draw_curves
-
-        draw_curves(folder, self.metric, "nats per token")
+        read = self.codes.source.written(text.strip())
+        return tuple(draw_alignment(weights[0].numpy(), [*read, END], [*written, END], path))
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: the decoder's steps while it writes its own greedy translation.
@@ -379,6 +363,15 @@ class Task:
         layer = "decoder.layer" if model.upper_decoder is None else "upper_decoder.layer"
         return InspectionExample(inputs, names, targets, about, layer=layer)
 
-    def show(self, predictions: list[dict[str, Any]]) -> str:
-        lines = [prediction["text"] for prediction in predictions]
-        return "\n".join(lines + ["written: " + ", ".join(p["written"]) for p in predictions if "written" in p])
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The languages and the longest source that a run has written down.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        facts: dict[str, Any] = {"languages": ["", ""], "longest": 0} | json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); take it from a whole copy of the run") from error
+    return facts

@@ -1,4 +1,4 @@
-"""`--watch`: look at the gradient flow while the loop trains, and name the option that mends what goes wrong.
+"""The setting `watch`: look at the gradient flow while the loop trains, and name the option that mends what goes wrong.
 
 What is looked at is the batch that comes next, with the state that is carried into it: a resumed run has both.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from elman.insight.gradient_flow import TooShortError
 from elman.insight.monitor import GradientMonitor
 from elman.insight.recording import recurrent_layers
-from elman.training.settings import TrainingSettings, option
+from elman.training.settings import TrainingSettings
 from elman.training.task import Carry, Task
 
 SEQUENCES = 8  # of a batch, which are looked at: the means hardly change with more, the cost does
@@ -33,7 +33,7 @@ class MonitorHook:
 
     def __init__(
         self,
-        task: Task,
+        task: Task[Any],
         settings: TrainingSettings,
         model: nn.Module,
         accelerator: Accelerator,
@@ -76,16 +76,16 @@ class MonitorHook:
 
 
 def remedies(settings: TrainingSettings) -> dict[str, str]:
-    """What to try, by the state of the gradient flow: options that this task has and this run does not use yet."""
+    """What to try, by the state of the gradient flow: settings that this task has and this run does not use yet."""
     gated = getattr(settings, "cell", "rnn") != "rnn"
     shorter = getattr(settings, "chunk", 0) // 2
     direct = _unused(settings, readout="mean", supervise="every")  # a loss, or an answer, nearer to early steps
     chosen = getattr(settings, "init", "auto") != "auto"  # auto is orthogonal where there are no gates
     orthogonal = _unused(settings, init="orthogonal") if chosen and not gated else []
-    steadier = ["--cell rnn --residual"] if gated else [*_unused(settings, residual=True), "--cell gru"]
-    clip = f"--clip-norm {settings.clip_norm / 10 or 1:g}"
-    chunk = [f"--chunk {shorter}"] if shorter > 1 else []
-    slower = f"--lr {settings.lr / 4:g}"
+    steadier = ["`cell=rnn` `residual`"] if gated else [*_unused(settings, residual=True), "`cell=gru`"]
+    clip = f"`clip_norm={settings.clip_norm / 10 or 1:g}`"
+    chunk = [f"`chunk={shorter}`"] if shorter > 1 else []
+    slower = f"`lr={settings.lr / 4:g}`"
     dead = _unused(settings, nonlinearity="tanh") if not gated else []
     return {
         "vanishing": _any_of([*orthogonal, *steadier, *direct]),
@@ -96,11 +96,11 @@ def remedies(settings: TrainingSettings) -> dict[str, str]:
 
 
 def _unused(settings: TrainingSettings, **wanted: str | bool) -> list[str]:
-    """The options among `wanted` that the settings have, with another value."""
+    """The settings among `wanted` that the settings have, with another value."""
     new = {name: value for name, value in wanted.items() if getattr(settings, name, value) != value}
-    return [option(name) if value is True else f"{option(name)} {value}" for name, value in new.items()]
+    return [f"`{name}`" if value is True else f"`{name}={value}`" for name, value in new.items()]
 
 
-def _any_of(options: list[str]) -> str:
-    *most, last = options
+def _any_of(settings: list[str]) -> str:
+    *most, last = settings
     return f"try {', '.join(most)} or {last}" if most else f"try {last}"

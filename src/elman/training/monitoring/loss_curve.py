@@ -6,21 +6,22 @@ from pathlib import Path
 
 from elman.plotting.palette import PALETTE
 from elman.plotting.style import DASHES, MARKERS, new_figure, save_figure
-from elman.training.metrics_log import Row, read_metrics
+from elman.training.monitoring.metrics_log import Row, read_metrics
 from elman.training.run_folder import RunFolder
 
 
-def draw_curves(folder: RunFolder, metric: str, unit: str) -> tuple[Path, Path]:
-    """Draw training loss and validation figure over the steps, as loss.svg and loss.png in the run folder.
+def draw_loss_curve(folder: RunFolder, metric: str, unit: str, *, higher_is_better: bool) -> tuple[Path, Path]:
+    """Draw training loss and validation metric over the steps, as loss.svg and loss.png in the run folder.
 
     Arguments:
-        metric: the validation figure that decides; "loss" shares the axis of the training loss.
+        metric: the validation metric that decides; "loss" shares the axis of the training loss.
         unit: of the loss, for the axis: "nats per character".
+        higher_is_better: whether the best value of the metric is the largest.
     """
     rows = read_metrics(folder.metrics)
     steps, losses = _column(rows, "loss")
     seen, values = _column(rows, f"validation_{metric}")
-    best = (max if metric != "loss" else min)(range(len(values)), key=values.__getitem__)
+    best = (max if higher_is_better else min)(range(len(values)), key=values.__getitem__)
     title = f"Best validation {metric} {values[best]:.3f} at step {seen[best]:,.0f} of {steps[-1]:,.0f}"
     apart = metric != "loss"
     figure, axes = new_figure(title, rows=2 if apart else 1, height=6.0 if apart else 4.5, sharex=True)

@@ -9,7 +9,7 @@ from elman.training.run_folder import RunFolder
 
 
 class Scalars:
-    """Writes figures as TensorBoard scalars into the run folder; does nothing when not `wanted`."""
+    """Writes metrics as TensorBoard scalars into the run folder; does nothing when not `wanted`."""
 
     def __init__(self, folder: RunFolder, wanted: bool) -> None:
         self._writer: Any = _writer(folder) if wanted else None
@@ -29,6 +29,6 @@ def _writer(folder: RunFolder) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UserError(
-            "--tensorboard needs the package tensorboard; install it with: pip install tensorboard"
+            "`tensorboard` needs the package tensorboard; install it with: pip install tensorboard"
         ) from None
     return SummaryWriter(str(folder.path / "tensorboard"))

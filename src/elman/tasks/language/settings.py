@@ -1,0 +1,75 @@
+"""What the task `language` can be told: in training, and in prediction."""
+
+# Annotations here are evaluated: the command line reads them.
+
+from dataclasses import dataclass
+from typing import Literal
+
+from elman.errors import UserError
+from elman.models.config import InitSetting
+from elman.training.recurrent_settings import RecurrentSettings
+from elman.training.settings import at_least, below_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(RecurrentSettings):
+    """A language model and its training."""
+
+    data: tuple[str, ...] = ("shakespeare",)
+    """Text files, or one name: shakespeare, ptb, builtin (text that every Python carries)."""
+    tokens: Literal["characters", "bpe", "words"] = "characters"
+    """What the text is cut into."""
+    vocabulary_size: int = 4000
+    """How many different tokens, for bpe and words; characters take all there are."""
+    validation_share: float = 0.1
+    """The last part of the text, held out."""
+    embedding_size: int = 128
+    """Size of the vector that stands for a token."""
+    tied: bool = False
+    """Share one matrix between input and output layer."""
+    chunk: int = 64
+    """Steps through which gradients flow back (truncated backpropagation through time)."""
+    carry: bool = True
+    """Carry the hidden state from chunk to chunk; without it every chunk starts from zeros."""
+    hidden_size: int = 512
+    """Hidden units of each layer."""
+    dropout: float = 0.1
+    """Share of units dropped at the input, between layers and at the output, the same ones throughout a chunk."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
+    steps: int = 5000
+    """Optimiser steps in all; the default is 10 times through a text of a million characters."""
+    batch_size: int = 32
+    """Parallel streams of the text in one step, over all processes together."""
+    eval_every: int = 500
+    """Steps between two looks at the validation part."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints to resume from."""
+    log_every: int = 50
+    """Steps between two rows of metrics.csv."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("vocabulary_size", "embedding_size", "chunk"):
+            at_least(self, name, 1)
+        below_one(self, "validation_share")
+        if self.tied and self.embedding_size != self.hidden_size:
+            sizes = f"`embedding_size` is {self.embedding_size} and `hidden_size` {self.hidden_size}"
+            raise UserError(f"`tied` shares one matrix between input and output, but {sizes}; make them equal")
+        if not self.data:
+            raise UserError("`data` names nothing; give a text file or a dataset such as shakespeare")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `elman predict` can be told of a language model; `elman sample` has more."""
+
+    length: int = 200
+    """Tokens to write after each prompt."""
+    temperature: float = 0.8
+    """Below 1 more careful, above 1 bolder, 0 always the likeliest."""
+    seed: int = 1
+    """The same seed writes the same text."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "length", 1)

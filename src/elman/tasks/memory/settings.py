@@ -1,0 +1,46 @@
+"""What the task `parity` and its siblings can be told: in training, and in prediction."""
+
+# Annotations here are evaluated: the command line reads them.
+
+from dataclasses import dataclass
+from typing import Literal
+
+from elman.models.config import InitSetting
+from elman.training.recurrent_settings import RecurrentSettings
+from elman.training.settings import at_least, below_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(RecurrentSettings):
+    """A network for a problem of memory and its training."""
+
+    problem: Literal["parity", "adding", "copy"] = "parity"
+    """Even or odd; the sum of two marked numbers; or ten symbols again after a silence."""
+    max_length: int = 40
+    """parity: longest string in training (lengths are drawn uniformly); adding: how many numbers; copy: the silence."""
+    curriculum: float = 0.5
+    """Share of the steps over which the length grows to `max_length`."""
+    supervise: Literal["every", "last"] = "every"
+    """parity: ask after every bit (each prefix is a string too), or only at the end."""
+    hidden_size: int = 16
+    """Hidden units of each layer."""
+    init: InitSetting = "auto"
+    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
+    fixed: bool = False
+    """Leave all but the output layer as it begins (Jaeger 2001): an orthogonal matrix is a memory unlearned."""
+    steps: int = 2000
+    """Optimiser steps in all."""
+    lr: float = 5e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.0
+    """AdamW's decay of matrices; vectors are left alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "max_length", 4 if self.problem == "adding" else 2)
+        below_one(self, "curriculum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """There is nothing to choose."""

@@ -1,0 +1,36 @@
+"""The translation of one text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elman.training.task import Prediction
+
+
+@dataclass(frozen=True)
+class Translation(Prediction):
+    """What a translator writes for one text; for an empty one an empty one.
+
+    Attributes:
+        input: the text.
+        text: its translation.
+        log_probability: of the translation, in nats.
+        ended: whether the translator wrote its end mark, so that nothing was cut off.
+        draw: draws what each word of the translation attended to, as files beginning with a path.
+    """
+
+    input: str
+    text: str
+    log_probability: float
+    ended: bool
+    draw: Callable[[Path], tuple[Path, ...]] | None = field(default=None, repr=False, compare=False)
+
+    def show(self) -> str:
+        """The translation."""
+        return self.text
+
+    def write(self, path: Path) -> tuple[Path, ...]:
+        """Draw what each word attended to, as `path`.svg and `path`.png; nothing for an empty text."""
+        return self.draw(path) if self.draw is not None else ()

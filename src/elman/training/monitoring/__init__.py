@@ -1,0 +1,1 @@
+"""How a run is followed: metrics.csv, the loss curve, TensorBoard, the gradient flow."""
