@@ -9,29 +9,56 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from elman.errors import UserError
+    from elman import data, insight, metrics, models, nn, plotting, tasks, training
+    from elman.errors import MissingPackageError, UserError
     from elman.nn import RNN, RNNCell
     from elman.nn.convert import accelerate, restore
     from elman.ops import recurrence
-    from elman.run import load, train
+    from elman.run import Run, load, train
+    from elman.tasks import register_task
 
+_PACKAGES = ("data", "insight", "metrics", "models", "nn", "plotting", "tasks", "training")
 _HOMES = {
+    "MissingPackageError": "elman.errors",
     "RNN": "elman.nn",
     "RNNCell": "elman.nn",
-    "recurrence": "elman.ops",
+    "Run": "elman.run",
     "UserError": "elman.errors",
     "accelerate": "elman.nn.convert",
-    "restore": "elman.nn.convert",
     "load": "elman.run",
+    "recurrence": "elman.ops",
+    "register_task": "elman.tasks",
+    "restore": "elman.nn.convert",
     "train": "elman.run",
 }
 
-__all__ = ["RNN", "RNNCell", "UserError", "__version__", "accelerate", "load", "recurrence", "restore", "train"]
+__all__ = [
+    "RNN",
+    "MissingPackageError",
+    "RNNCell",
+    "Run",
+    "UserError",
+    "__version__",
+    "accelerate",
+    "data",
+    "insight",
+    "load",
+    "metrics",
+    "models",
+    "nn",
+    "plotting",
+    "recurrence",
+    "register_task",
+    "restore",
+    "tasks",
+    "train",
+    "training",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "nn":
-        return import_module("elman.nn")
+    if name in _PACKAGES:
+        return import_module(f"elman.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'elman' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -40,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, "nn"})
+    return sorted({*globals(), *_HOMES, *_PACKAGES})

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from elman.errors import UserError
+from elman.errors import MissingPackageError, UserError, optional_imports
 from elman.tasks import task_module
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder
@@ -136,8 +136,9 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     kind = task_module(task_name).Task
     task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
 
-    from elman.training.loop import train as train_loop
-    from elman.training.optim import start_accelerator
+    with optional_imports():
+        from elman.training.loop import train as train_loop
+        from elman.training.optim import start_accelerator
 
     accelerator = start_accelerator(settings)
     if accelerator.is_main_process:
@@ -158,8 +159,8 @@ def finish(task: Task[Any], folder: RunFolder) -> None:
     """Draw what shows how training went; without the plotting packages only say so, since the run is complete."""
     try:
         task.finish(folder, load(folder.path).model)
-    except ModuleNotFoundError as error:
-        log.warning("no plots were drawn: %s", error)
+    except MissingPackageError as error:
+        log.warning("the run is complete, but has no plots: %s", error)
 
 
 def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device: str = "cpu") -> Run:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from elman.errors import optional_imports
+
 
 def caption_metrics(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """BLEU-1 to 4 (Papineni et al. 2002), CIDEr (Vedantam et al. 2015) in per cent, and the share of distinct captions.
@@ -12,8 +14,9 @@ def caption_metrics(texts: Sequence[str], references: Sequence[Sequence[str]]) -
         texts: a caption for each picture, as `elman.data.image.captions.plain_words` writes it.
         references: what people wrote, likewise.
     """
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
+    with optional_imports():
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
 
     truth = {number: list(given) for number, given in enumerate(references)}
     ours = {number: [text] for number, text in enumerate(texts)}

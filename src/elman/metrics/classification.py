@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data.batching import batches_by_length, pad_sequences
+from elman.errors import optional_imports
 
 STEPS_AT_ONCE = 1 << 16
 """Steps of all sequences of an evaluation's batch together, at most: long sequences come in smaller batches."""
@@ -42,14 +43,20 @@ class Answers:
 
     def confusion(self) -> NDArray[np.int64]:
         """(C, C) how many of each true class (row) were given each class (column)."""
-        from torchmetrics.functional.classification import multiclass_confusion_matrix
+        with optional_imports():
+            from torchmetrics.functional.classification import multiclass_confusion_matrix
 
         counts: Tensor = multiclass_confusion_matrix(self.given, self.truth, num_classes=self.scores.shape[1])
         return counts.numpy()
 
     def by_class(self) -> NDArray[np.float64]:
         """(C, 3) precision, recall and F1 of each class; 0 where nothing can be divided."""
-        from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
+        with optional_imports():
+            from torchmetrics.functional.classification import (
+                multiclass_f1_score,
+                multiclass_precision,
+                multiclass_recall,
+            )
 
         columns = [
             measure(self.given, self.truth, num_classes=self.scores.shape[1], average="none").double()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elman.errors import optional_imports
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -18,8 +20,9 @@ class Scores:
 
 def score(given: Sequence[str], right: Sequence[str], lowercase: bool = False) -> Scores:
     """Compare translations, one reference each."""
-    from sacrebleu.metrics.bleu import BLEU
-    from sacrebleu.metrics.chrf import CHRF
+    with optional_imports():
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
 
     bleu, chrf = BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)
     references = [list(right)]

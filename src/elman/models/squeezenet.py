@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 FEATURES = 512
 _MEANS = (103.939, 116.779, 123.68)  # of blue, green, red: what the weights were trained with
@@ -63,7 +63,8 @@ def load_squeezenet(path: Path) -> SqueezeNet:
     Raises:
         UserError: the file is not there, damaged, or holds other weights.
     """
-    import h5py
+    with optional_imports():
+        import h5py
 
     model = SqueezeNet()
     try:

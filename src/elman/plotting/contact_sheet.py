@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.plotting.palette import INK
 from elman.plotting.style import plain
 
@@ -24,7 +24,8 @@ def draw_sheet(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], o
     Raises:
         UserError: `out` is no name of a picture.
     """
-    from matplotlib.figure import Figure
+    with optional_imports():
+        from matplotlib.figure import Figure
 
     from elman.atomic_io import write_whole
 

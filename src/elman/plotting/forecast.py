@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 
+from elman.plotting.mpl import AutoDateLocator, ConciseDateFormatter
 from elman.plotting.palette import BLUE, INK, VERMILLION
 from elman.plotting.style import DASHES, MARKERS, new_figure, plain, save_figure
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from elman.errors import optional_imports
 from elman.plotting.palette import PALETTE, colour
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def show_running_prediction(
     """
     import sys
 
-    from rich.console import Console
-    from rich.text import Text
+    with optional_imports():
+        from rich.console import Console
+        from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     with console.capture() as shown:
@@ -49,7 +51,8 @@ def show_running_prediction(
 
 def running_text(running: Sequence[RunningPrediction], classes: Sequence[str]) -> Text:
     """The tokens side by side, in the colour of the prediction after it; where it turns, the label and how sure."""
-    from rich.text import Text
+    with optional_imports():
+        from rich.text import Text
 
     text = Text()
     before = None

@@ -13,16 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import matplotlib as mpl
 import numpy as np
-from cycler import cycler
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
 
 from elman.atomic_io import write_whole
+from elman.plotting.mpl import Axes, Figure, FigureCanvasAgg, LinearSegmentedColormap, cycler, findfont, get_font, mpl
 from elman.plotting.palette import BLUE, GREY, INK, PALE, PALETTE, VERMILLION, WHITE
 
 DASHES: tuple[Any, ...] = (

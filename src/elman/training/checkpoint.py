@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from elman.atomic_io import write_bytes
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_weights
 from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
@@ -130,7 +130,8 @@ def save_checkpoint(
     accelerator: Accelerator,
 ) -> None:
     """Write the checkpoint; every process takes part, the first one writes."""
-    from accelerate.utils import gather
+    with optional_imports():
+        from accelerate.utils import gather
 
     random = torch.get_rng_state().to(accelerator.device).unsqueeze(0)
     whole = [part.transpose(0, 1).contiguous() for part in carry]

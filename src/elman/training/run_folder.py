@@ -7,10 +7,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import tomli_w
-
 from elman.atomic_io import write_text
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_settings
 from elman.training.settings import TrainingSettings
 
@@ -52,6 +50,9 @@ class RunFolder:
         Raises:
             UserError: the folder cannot be written to.
         """
+        with optional_imports():
+            import tomli_w
+
         table = {"task": task} | {name: value for name, value in asdict(settings).items() if value is not None}
         write_text(self.settings, tomli_w.dumps(table, multiline_strings=False))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.text import read_bytes
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 Sound = NDArray[np.float32]
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
@@ -50,8 +50,9 @@ def sound_pieces(path: Path, rate: int) -> Iterator[Sound]:
     Raises:
         UserError: there is no such file, or it is no sound.
     """
-    import soundfile
-    import soxr
+    with optional_imports():
+        import soundfile
+        import soxr
 
     with _opened(path) as file:
         own = file.samplerate
@@ -69,7 +70,8 @@ def sound_pieces(path: Path, rate: int) -> Iterator[Sound]:
 
 
 def _opened(path: Path) -> Any:
-    import soundfile
+    with optional_imports():
+        import soundfile
 
     if not path.is_file() or not path.stat().st_size:
         read_bytes(path)  # says what is wrong

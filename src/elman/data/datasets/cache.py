@@ -8,7 +8,7 @@ from pathlib import Path
 
 from elman.data.datasets.download import Progress, download_all
 from elman.data.datasets.registry import Remote, find
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 
 def cache_folder() -> Path:
@@ -16,7 +16,8 @@ def cache_folder() -> Path:
     named = os.environ.get("ELMAN_DATA")
     if named:
         return Path(named).expanduser()
-    import platformdirs
+    with optional_imports():
+        import platformdirs
 
     return Path(platformdirs.user_cache_dir("elman", appauthor=False))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from elman.atomic_io import write_whole
 from elman.data.datasets.registry import Remote
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +30,8 @@ def download_all(name: str, wanted: Sequence[tuple[Remote, Path]], progress: Pro
     Raises:
         UserError: a file cannot be had or written, or its checksum is wrong; the files before it are kept.
     """
-    import requests
+    with optional_imports():
+        import requests
 
     meter = _Meter(sum(remote.bytes for remote, _ in wanted), progress)
     others = f" (and likewise {len(wanted) - 1} more)" if len(wanted) > 1 else ""
@@ -57,7 +58,8 @@ def download_all(name: str, wanted: Sequence[tuple[Remote, Path]], progress: Pro
 
 
 def _receive(session: requests.Session, remote: Remote, path: Path, part: Path, meter: _Meter) -> None:
-    import requests
+    with optional_imports():
+        import requests
 
     sha256 = hashlib.sha256()
     try:
@@ -78,7 +80,8 @@ def _receive(session: requests.Session, remote: Remote, path: Path, part: Path, 
 
 
 def _reason(error: Exception) -> str:
-    import requests
+    with optional_imports():
+        import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}".rstrip()

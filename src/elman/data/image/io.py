@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -34,7 +34,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: no file, or no picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    with optional_imports():
+        from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
@@ -50,7 +51,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps
+    with optional_imports():
+        from PIL import Image, ImageOps
 
     with Image.open(path) as opened:
         opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
@@ -62,7 +64,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 def _in_colour(picture: Picture) -> Picture:
     """Red, green and blue on white paper."""
-    from PIL import Image
+    with optional_imports():
+        from PIL import Image
 
     if picture.mode.startswith("I"):  # 16 bits of grey, which `convert` would cut off at 255
         return Image.fromarray((np.asarray(picture).clip(0, 65535) // 256).astype(np.uint8)).convert("RGB")
@@ -73,7 +76,8 @@ def _in_colour(picture: Picture) -> Picture:
 
 
 def _what_is_there(path: Path, error: Exception) -> NDArray[np.uint8]:
-    from PIL import ImageFile
+    with optional_imports():
+        from PIL import ImageFile
 
     with _TOLERANT:
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True

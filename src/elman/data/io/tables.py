@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
 from elman.data.io.text import decode_utf8, read_bytes
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,8 @@ def read_table(path: Path, *, texts: bool = False) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, empty, damaged, or of another format.
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     kind = path.suffix.lower()
     if kind not in _SUFFIXES:
@@ -71,7 +72,8 @@ def numbers(table: pd.DataFrame, columns: Sequence[str], source: str) -> NDArray
     Raises:
         UserError: no such column (suggests the near one), or a cell that is no number (says row and column).
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     for name in columns:
         known_column(name, list(table.columns), Path(source))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from elman.data.text.char_codec import distinct_characters
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -62,7 +62,8 @@ def kind_of(tokenizer: Tokenizer) -> Kind:
 
 
 def _characters(texts: Sequence[str], size: int | None, special: Sequence[str]) -> Tokenizer:
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    with optional_imports():
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
     room = None if size is None else size - len(special)
     tokens = distinct_characters(texts, None)
@@ -78,7 +79,8 @@ def _characters(texts: Sequence[str], size: int | None, special: Sequence[str]) 
 
 
 def _bpe(texts: Sequence[str], size: int, special: Sequence[str], lowercase: bool) -> Tokenizer:
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    with optional_imports():
+        from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     _room("BPE", size, len(special), _BYTES)
     tokenizer = Tokenizer(models.BPE())
@@ -95,7 +97,8 @@ def _bpe(texts: Sequence[str], size: int, special: Sequence[str], lowercase: boo
 
 
 def _words(texts: Sequence[str], size: int, special: Sequence[str], lowercase: bool, min_count: int) -> Tokenizer:
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+    with optional_imports():
+        from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     special = _with_unknown(special)
     _room("words", size, len(special), 1)

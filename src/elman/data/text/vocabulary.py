@@ -14,7 +14,7 @@ from elman.atomic_io import write_text
 from elman.data.io.text import decode_utf8, read_bytes
 from elman.data.text.char_codec import CharacterTable
 from elman.data.text.tokenizers import SPECIAL, Kind, kind_of, make_tokenizer
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -85,7 +85,8 @@ class Vocabulary:
         Raises:
             UserError: the file is missing, or damaged, or no vocabulary.
         """
-        from tokenizers import Tokenizer
+        with optional_imports():
+            from tokenizers import Tokenizer
 
         saved = decode_utf8(read_bytes(path), path)
         try:
@@ -165,7 +166,8 @@ class Vocabulary:
             before = token
 
     def _bpe_pieces(self, ids: Iterable[int]) -> Iterator[str]:
-        from tokenizers.decoders import DecodeStream
+        with optional_imports():
+            from tokenizers.decoders import DecodeStream
 
         stream = DecodeStream(skip_special_tokens=False)
         for i in ids:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,8 @@ def parse_times(column: pd.Series, source: str) -> pd.Index:
     Raises:
         UserError: a cell is neither: says the row.
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column) and column.notna().all():
         return pd.Index(column)
@@ -76,7 +77,8 @@ def find_frequency(times: pd.Index, place: str) -> str:
     Raises:
         UserError: there are too few times, or they follow no step.
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     if len(times) < 3:
         raise UserError(f"{place} has {len(times)} rows, too few to tell the step between them; give more")
@@ -113,7 +115,8 @@ def times_after(last: Any, frequency: str, count: int) -> pd.Index:
 
 def season_of(frequency: str) -> int:
     """The usual season of a step, in steps: a day of hours, a week of days, a year of months; 1 where there is none."""
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     if _is_number(frequency):
         return 1
@@ -137,7 +140,8 @@ def calendar(times: pd.Index, names: Sequence[str]) -> NDArray[np.float32]:
     Raises:
         UserError: the times are plain numbers, which no calendar knows.
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     if not names:
         return np.zeros((len(times), 0), np.float32)
@@ -159,7 +163,8 @@ def shown(time: Any) -> str:
 
 
 def _inferred(times: pd.Index) -> str | None:
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # newer pandas say that they will give an offset in place of its name
@@ -169,7 +174,8 @@ def _inferred(times: pd.Index) -> str | None:
 
 
 def _span(start: Any, frequency: str, *, end: Any = None, periods: int | None = None) -> pd.Index:
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     if not _is_number(frequency):
         return pd.date_range(start, end, periods=periods, freq=frequency)

@@ -14,7 +14,7 @@ from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.table import Roles
 from elman.data.timeseries.timestamps import shown, times_after
 from elman.data.timeseries.windows import ScaledSeries, Windows
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.metrics.forecasting import Forecasts
 from elman.plotting.forecast import Panel, Stretch, draw_forecasts
 from elman.tasks.forecasting.outputs import stretch
@@ -113,7 +113,8 @@ def write_forecasts(forecasts: Sequence[Forecast], out: Path) -> tuple[Path, ...
     Raises:
         UserError: the table would take the place of an input.
     """
-    import pandas as pd
+    with optional_imports():
+        import pandas as pd
 
     path = out.with_name(out.name + ".csv")
     for forecast in forecasts:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from elman.insight.fixed_points import FixedPoints
 from elman.insight.plots.states import draw_dots, mark_points, solid_legend
 from elman.insight.state_space import StateSpace
+from elman.plotting.mpl import Axes, Figure
 from elman.plotting.palette import BLUE, INK, VERMILLION
 from elman.plotting.style import new_figure, styled
 from elman.tasks.memory.parity_states import ParityStates

@@ -20,7 +20,7 @@ from elman.data.audio.io import Sound
 from elman.data.audio.log_mel import Frames
 from elman.data.audio.recordings import PARTS, Part
 from elman.data.batching import Buckets, batches_by_length, pad_sequences
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.models.decoding.ctc import Emitted, Greedy, PrefixBeam, ctc_loss, steps_needed
 from elman.training.report import Table
 
@@ -214,7 +214,8 @@ class Transcription:
 
     def metrics(self) -> dict[str, float]:
         """Loss, word and character error rates of greedy decoding, and the word error rate by beam."""
-        from torchmetrics.functional.text import char_error_rate, word_error_rate
+        with optional_imports():
+            from torchmetrics.functional.text import char_error_rate, word_error_rate
 
         right = [given == said for given, said in zip(self.greedy, self.truth, strict=True)]
         return {
@@ -227,7 +228,8 @@ class Transcription:
 
     def tables(self, where: str, names: Sequence[str]) -> tuple[Table, ...]:
         """Error rates by the number of words, and what was misheard."""
-        from torchmetrics.functional.text import word_error_rate
+        with optional_imports():
+            from torchmetrics.functional.text import word_error_rate
 
         rows = []
         for length in sorted({len(text.split()) for text in self.truth}):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from elman.errors import UserError
+from elman.errors import optional_imports
 from elman.training.run_folder import RunFolder
 
 
@@ -25,10 +25,7 @@ class Scalars:
 
 
 def _writer(folder: RunFolder) -> Any:
-    try:
+    with optional_imports():
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UserError(
-            "`tensorboard` needs the package tensorboard; install it with: pip install tensorboard"
-        ) from None
+
     return SummaryWriter(str(folder.path / "tensorboard"))
