@@ -1,10 +1,12 @@
-"""Imports point down only: who may import whom, as docs/design.md has it."""
+"""The plan of the house: who may import whom, what stands where, and how much of it."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -71,6 +73,18 @@ def imports(module: str, path: Path) -> set[str]:
 
 
 MODULES = modules()
+BELOW_THE_FACES = {name: path for name, path in MODULES.items() if part_of(name) not in ("cli", "elman")}
+TASK_WORDS = ("caption", "forecast", "parity", "sentiment", "speech", "spoken", "transcri", "translat")
+
+
+def imported_modules(module: str, path: Path) -> set[str]:
+    """The modules, not the names in them, that a module imports anywhere: lazily and for types alone too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            found |= {name for name in names if name in MODULES}
+    return found - {module}
 
 
 def test_every_part_of_the_package_has_a_floor() -> None:
@@ -84,6 +98,57 @@ def test_imports_point_down(module: str) -> None:
     names = {part_of(name) for name in imports(module, MODULES[module])} & {*FLOOR, "elman"}
     wrong = {name for name in names if not may_import(part, name)}
     assert not wrong, f"{module} may not import from {sorted(wrong)}"
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not inside one package either; a package hands on what its modules have, and they do not ask it for it."""
+    graph = {module: imported_modules(module, path) for module, path in MODULES.items() if module != "elman"}
+    circles = nx.strongly_connected_components(nx.DiGraph(graph))
+    assert not [sorted(circle) for circle in circles if len(circle) > 1]
+
+
+@pytest.mark.parametrize("module", BELOW_THE_FACES)
+def test_no_word_of_the_command_line_below_the_faces(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    a_task = module.startswith("elman.tasks.") and module.count(".") == 2
+    help_text = ast.get_docstring(tree, clean=False) if a_task else None  # a task's docstring is its command's help
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert not [text for text in strings - {help_text} if "--" in text]
+
+
+@pytest.mark.parametrize("module", BELOW_THE_FACES)
+def test_nothing_is_printed_below_the_faces(module: str) -> None:
+    calls = [node.func for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+    assert not [func for func in calls if isinstance(func, ast.Name) and func.id == "print"]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) == "training"])
+def test_training_knows_no_task(module: str) -> None:
+    text = MODULES[module].read_text(encoding="utf-8").lower()
+    assert not [word for word in TASK_WORDS if word in text]
+
+
+def test_a_task_is_asked_by_its_contract() -> None:
+    for module in ("elman.run", *(name for name in MODULES if part_of(name) in ("training", "cli"))):
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("hasattr", "getattr")
+            ):
+                assert "task" not in ast.unparse(node.args[0]), f"{module}: {ast.unparse(node)}"
+
+
+def test_rooms_are_not_crowded() -> None:
+    folders = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in folders.items() if count > 15} == {}
+
+
+def test_files_are_short() -> None:
+    root = SOURCE.parent
+    files = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (root / folder).rglob("*")]
+    code = [path for path in files if path.suffix in (".py", ".h", ".cpp")]
+    assert {str(path.relative_to(root)) for path in code if len(path.read_text().splitlines()) > 400} == set()
 
 
 def test_the_check_sees_every_form_of_import(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _PAPER = (255, 255, 255)  # what shows through a transparent picture
 
 
+log = logging.getLogger("elman")
 _TOLERANT = threading.Lock()  # Pillow is told for the whole process to put up with a picture that breaks off
 
 
@@ -87,7 +88,7 @@ def _what_is_there(path: Path, error: Exception) -> NDArray[np.uint8]:
             raise UserError(f"{path} is damaged ({error}); take it out, or get a whole copy") from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
-    print(f"elman: {path} breaks off; what is there of it is taken", file=sys.stderr)
+    log.warning("%s breaks off; the part of it that is there is used", path)
     return picture
 
 
