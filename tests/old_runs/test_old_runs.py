@@ -1,7 +1,7 @@
 """Runs that elman 0.1 left half-way are still loaded, used and resumed.
 
-Version 0.1 (commit e575e38) trained them on the small files in runs_v0_1/data, and SIGINT stopped each some steps before
-its end. expected.json holds what 0.1 itself predicted, measured and became when it resumed them.
+Version 0.1 (commit e575e38) trained them on the small files in runs_v0_1/data, and SIGINT stopped each some steps
+before its end. expected.json holds what 0.1 itself predicted, measured and became when it resumed them.
 """
 
 from __future__ import annotations

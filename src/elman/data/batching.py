@@ -44,6 +44,7 @@ class Buckets:
 
     @property
     def batches_per_epoch(self) -> int:
+        """How many batches take every example once."""
         return -(-len(self._lengths) // self._batch)
 
     def batch(self, step: int) -> NDArray[np.int64]:

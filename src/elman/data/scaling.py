@@ -42,6 +42,7 @@ class Scaler:
         return (values - self.mean) / self.std
 
     def save(self, path: Path) -> None:
+        """Write both as JSON."""
         write_text(path, json.dumps({"mean": self.mean.tolist(), "std": self.std.tolist()}) + "\n")
 
     @classmethod

@@ -44,6 +44,7 @@ class ProblemBatch(NamedTuple):
         return ProblemBatch(self.inputs[:, part], self.lengths[part], targets)
 
     def to(self, device: torch.device) -> ProblemBatch:
+        """The same batch on a device."""
         return ProblemBatch(*(tensor.to(device) for tensor in self))
 
 

@@ -45,4 +45,5 @@ class BestTracker:
         return False
 
     def out_of_patience(self, patience: int) -> bool:
+        """Whether so many evaluations in a row brought no new best; a patience of 0 never runs out."""
         return patience > 0 and self.evaluations_since >= patience

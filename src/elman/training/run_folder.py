@@ -33,6 +33,7 @@ class RunFolder:
         self.metrics = path / "metrics.csv"
 
     def exists(self) -> bool:
+        """Whether a run is here: its settings are."""
         return self.settings.is_file()
 
     def check_free(self) -> None:

@@ -82,10 +82,11 @@ def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float
 
 
 def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float]) -> str:
+    """One line about an evaluation: the metrics of the validation part, and the best so far."""
     shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     best = (
         "  best so far"
         if state.judge.evaluations_since == 0
         else f"  best {metric} {state.judge.best:.4f} at {state.judge.best_step}"
     )
-    return f"step {state.step:>6}  {shown}{best}"
+    return f"step {state.step:>6}  validation {shown}{best}"

@@ -29,6 +29,7 @@ class Interrupt:
 
     @property
     def asked(self) -> bool:
+        """Whether a signal came."""
         return self._signal != 0
 
     def raise_if_asked(self, step: int, folder: Path) -> None:

@@ -112,6 +112,7 @@ class Listening:
 
     @property
     def first(self) -> Frames:
+        """(T, bands) the spectrum of the recording's beginning; at most what was kept while it was read."""
         return np.concatenate(self._kept)
 
     def __iter__(self) -> Iterator[Tensor]:

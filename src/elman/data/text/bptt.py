@@ -53,6 +53,7 @@ class Streams:
 
     @property
     def chunks_per_epoch(self) -> int:
+        """How many chunks take the whole text once."""
         return -(-self._steps // self.chunk_length)
 
     @property

@@ -114,6 +114,7 @@ class FittedSeries:
         return self.scales[name]
 
     def save(self, path: Path) -> None:
+        """Write everything as JSON."""
         table = asdict(self) | {
             "scales": {
                 name: {

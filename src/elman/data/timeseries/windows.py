@@ -37,6 +37,7 @@ class WindowBatch(NamedTuple):
     future: Tensor
 
     def to(self, device: torch.device) -> WindowBatch:
+        """The same windows on a device."""
         return WindowBatch(*(tensor.to(device) for tensor in self))
 
 

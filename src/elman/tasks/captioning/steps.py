@@ -46,6 +46,7 @@ class CaptionPairs:
 
     @property
     def lengths(self) -> list[int]:
+        """Tokens of each caption, the marks among them."""
         return [len(text) for text in self.texts]
 
     def batch(self, chosen: Sequence[int]) -> CaptionBatch:

@@ -37,6 +37,7 @@ def panels_of_part(windows: Windows, ask: Ask, model: nn.Module, targets: Sequen
 
 
 def stretch(forecasts: Forecasts, window: int, target: int, times: pd.Index) -> Stretch:
+    """The forecast of one window and target at its times, with the ends of its interval where there are any."""
     ends = [None if part is None else part[window, :, target] for part in (forecasts.lower, forecasts.upper)]
     return Stretch(times, forecasts.point[window, :, target], *ends)
 

@@ -84,29 +84,35 @@ class Counting(Memory):
         self.every = every
 
     def input_layer(self) -> nn.Module:
+        """A vector of four numbers for each bit."""
         return nn.Embedding(2, self.input_size)
 
     def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        """Strings of up to `length` bits in training, of exactly `length` otherwise."""
         shortest = 1 if part == "train" else length
         every = self.every and part == "train"
         return Parity(shortest, length, every).batch(size, seed, step, part)
 
     def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        """Cross-entropy of even or odd, after every bit or at the end."""
         return token_loss(model(batch.inputs, batch.lengths, every_step=self.every), batch.targets)
 
     def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        """Loss, and the share of strings that are answered correctly."""
         scores = model(batch.inputs, batch.lengths)
         total, count = token_loss(scores, batch.targets)
         right = (scores.argmax(-1) == batch.targets).double().mean()
         return {"loss": float(total) / count, "accuracy": float(right)}
 
     def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
+        """YES or NO for a string of 0s and 1s."""
         bits = read_bits(text)
         scores = model(torch.tensor(bits).unsqueeze(1), torch.tensor([len(bits)]))
         probability, given = scores[0].softmax(-1).max(0)
         return ParityPrediction(text, ANSWERS[int(given)], float(probability))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
+        """A string of bits with the right answer after each."""
         bits = torch.tensor(read_bits(text), device=device)
         even = 1 - bits.cumsum(0) % 2
         tracks = {"odd number of 1s": (1 - even).tolist(), "this bit": bits.tolist()}
@@ -124,26 +130,32 @@ class Summing(Memory):
     shortest = 4
 
     def input_layer(self) -> nn.Module:
+        """The numbers and their marks as they are."""
         return nn.Identity()
 
     def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        """Sequences of `length` numbers, two of them marked."""
         return Adding(length).batch(size, seed, step, part)
 
     def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        """Squared error of the sum."""
         sums = model(batch.inputs, batch.lengths).squeeze(-1)
         return F.mse_loss(sums.float(), batch.targets, reduction="sum"), len(sums)
 
     def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        """Mean squared error, and the share of sums within `CLOSE` of the right one."""
         errors = model(batch.inputs, batch.lengths).squeeze(-1).float() - batch.targets
         close = (errors.abs() < CLOSE).double().mean()
         return {"loss": float(errors.square().mean()), "accuracy": float(close)}
 
     def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
+        """The network's sum beside the right one."""
         pairs = torch.tensor(read_marked(text))
         total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
         return SumPrediction(text, float(total), float(pairs.prod(-1).sum()))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
+        """Marked numbers with their sum."""
         pairs = torch.tensor(read_marked(text), device=device)
         sums = pairs.prod(-1).cumsum(0)
         inputs = {"x": pairs.unsqueeze(1), "lengths": _lengths(pairs)}
@@ -161,6 +173,7 @@ class Copying(Memory):
     shortest = 2
 
     def model(self, shape: RecurrentConfig, dropout: float) -> Classifier:
+        """A network whose recurrent biases begin at zero."""
         model = super().model(shape, dropout)
         for name, parameter in model.recurrent.named_parameters():
             if "bias" in name:
@@ -168,18 +181,22 @@ class Copying(Memory):
         return model
 
     def input_layer(self) -> nn.Module:
+        """A vector for each symbol; that of the blank is zero."""
         symbols = nn.Embedding(SYMBOLS, self.input_size, padding_idx=BLANK)  # in silence nothing comes in
         with torch.no_grad():
             symbols.weight.mul_(WHISPER)
         return symbols
 
     def batch(self, length: int, size: int, seed: int, step: int, part: Part) -> ProblemBatch:
+        """Ten symbols, a silence of `length` steps, and the sign to write them down."""
         return CopyMemory(length).batch(size, seed, step, part)
 
     def loss(self, model: nn.Module, batch: ProblemBatch) -> tuple[Tensor, int]:
+        """Cross-entropy at every step."""
         return token_loss(model(batch.inputs, batch.lengths, every_step=True), batch.targets)
 
     def metrics(self, model: nn.Module, batch: ProblemBatch) -> dict[str, float]:
+        """Loss, and the share of symbols that are copied correctly."""
         scores = model(batch.inputs, batch.lengths, every_step=True)
         total, count = token_loss(scores, batch.targets)
         remembered = CopyMemory().remembered
@@ -187,12 +204,14 @@ class Copying(Memory):
         return {"loss": float(total) / count, "accuracy": float(right)}
 
     def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
+        """The symbols that the network writes after the silence."""
         inputs = CopyMemory(length).inputs_for(read_symbols(text))
         scores = model(inputs, torch.tensor([len(inputs)]), every_step=True)
         given = scores[-CopyMemory().remembered :, 0].argmax(-1).tolist()
         return CopyPrediction(text, "".join(str(symbol) if symbol < BLANK else "-" for symbol in given))
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
+        """Ten digits with the copy that should follow."""
         problem, symbols = CopyMemory(length), read_symbols(text)
         inputs = problem.inputs_for(symbols).to(device)
         targets = torch.full((len(inputs),), BLANK, device=device)

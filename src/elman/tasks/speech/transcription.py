@@ -285,4 +285,5 @@ def written(emitted: Sequence[Emitted], symbols: Sequence[str], kind: str) -> st
 
 
 def save_symbols(path: Path, symbols: Sequence[str]) -> None:
+    """Write the symbols as a JSON list."""
     write_text(path, json.dumps(list(symbols), ensure_ascii=False, indent=1) + "\n")

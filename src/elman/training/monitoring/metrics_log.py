@@ -25,12 +25,14 @@ class MetricsLog:
         return cls(path, [row for row in read_metrics(path) if row["step"] <= step])
 
     def add(self, row: Row) -> None:
+        """Take in a row; one of the same step is completed."""
         if self.rows and self.rows[-1]["step"] == row["step"]:
             self.rows[-1].update(row)
         else:
             self.rows.append(row)
 
     def write(self) -> None:
+        """Write all rows, whole or not at all."""
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

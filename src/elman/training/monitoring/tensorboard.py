@@ -15,11 +15,13 @@ class Scalars:
         self._writer: Any = _writer(folder) if wanted else None
 
     def add(self, metrics: dict[str, float], step: int) -> None:
+        """Write metrics at a step."""
         if self._writer:
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
+        """Write what is still in memory."""
         if self._writer:
             self._writer.close()
 
