@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs sanitize format clean
+.PHONY: help demo test check bench docs site map sanitize format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,16 @@ bench: $(VENV)/developed  ## a short form of the benchmarks
 	$(BIN)/python benchmarks/generate.py --turns 3
 	$(BIN)/python benchmarks/loop.py
 
-docs: $(VENV)/developed  ## run every command and example of the docs, and draw their pictures anew
+docs: $(VENV)/documented  ## run every command and example of the docs, then build the site into build/site, strictly
 	$(BIN)/python docs/build.py
+	$(MAKE) --no-print-directory site
+
+site: $(VENV)/documented  ## build the site alone; a dead link or a missing page fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+map: $(VENV)/developed  ## write the map of the source into CONTRIBUTING.md
+	$(BIN)/python docs/map.py
 
 sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
 	cmake -S . -B build/sanitize -DELMAN_CHECK=ON
@@ -53,4 +61,8 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt CMakeLists.
 
 $(VENV)/developed: $(VENV)/installed
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+$(VENV)/documented: $(VENV)/developed
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@

@@ -20,7 +20,7 @@ def public(name: str) -> bool:
 def undocumented(tree: ast.Module) -> Iterator[str]:
     """The public names of a module that have no docstring.
 
-    A method that overrides one of the standard library's protocols (`__len__`) needs none, and neither does a part of an
+    A method that overrides one of the standard library's protocols (`__len__`) needs none, nor does a part of an
     overloaded or abstract protocol whose body is "...".
     """
     if ast.get_docstring(tree) is None:
