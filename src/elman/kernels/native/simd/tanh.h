@@ -2,6 +2,11 @@
 // p = exp(r) - 1 = r + r^2 c(r), e = 2^n p + (2^n - 1): no cancellation at small x, saturation to exactly 1 at large x.
 // NaN passes: at_most leaves it, and r carries it. A processor looks only so far ahead for what it can begin, so what
 // counts is how long a vector takes: c is summed in two halves, e + 2 beside e, and a tile's vectors go side by side.
+#pragma once
+#include "simd/vec.h"
+
+namespace elman::ELMAN_ISA {
+namespace {
 
 template <class T>
 struct Exp;
@@ -75,3 +80,6 @@ ELMAN_INLINE vec<T> tanh_of(vec<T> x) {
     tanh_each<T>(one);
     return one[0];
 }
+
+}  // namespace
+}  // namespace elman::ELMAN_ISA

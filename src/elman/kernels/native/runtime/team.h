@@ -2,14 +2,16 @@
 #pragma once
 #include <atomic>
 
+#include "runtime/inline.h"
+
 namespace elman {
 
 // Spins for a few microseconds, then gives the processor away: with more threads than processors the one that is
 // waited for must be able to run.
 class Barrier {
   public:
-    void set(int members) { members_ = members; }
-    void wait() {
+    ELMAN_INLINE void set(int members) { members_ = members; }
+    ELMAN_INLINE void wait() {
         if (members_ > 1) meet();
     }
 
