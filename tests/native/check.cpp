@@ -1,6 +1,6 @@
-// The native library against the equations written out, over awkward shapes, every instruction set of this processor and
-// one to three threads. Buffers are exactly as large as they must be, so that the sanitizers see a step past an end.
-// Prints the first disagreement and returns 1, or returns 0.
+// The native library against the equations written out, over awkward shapes, every instruction set of this processor
+// and one to three threads. Buffers are exactly as large as they must be, so that the sanitizers see a step past an
+// end. Prints the first disagreement and returns 1, or returns 0.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,8 +81,8 @@ struct Run {
                 T a = c.biased ? bias[j] : T(0);
                 for (int64_t i = 0; i < I; ++i) a += w_ih[j * I + i] * x[(time(s) * c.B + b) * I + i];
                 for (int64_t k = 0; k < H; ++k) a += w_hh[j * H + k] * masked(k) * state[k];
-                next[j] = (c.nonlinearity == ELMAN_RELU ? (a < 0 ? T(0) : a) : std::tanh(a)) +
-                          (c.residual ? state[j] : T(0));
+                next[j] =
+                    (c.nonlinearity == ELMAN_RELU ? (a < 0 ? T(0) : a) : std::tanh(a)) + (c.residual ? state[j] : T(0));
             }
             state = next;
             std::copy(state.begin(), state.end(), h.begin() + (time(s) * c.B + b) * H);
@@ -130,8 +130,8 @@ bool agree(const Run<double>& want, const Run<T>& got, unsigned seed, int thread
     bool well = true;
     auto same = [&](const char* name, const std::vector<double>& w, const std::vector<T>& g) {
         if (close(w, std::vector<double>(g.begin(), g.end()), sizeof(T) == 4 ? 2e-4 : 1e-11)) return;
-        printf("%s differs: %s, %d threads, %zu bytes, T %ld B %ld I %ld H %ld seed %u\n", name, isa, threads, sizeof(T),
-               long(c.T), long(c.B), long(c.I), long(c.H), seed);
+        printf("%s differs: %s, %d threads, %zu bytes, T %ld B %ld I %ld H %ld seed %u\n", name, isa, threads,
+               sizeof(T), long(c.T), long(c.B), long(c.I), long(c.H), seed);
         well = false;
     };
     same("h", want.h, got.h), same("h_last", want.h_last, got.h_last), same("grad_x", want.grad_x, got.grad_x);
@@ -148,7 +148,8 @@ bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
     Run<double> want(c, seed), want_back(back, seed);
     want.plain(), want_back.plain();
     Run<T> alone(c, seed), one(c, seed), other(back, seed);
-    const elman_call call = alone.native_call(threads), both[2] = {one.native_call(threads), other.native_call(threads)};
+    const elman_call call = alone.native_call(threads),
+                     both[2] = {one.native_call(threads), other.native_call(threads)};
     bool well = elman_forward(&call, 1) == ELMAN_OK && elman_backward(&call, 1) == ELMAN_OK;
     well &= elman_forward(both, 2) == ELMAN_OK && elman_backward(both, 2) == ELMAN_OK;
     well &= agree(want, alone, seed, threads, isa) && agree(want, one, seed, threads, isa);
@@ -158,9 +159,8 @@ bool agrees(const Case& c, unsigned seed, int threads, const char* isa) {
 }  // namespace
 
 int main() {
-    const int64_t shapes[][4] = {{1, 1, 1, 1},   {5, 3, 2, 7},    {3, 1, 4, 16},  {2, 17, 3, 33},
-                                 {9, 5, 31, 48}, {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9},  {40, 9, 40, 24},
-                                 {4, 14, 5, 514}};
+    const int64_t shapes[][4] = {{1, 1, 1, 1},    {5, 3, 2, 7},   {3, 1, 4, 16},  {2, 17, 3, 33},  {9, 5, 31, 48},
+                                 {4, 26, 40, 65}, {2, 2, 5, 257}, {70, 13, 1, 9}, {40, 9, 40, 24}, {4, 14, 5, 514}};
     bool well = true;
     for (const char* isa : {"avx512", "avx2", "portable"}) {
         if (elman_set_isa(isa)) continue;

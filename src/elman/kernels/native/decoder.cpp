@@ -69,7 +69,7 @@ int elman_decoder_step(elman_decoder* decoder, int64_t S, const float* x, float*
 }
 
 int elman_decoder_generate(elman_decoder* decoder, int64_t S, int64_t length, const int64_t* first, float* state,
-                         const elman_sampling_params* params, int64_t* tokens, int64_t threads) {
+                           const elman_sampling_params* params, int64_t* tokens, int64_t threads) {
     const elman_decoder_spec& spec = decoder->spec;
     if (S < 1 || length < 0 || threads < 1 || !spec.table || !spec.w_out || spec.V < 1) return ELMAN_BAD_CALL;
     for (int64_t s = 0; s < S; ++s)

@@ -35,7 +35,8 @@ struct DecoderRun {
     float* workspace;  // 2 V, for sampling
 };
 
-// Draw one token for each of S rows of logits (rows `row_length` apart), which are overwritten; `workspace` holds 2 V floats.
+// Draw one token for each of S rows of logits (rows `row_length` apart), which are overwritten; `workspace` holds 2 V
+// floats.
 void sample_tokens(float* logits, int64_t S, int64_t V, int64_t row_length, const elman_sampling_params& params,
                    uint64_t draw, float* workspace, int64_t* tokens);
 

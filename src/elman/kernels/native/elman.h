@@ -1,5 +1,5 @@
-// The plain C interface of the native library. T steps, B sequences, I inputs, H hidden units, V vocabulary, S sequences
-// of a decoder. Every field is eight bytes wide, so that Python fills a struct with one struct.pack.
+// The plain C interface of the native library. T steps, B sequences, I inputs, H hidden units, V vocabulary, S
+// sequences of a decoder. Every field is eight bytes wide, so that Python fills a struct with one struct.pack.
 #pragma once
 #include <stdint.h>
 
@@ -42,8 +42,8 @@ typedef struct elman_call {
     void* grad_bias;  // (H)
 } elman_call;
 
-// `count` calls, 1 or 2, that need nothing of each other, such as the two directions of a layer: side by side where each
-// is worth a part of the threads.
+// `count` calls, 1 or 2, that need nothing of each other, such as the two directions of a layer: side by side where
+// each is worth a part of the threads.
 ELMAN_API int elman_forward(const elman_call* calls, int64_t count);
 ELMAN_API int elman_backward(const elman_call* calls, int64_t count);
 
@@ -61,8 +61,8 @@ typedef struct elman_decoder_spec {
 } elman_decoder_spec;
 typedef struct elman_decoder elman_decoder;
 
-// How a token is sampled: temperature (0 is greedy), then the top_k most probable (0 is all), then the fewest of those that
-// reach top_p in probability.
+// How a token is sampled: temperature (0 is greedy), then the top_k most probable (0 is all), then the fewest of those
+// that reach top_p in probability.
 typedef struct elman_sampling_params {
     double temperature, top_p;
     int64_t top_k;
@@ -75,8 +75,9 @@ ELMAN_API void elman_decoder_free(elman_decoder* decoder);
 // One step of S sequences: x (S, I), state (layers, S, H) read and written; the last layer's part is the output.
 ELMAN_API int elman_decoder_step(elman_decoder* decoder, int64_t S, const float* x, float* state, int64_t threads);
 // `length` tokens for each of S texts: first (S) is the token each goes on from, tokens (length, S) is written.
-ELMAN_API int elman_decoder_generate(elman_decoder* decoder, int64_t S, int64_t length, const int64_t* first, float* state,
-                                     const elman_sampling_params* params, int64_t* tokens, int64_t threads);
+ELMAN_API int elman_decoder_generate(elman_decoder* decoder, int64_t S, int64_t length, const int64_t* first,
+                                     float* state, const elman_sampling_params* params, int64_t* tokens,
+                                     int64_t threads);
 // One token for each row of logits (S, V), drawn as elman_decoder_generate draws its first.
 ELMAN_API int elman_sample(const float* logits, int64_t S, int64_t V, const elman_sampling_params* params,
                            int64_t* tokens);
@@ -86,7 +87,8 @@ ELMAN_API int elman_abi(void);
 ELMAN_API const char* elman_layout(void);
 ELMAN_API const char* elman_isa(void);          // "avx512", "avx2" or "portable"
 ELMAN_API int elman_set_isa(const char* name);  // 0, or 1 where this processor cannot run it
-// Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's peak.
+// Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's
+// peak.
 ELMAN_API int64_t elman_multiply_adds(int64_t rounds);
 ELMAN_API void elman_tanh(const float* in, float* out, int64_t n);  // for the accuracy test
 ELMAN_API void elman_tanh64(const double* in, double* out, int64_t n);

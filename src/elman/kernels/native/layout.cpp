@@ -1,5 +1,5 @@
-// The layout of the structs that callers pack byte by byte (Python: kernels/cpu/backend.py, kernels/decoder.py), checked
-// when this is compiled and told to whoever asks.
+// The layout of the structs that callers pack byte by byte (Python: kernels/cpu/backend.py, kernels/decoder.py),
+// checked when this is compiled and told to whoever asks.
 #include <stddef.h>
 
 #include <string>
@@ -14,31 +14,47 @@ struct Field {
     size_t offset, size;
 };
 
-#define ELMAN_FIELD(type, name) {#name, offsetof(type, name), sizeof(type::name)}
+#define ELMAN_FIELD(type, name) \
+    { #name, offsetof(type, name), sizeof(type::name) }
 
 #define CALL(name) ELMAN_FIELD(elman_call, name)
 constexpr Field call_fields[] = {
-    CALL(T),           CALL(B),
-    CALL(I),           CALL(H),
-    CALL(dtype),       CALL(nonlinearity),
-    CALL(reverse),     CALL(residual),
-    CALL(threads),     CALL(x),
-    CALL(x_stride),    CALL(h0),
-    CALL(w_ih),        CALL(w_hh),
-    CALL(bias),        CALL(bias_hh),
-    CALL(lengths),     CALL(mask),
-    CALL(h),           CALL(h_stride),
-    CALL(h_last),      CALL(grad_h),
-    CALL(grad_h_stride), CALL(grad_h_last),
-    CALL(grad_x),      CALL(grad_x_stride),
-    CALL(grad_h0),     CALL(grad_w_ih),
-    CALL(grad_w_hh),   CALL(grad_bias),
+    CALL(T),
+    CALL(B),
+    CALL(I),
+    CALL(H),
+    CALL(dtype),
+    CALL(nonlinearity),
+    CALL(reverse),
+    CALL(residual),
+    CALL(threads),
+    CALL(x),
+    CALL(x_stride),
+    CALL(h0),
+    CALL(w_ih),
+    CALL(w_hh),
+    CALL(bias),
+    CALL(bias_hh),
+    CALL(lengths),
+    CALL(mask),
+    CALL(h),
+    CALL(h_stride),
+    CALL(h_last),
+    CALL(grad_h),
+    CALL(grad_h_stride),
+    CALL(grad_h_last),
+    CALL(grad_x),
+    CALL(grad_x_stride),
+    CALL(grad_h0),
+    CALL(grad_w_ih),
+    CALL(grad_w_hh),
+    CALL(grad_bias),
 };
 
 #define SPEC(name) ELMAN_FIELD(elman_decoder_spec, name)
 constexpr Field spec_fields[] = {
-    SPEC(layers), SPEC(I),     SPEC(H),    SPEC(V),    SPEC(nonlinearity), SPEC(residual), SPEC(bfloat16),
-    SPEC(table),  SPEC(w_ih),  SPEC(w_hh), SPEC(bias), SPEC(w_out),        SPEC(b_out),
+    SPEC(layers), SPEC(I),    SPEC(H),    SPEC(V),    SPEC(nonlinearity), SPEC(residual), SPEC(bfloat16),
+    SPEC(table),  SPEC(w_ih), SPEC(w_hh), SPEC(bias), SPEC(w_out),        SPEC(b_out),
 };
 
 #define PARAMS(name) ELMAN_FIELD(elman_sampling_params, name)

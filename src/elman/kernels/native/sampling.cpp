@@ -1,5 +1,6 @@
-// Sampling a token from its logits: temperature, then top-k, then top-p. Chance is a counter hashed with the seed (Steele,
-// Lea and Flood 2014, SplitMix64), so that draw number n of a seed is the same on every processor and for any thread count.
+// Sampling a token from its logits: temperature, then top-k, then top-p. Chance is a counter hashed with the seed
+// (Steele, Lea and Flood 2014, SplitMix64), so that draw number n of a seed is the same on every processor and for any
+// thread count.
 #include <math.h>
 
 #include <algorithm>
@@ -69,10 +70,11 @@ int64_t sample_token(float* p, int64_t V, const elman_sampling_params& params, d
 
 }  // namespace
 
-void sample_tokens(float* logits, int64_t S, int64_t V, int64_t row_length, const elman_sampling_params& params, uint64_t draw,
-                   float* workspace, int64_t* tokens) {
+void sample_tokens(float* logits, int64_t S, int64_t V, int64_t row_length, const elman_sampling_params& params,
+                   uint64_t draw, float* workspace, int64_t* tokens) {
     for (int64_t s = 0; s < S; ++s)
-        tokens[s] = sample_token(logits + s * row_length, V, params, uniform(params.seed, (params.first_draw + draw) * S + s), workspace);
+        tokens[s] = sample_token(logits + s * row_length, V, params,
+                                 uniform(params.seed, (params.first_draw + draw) * S + s), workspace);
 }
 
 }  // namespace elman

@@ -39,7 +39,8 @@ void sort_sequences(const elman_call& call, Plan& plan, Scratch& scratch) {
     int64_t* order = scratch.take<int64_t>(call.B);
     for (int64_t b = 0; b < call.B; ++b) order[b] = b;
     if (call.lengths)
-        std::stable_sort(order, order + call.B, [&](int64_t a, int64_t b) { return call.lengths[a] > call.lengths[b]; });
+        std::stable_sort(order, order + call.B,
+                         [&](int64_t a, int64_t b) { return call.lengths[a] > call.lengths[b]; });
     const int64_t groups = plan.groups;
     for (int64_t g = 0; g < groups; ++g) {
         Group& group = plan.group[g];
@@ -113,7 +114,8 @@ Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backw
     }
     sort_sequences(call, *plan, scratch);
     const int64_t row = (call.I + call.H) * (backward ? 2 : 1) * element;
-    const int64_t rows = std::clamp<int64_t>(chunk_bytes * plan->members / row, backward ? chunk_least_rows_backward : chunk_least_rows, chunk_most_rows);
+    const int64_t rows = std::clamp<int64_t>(chunk_bytes * plan->members / row,
+                                             backward ? chunk_least_rows_backward : chunk_least_rows, chunk_most_rows);
     for (int g = 0; g < plan->groups; ++g) cut_into_chunks(plan->group[g], rows, scratch);
     return plan;
 }

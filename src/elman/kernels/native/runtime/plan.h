@@ -15,14 +15,14 @@ struct Chunk {
 };
 
 struct Group {
-    int64_t n = 0;            // sequences in this group, those of length 0 at the end
-    int64_t* sequence;        // (n) their places in the batch
-    int64_t* length;          // (n)
-    int64_t steps = 0;        // the longest length
-    int64_t* active;          // (steps + 1): sequences longer than s; the last is 0
-    Chunk* chunks;            // as many steps at a time as fit the second-level cache
+    int64_t n = 0;      // sequences in this group, those of length 0 at the end
+    int64_t* sequence;  // (n) their places in the batch
+    int64_t* length;    // (n)
+    int64_t steps = 0;  // the longest length
+    int64_t* active;    // (steps + 1): sequences longer than s; the last is 0
+    Chunk* chunks;      // as many steps at a time as fit the second-level cache
     int64_t chunk_count = 0;
-    int64_t chunk_rows = 0;   // the most rows in a chunk
+    int64_t chunk_rows = 0;  // the most rows in a chunk
     Barrier barrier;
 };
 

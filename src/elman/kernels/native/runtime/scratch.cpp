@@ -24,7 +24,8 @@ void Scratch::drop() {
 }
 
 void Scratch::add_block(size_t n) {
-    const size_t size = n >= huge_page ? up(n, huge_page) : up(n < scratch_least_bytes ? scratch_least_bytes : n, cache_line);
+    const size_t size =
+        n >= huge_page ? up(n, huge_page) : up(n < scratch_least_bytes ? scratch_least_bytes : n, cache_line);
     Block* block = static_cast<Block*>(aligned_alloc(size >= huge_page ? huge_page : cache_line, size));
     if (!block) throw std::bad_alloc();
     advise_huge(block, size);

@@ -30,8 +30,8 @@ struct Job {
     int threads;
 };
 
-// Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give as
-// many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
+// Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give
+// as many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
 bool run_team(int threads, Work work, void* job);
 
 }  // namespace elman

@@ -1,5 +1,5 @@
-// Sizes at which the library changes its ways, each found by measurement on processors with 32 to 48 KiB of first-level and
-// 0.5 to 2 MiB of second-level cache. A wrong one costs time, never the result's validity.
+// Sizes at which the library changes its ways, each found by measurement on processors with 32 to 48 KiB of first-level
+// and 0.5 to 2 MiB of second-level cache. A wrong one costs time, never the result's validity.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -31,18 +31,18 @@ constexpr int64_t prefetch_weights_bytes = 160 * 1024;
 
 // Fewer sequences than this for each group leave a register tile half empty: more members share a group then.
 constexpr int64_t group_sequences = 4;
-// Hidden units below which a member has too little to do between two barriers; fewer where there are few steps, and so few
-// barriers.
+// Hidden units below which a member has too little to do between two barriers; fewer where there are few steps, and so
+// few barriers.
 constexpr int64_t member_units = 64;
 constexpr int64_t few_steps_member_units = 32;
 
-// A chunk's rows of x and of h are to stay in the second-level cache; the number of rows is kept within limits, which for
-// the backward pass are higher at the lower end, since each chunk adds once to all of the weights' gradients.
+// A chunk's rows of x and of h are to stay in the second-level cache; the number of rows is kept within limits, which
+// for the backward pass are higher at the lower end, since each chunk adds once to all of the weights' gradients.
 constexpr int64_t chunk_bytes = 256 * 1024;
 constexpr int64_t chunk_least_rows = 128, chunk_least_rows_backward = 256, chunk_most_rows = 512;
 
-// Up to this many steps a panel of W_hh is packed anew at each, rather than once for all: one step where W_hh stays in the
-// cache as it is, a few where the packed copy would have to be written to memory.
+// Up to this many steps a panel of W_hh is packed anew at each, rather than once for all: one step where W_hh stays in
+// the cache as it is, a few where the packed copy would have to be written to memory.
 constexpr int64_t unpacked_steps = 1, unpacked_steps_large = 3;
 
 }  // namespace elman

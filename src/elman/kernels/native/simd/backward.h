@@ -1,5 +1,6 @@
-// The backward pass of one thread, from the last step to the first, a chunk of steps at a time: the deltas one step after
-// the other, then, while they are in cache, what they add to the gradients of the weights and of x in one product each.
+// The backward pass of one thread, from the last step to the first, a chunk of steps at a time: the deltas one step
+// after the other, then, while they are in cache, what they add to the gradients of the weights and of x in one product
+// each.
 //
 //     dh_t    = grad_h_t + mask * (delta_(t+1) W_hh)  [+ dh_(t+1), with the identity connection]
 //     delta_t = dh_t * f'(a_t),   f' = 1 - u^2 or [u > 0],   u = h_t  [- h_(t-1)]
@@ -52,12 +53,20 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
         const StepRows<T> rows(call, group, s, pointers);
         if (ahead)
             for (int64_t r = 0; r < n; ++r) prefetch_x(call, row_of_x<T>(call, group, r, s));
-        DeltaEpilogue<T> epilogue{at,           shared.row,    call.H,       rows.h,
-                          rows.before,  rows.grad_h,   call.grad_h_stride[2], nullptr,
-                          rows.mask,    call.residual ? buffers.carry : nullptr,
-                          true,         call.nonlinearity == ELMAN_RELU};
-        gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, buffers.sums, shared.row, copy, epilogue,
-                     s % 2);
+        DeltaEpilogue<T> epilogue{at,
+                                  shared.row,
+                                  call.H,
+                                  rows.h,
+                                  rows.before,
+                                  rows.grad_h,
+                                  call.grad_h_stride[2],
+                                  nullptr,
+                                  rows.mask,
+                                  call.residual ? buffers.carry : nullptr,
+                                  true,
+                                  call.nonlinearity == ELMAN_RELU};
+        gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, buffers.sums, shared.row,
+                     copy, epilogue, s % 2);
         epilogue.last = rows.last;
         epilogue.carried = false;
         gemm(delta, shared.row, going_on, n, shared.w_hh, panels.first, panels.last, 0, 0, epilogue);
@@ -68,13 +77,13 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
 
 template <class T>
 void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk, Share rows, Share panels,
-                 const BackwardShared<T>& shared, const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta,
-                 int thread, const T** pointers, T* copy) {
+                 const BackwardShared<T>& shared, const typename BackwardShared<T>::GroupBuffers& buffers,
+                 const T* delta, int thread, const T** pointers, T* copy) {
     int64_t row = 0;
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, ++row)
             pointers[row] = static_cast<T*>(call.grad_x) + time_of(group, r, s, call.reverse) * call.grad_x_stride[0] +
-                        group.sequence[r] * call.grad_x_stride[1];
+                            group.sequence[r] * call.grad_x_stride[1];
     const RowsEpilogue<T> epilogue{const_cast<T**>(pointers), call.I};
     if (shared.w_ih.data)
         gemm_blocked(delta, shared.row, rows.first, rows.last, shared.w_ih, 0, shared.w_ih.count(), buffers.sums,
@@ -94,8 +103,9 @@ void give_grad_h0(const elman_call& call, const Group& group, const BackwardShar
         if (call.mask) mask[r] = static_cast<const T*>(call.mask) + group.sequence[r] * call.H;
     }
     T** to = const_cast<T**>(pointers);
-    gemm(delta, shared.row, 0, group.steps ? group.active[0] : 0, shared.w_hh, panels.first, panels.last, 0, call.H,
-         GradH0Epilogue<T>{to, call.mask ? mask : nullptr, call.residual ? buffers.carry : nullptr, shared.row, call.H});
+    gemm(
+        delta, shared.row, 0, group.steps ? group.active[0] : 0, shared.w_hh, panels.first, panels.last, 0, call.H,
+        GradH0Epilogue<T>{to, call.mask ? mask : nullptr, call.residual ? buffers.carry : nullptr, shared.row, call.H});
     for (int64_t r = rows.first; r < rows.last; ++r) {
         if (group.length[r]) continue;
         if (call.grad_h_last)
@@ -128,9 +138,9 @@ template <class T>
 void zero_past_ends(const elman_call& call, const Group& group, Share rows) {
     for (int64_t r = rows.first; r < rows.last; ++r)
         for (int64_t t = group.length[r]; t < call.T; ++t)
-            __builtin_memset(static_cast<T*>(call.grad_x) + t * call.grad_x_stride[0] +
-                                 group.sequence[r] * call.grad_x_stride[1],
-                             0, call.I * sizeof(T));
+            __builtin_memset(
+                static_cast<T*>(call.grad_x) + t * call.grad_x_stride[0] + group.sequence[r] * call.grad_x_stride[1], 0,
+                call.I * sizeof(T));
 }
 
 template <class T>
@@ -161,8 +171,8 @@ void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
             add_weight_gradients(call, chunk.rows, shared, buffers, delta, units, i == group.chunk_count - 1, copy);
         }
         if (call.grad_x)
-            give_grad_x(call, group, chunk, packed, share(shared.w_ih.count(), member, plan.members), shared, buffers, delta,
-                        thread, pointers, copy);
+            give_grad_x(call, group, chunk, packed, share(shared.w_ih.count(), member, plan.members), shared, buffers,
+                        delta, thread, pointers, copy);
         later = delta;
         group.barrier.wait();
     }

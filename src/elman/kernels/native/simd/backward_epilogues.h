@@ -15,8 +15,8 @@ struct DeltaEpilogue {
     int64_t grad_stride;
     const T* const* last;  // rows of grad_h_last for the sequences that end here, or null
     const T* const* mask;
-    T* carry;         // (n, H) or null
-    bool carried;     // dh_(t+1) is in it for these rows
+    T* carry;      // (n, H) or null
+    bool carried;  // dh_(t+1) is in it for these rows
     bool relu;
     template <int M, int NV>
     ELMAN_INLINE void prefetch_tile(int64_t row, int64_t column) const {
@@ -31,10 +31,10 @@ struct DeltaEpilogue {
         if (grad_h && grad_stride == 1 && !last && !mask && !carry && !before && !relu && H - column >= NV * lanes<T>) {
             ELMAN_UNROLL for (int m = 0; m < M; ++m)  // the usual, with no question on its way
                 ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
-                    const int64_t c = column + v * lanes<T>;
-                    const vec<T> u = load(h[row + m] + c);
-                    store(delta + (row + m) * row_length + c, (acc[m][v] + load(grad_h[row + m] + c)) * (T(1) - u * u));
-                }
+                const int64_t c = column + v * lanes<T>;
+                const vec<T> u = load(h[row + m] + c);
+                store(delta + (row + m) * row_length + c, (acc[m][v] + load(grad_h[row + m] + c)) * (T(1) - u * u));
+            }
             return;
         }
         for (int v = 0; v < NV; ++v) {

@@ -31,7 +31,8 @@ void pack_inputs(const elman_call& call, const Group& group, const Chunk& chunk,
 // This member's rows of grad_w_ih, grad_w_hh and grad_bias. K is cut: long sums in float32 lose digits.
 template <class T>
 void add_weight_gradients(const elman_call& call, int64_t rows, const BackwardShared<T>& shared,
-                          const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share units, bool fresh, T* copy) {
+                          const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share units,
+                          bool fresh, T* copy) {
     const Panels<T> x{buffers.x, shared.chunk_rows, call.I}, h{buffers.h, shared.chunk_rows, call.H};
     for (int64_t k = 0; k < rows; k += k_block, fresh = false) {
         const int64_t end = k + k_block < rows ? k + k_block : rows;
@@ -39,9 +40,11 @@ void add_weight_gradients(const elman_call& call, int64_t rows, const BackwardSh
             const int64_t past = unit + row_block < units.last ? unit + row_block : units.last;
             copy_tiles<T, true>(delta, shared.row, unit, past, k, end, copy);
             if (call.grad_w_ih)
-                gemm_of_copy(copy, unit, past, x, 0, x.count(), k, end, AccumulateEpilogue<T>{buffers.w_ih, call.I, call.I, fresh});
+                gemm_of_copy(copy, unit, past, x, 0, x.count(), k, end,
+                             AccumulateEpilogue<T>{buffers.w_ih, call.I, call.I, fresh});
             if (call.grad_w_hh)
-                gemm_of_copy(copy, unit, past, h, 0, h.count(), k, end, AccumulateEpilogue<T>{buffers.w_hh, call.H, call.H, fresh});
+                gemm_of_copy(copy, unit, past, h, 0, h.count(), k, end,
+                             AccumulateEpilogue<T>{buffers.w_hh, call.H, call.H, fresh});
         }
         if (call.grad_bias)
             for (int64_t c = units.first; c < units.last; c += lanes<T>) {

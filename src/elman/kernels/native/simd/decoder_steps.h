@@ -16,7 +16,9 @@ Panels<float, W> decoder_panels(const void* data, int64_t K, int64_t columns) {
     return {static_cast<const W*>(data), K, columns};
 }
 
-ELMAN_INLINE int64_t inputs_of(const elman_decoder_spec& spec, int64_t layer) { return layer ? spec.H : spec.table ? 0 : spec.I; }
+ELMAN_INLINE int64_t inputs_of(const elman_decoder_spec& spec, int64_t layer) {
+    return layer ? spec.H : spec.table ? 0 : spec.I;
+}
 
 // Memory in pieces of whole cache lines; where there is none it only counts them.
 struct PackedMemory {
@@ -120,17 +122,18 @@ void decoder_layer(const DecoderRun& run, int64_t l, int64_t parity, Share panel
     const int64_t above = l + 1 < spec.layers ? 2 * spec.H : 0;
     const float* rows = run.rows[2 * l + parity];
     const LayerEpilogue epilogue{drive,
-                         run.decoder->bias[l],
-                         run.rows[2 * l + 1 - parity] + inputs,
-                         above ? run.rows[2 * l + 2 + parity] : nullptr,
-                         K,
-                         above,
-                         spec.H,
-                         spec.residual ? rows + inputs : nullptr,
-                         K,
-                         run.state + l * run.S * spec.H,
-                         spec.nonlinearity == ELMAN_RELU};
-    gemm(rows, K, 0, run.S, decoder_panels<W>(run.decoder->weights[l], K, spec.H), panels.first, panels.last, 0, K, epilogue, parity);
+                                 run.decoder->bias[l],
+                                 run.rows[2 * l + 1 - parity] + inputs,
+                                 above ? run.rows[2 * l + 2 + parity] : nullptr,
+                                 K,
+                                 above,
+                                 spec.H,
+                                 spec.residual ? rows + inputs : nullptr,
+                                 K,
+                                 run.state + l * run.S * spec.H,
+                                 spec.nonlinearity == ELMAN_RELU};
+    gemm(rows, K, 0, run.S, decoder_panels<W>(run.decoder->weights[l], K, spec.H), panels.first, panels.last, 0, K,
+         epilogue, parity);
 }
 
 template <class W>
@@ -155,7 +158,8 @@ void decoder_thread(void* job, int thread) {
              LogitsEpilogue{run.logits, V_row, spec.b_out, spec.V});
         run.barrier.wait();
         if (thread == 0)
-            sample_tokens(run.logits, run.S, spec.V, V_row, *run.params, step, run.workspace, run.tokens + step * run.S);
+            sample_tokens(run.logits, run.S, spec.V, V_row, *run.params, step, run.workspace,
+                          run.tokens + step * run.S);
         run.barrier.wait();
     }
 }

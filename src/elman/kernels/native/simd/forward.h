@@ -19,13 +19,13 @@ struct ForwardShared {  // one per call, and `groups` one per group
     Panels<T, W> w_ih, w_hh;  // data is null where each panel is used only once: it is then packed just before
     W* own_panel;             // one a thread, for that
     int64_t own_panel_size;
-    T* copy;  // of blocks of x and of the state; one a thread
+    T* copy;        // of blocks of x and of the state; one a thread
     const T* bias;  // (row), or null, but not where `fused_weights`
     struct GroupBuffers {
         T *x, *drive, *state[2];
         T* sums;  // parts of long sums
-    }* groups;
-    const T*** row_pointers;  // one list a thread
+    } * groups;
+    const T*** row_pointers;        // one list a thread
     int64_t x_row, row, state_row;  // row lengths of x, of drive and of the state
 };
 
@@ -83,8 +83,9 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
             for (int64_t r = 0; r < group.active[s + ahead]; ++r) prefetch_x(call, rows.x[r] + ahead * rows.x_step);
         T* const next = buffers.state[(s + 1) % 2] + inputs;
         const int64_t h_ahead = fused && s + 1 < chunk.last ? rows.h_step : 0;
-        const StateEpilogue<T> epilogue{drive,  next,        drive_row, shared.state_row,               call.H, h_ahead,
-                                        rows.h, rows.before, rows.mask, call.nonlinearity == ELMAN_RELU};
+        const StateEpilogue<T> epilogue{
+            drive,   next,   drive_row,   shared.state_row, call.H,
+            h_ahead, rows.h, rows.before, rows.mask,        call.nonlinearity == ELMAN_RELU};
         if (shared.w_hh.data)
             gemm_blocked(state, shared.state_row, 0, n, shared.w_hh, panels.first, panels.last, buffers.sums,
                          shared.row, copy, epilogue, s % 2);
@@ -193,7 +194,8 @@ Job forward(Plan& plan, Scratch& scratch) {
     ForwardShared<T, W> shared{};
     shared.fused_weights = fuses_weights<T, W>(plan);
     const bool large = call.H * call.H * int64_t(sizeof(T)) > own_cache_bytes;
-    const bool one_chunk = plan.most_chunks() <= 1, few_steps = call.T <= (large ? unpacked_steps_large : unpacked_steps);
+    const bool one_chunk = plan.most_chunks() <= 1,
+               few_steps = call.T <= (large ? unpacked_steps_large : unpacked_steps);
     if (shared.fused_weights) {
         shared.w_hh = take_panels<T, W>(scratch, call.I + call.H, call.H);
     } else {

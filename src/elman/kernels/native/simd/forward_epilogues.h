@@ -33,7 +33,7 @@ struct StateEpilogue {
     const T* drive;
     T* next;  // mask * h_t, what the next step's product reads
     int64_t drive_row, next_row, H;
-    int64_t prefetch_ahead;           // from a row of h to the one that is fetched ahead
+    int64_t prefetch_ahead;  // from a row of h to the one that is fetched ahead
     T* const* h;             // rows of h_t
     const T* const* before;  // rows of h_(t-1), with the identity connection
     const T* const* mask;    // rows of the mask, or null
@@ -54,14 +54,13 @@ struct StateEpilogue {
             const T* driven = drive + row * of_drive + column;
             T* entering = next + row * of_next + column;
             vec<T> f[M * NV];
-            ELMAN_UNROLL for (int m = 0; m < M; ++m, driven += of_drive)
-                ELMAN_UNROLL for (int v = 0; v < NV; ++v) f[m * NV + v] = acc[m][v] + load(driven + v * lanes<T>);
+            ELMAN_UNROLL for (int m = 0; m < M; ++m, driven += of_drive) ELMAN_UNROLL for (int v = 0; v < NV; ++v)
+                f[m * NV + v] = acc[m][v] + load(driven + v * lanes<T>);
             tanh_each<T>(f);
-            ELMAN_UNROLL for (int m = 0; m < M; ++m, entering += of_next)
-                ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
-                    store(to[m] + v * lanes<T>, f[m * NV + v]);
-                    store(entering + v * lanes<T>, f[m * NV + v]);
-                }
+            ELMAN_UNROLL for (int m = 0; m < M; ++m, entering += of_next) ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
+                store(to[m] + v * lanes<T>, f[m * NV + v]);
+                store(entering + v * lanes<T>, f[m * NV + v]);
+            }
             return;
         }
         for (int v = 0; v < NV; ++v) {

@@ -52,7 +52,8 @@ void gather_x(const elman_call& call, const Group& group, const Chunk& chunk, in
 }
 
 template <class T>
-void start_state(const elman_call& call, const Group& group, int64_t first, int64_t last, T* state, int64_t row_length) {
+void start_state(const elman_call& call, const Group& group, int64_t first, int64_t last, T* state,
+                 int64_t row_length) {
     for (int64_t r = first; r < last; ++r) {
         const T* h0 = static_cast<const T*>(call.h0) + group.sequence[r] * call.H;
         const T* mask = call.mask ? static_cast<const T*>(call.mask) + group.sequence[r] * call.H : nullptr;
@@ -70,8 +71,9 @@ void finish_rows(const elman_call& call, const Group& group, int64_t first, int6
     T* h = static_cast<T*>(call.h);
     for (int64_t r = first; r < last; ++r) {
         const int64_t b = group.sequence[r], length = group.length[r];
-        const T* from = length ? h + time_of(group, r, length - 1, call.reverse) * call.h_stride[0] + b * call.h_stride[1]
-                               : static_cast<const T*>(call.h0) + b * call.H;
+        const T* from = length
+                            ? h + time_of(group, r, length - 1, call.reverse) * call.h_stride[0] + b * call.h_stride[1]
+                            : static_cast<const T*>(call.h0) + b * call.H;
         __builtin_memcpy(static_cast<T*>(call.h_last) + b * call.H, from, call.H * sizeof(T));
         for (int64_t t = length; t < call.T; ++t)
             __builtin_memset(h + t * call.h_stride[0] + b * call.h_stride[1], 0, call.H * sizeof(T));

@@ -27,8 +27,9 @@ struct Exp<double> {
     static constexpr double largest = 20, shifter = 6755399441055744. + 1023, two_log2e = 2.8853900817779268;
     static constexpr double ln2 = 6.93147180369123816490e-01, ln2_rest = 1.90821492927058770002e-10;
     static constexpr int terms = 12;
-    static constexpr double c[terms] = {1. / 2,     1. / 6,      1. / 24,      1. / 120,      1. / 720,       1. / 5040,
-                                        1. / 40320, 1. / 362880, 1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    static constexpr double c[terms] = {1. / 2,       1. / 6,        1. / 24,        1. / 120,
+                                        1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
+                                        1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
 };
 
 template <class T>

@@ -1,6 +1,6 @@
 // What a build for one instruction set is made of: ELMAN_ISA, the namespace of all its code; ELMAN_BYTES, the size of a
-// vector; ELMAN_ROWS, the rows of a register tile. A .cpp defines them before anything is included; where none does, the
-// portable ones hold. Each header opens elman::ELMAN_ISA by itself, and in it a namespace without a name.
+// vector; ELMAN_ROWS, the rows of a register tile. A .cpp defines them before anything is included; where none does,
+// the portable ones hold. Each header opens elman::ELMAN_ISA by itself, and in it a namespace without a name.
 #pragma once
 
 #if !defined(ELMAN_ISA)

@@ -12,7 +12,8 @@ Panels<T, W> take_panels(Scratch& scratch, int64_t K, int64_t columns) {
     return {scratch.take<W>(K * (sizeof(W) == sizeof(T) ? padded<T>(columns) : row_length<T>(columns))), K, columns};
 }
 
-// A list of row pointers for each thread: `each` a sequence of its group, and as many as a chunk has rows with `chunks`.
+// A list of row pointers for each thread: `each` a sequence of its group, and as many as a chunk has rows with
+// `chunks`.
 template <class T>
 const T*** take_pointers(Scratch& scratch, const Plan& plan, int64_t each, bool chunks) {
     const T*** lists = scratch.take<const T**>(plan.threads);
@@ -32,7 +33,8 @@ const T* sum_biases(const elman_call& call, Scratch& scratch, bool always) {
     const T *bias = static_cast<const T*>(call.bias), *bias_hh = static_cast<const T*>(call.bias_hh);
     T* sum = scratch.take<T>(row_length<T>(call.H));
     for (int64_t c = 0; c < row_length<T>(call.H); c += lanes<T>)
-        store(sum + c, (bias ? load_n(bias + c, call.H - c) : vec<T>{}) + (bias_hh ? load_n(bias_hh + c, call.H - c) : vec<T>{}));
+        store(sum + c, (bias ? load_n(bias + c, call.H - c) : vec<T>{}) +
+                           (bias_hh ? load_n(bias_hh + c, call.H - c) : vec<T>{}));
     return sum;
 }
 

@@ -40,8 +40,7 @@ struct FinalSumEpilogue {  // the last part: the whole sum goes on
     template <int M, int NV>
     ELMAN_INLINE void operator()(int64_t row, int64_t column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
-            for (int v = 0; v < NV; ++v)
-                acc[m][v] += load(sums + (row + m) * row_length + column + v * lanes<T>);
+            for (int v = 0; v < NV; ++v) acc[m][v] += load(sums + (row + m) * row_length + column + v * lanes<T>);
         epilogue(row, column, acc);
     }
 };
@@ -49,8 +48,8 @@ struct FinalSumEpilogue {  // the last part: the whole sum goes on
 template <class T, class Epilogue>
 constexpr bool prefetches<FinalSumEpilogue<T, Epilogue>> = true;
 
-// Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side. This
-// many k at a time leave a panel in the first-level cache while tile after tile meets it.
+// Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side.
+// This many k at a time leave a panel in the first-level cache while tile after tile meets it.
 constexpr int64_t k_block = 256;
 // Up to this many k there is little but the result to write: a tile's rows are then finished from end to end.
 constexpr int64_t few_k = 16;
@@ -60,7 +59,7 @@ constexpr int64_t few_panels = 16;
 constexpr int64_t row_block = 252 / ELMAN_ROWS * ELMAN_ROWS;
 
 template <class T>
-constexpr int64_t copy_size = row_block * k_block;
+constexpr int64_t copy_size = row_block* k_block;
 
 // Whether a sum over K is long enough to be cut; what is cut needs a copy of A and a place for its parts.
 ELMAN_INLINE bool cuts_k(int64_t K) { return K >= 2 * k_block; }
@@ -91,12 +90,12 @@ ELMAN_INLINE void copied_panel(const T* copy, int64_t first, int64_t last, const
 
 // Rows [first, last), which `copy` holds over [k0, k1), times panels [p0, p1).
 template <class T, class W, class Epilogue>
-void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0, int64_t k1,
-                  const Epilogue& epilogue) {
+void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0,
+                  int64_t k1, const Epilogue& epilogue) {
     if (k1 - k0 <= few_k && last - first > ELMAN_ROWS) {
         for (int64_t row = first; row < last; row += ELMAN_ROWS)
-            gemm_of_copy(copy + (row - first) * (k1 - k0), row, row + ELMAN_ROWS < last ? row + ELMAN_ROWS : last, w, p0, p1,
-                         k0, k1, epilogue);
+            gemm_of_copy(copy + (row - first) * (k1 - k0), row, row + ELMAN_ROWS < last ? row + ELMAN_ROWS : last, w,
+                         p0, p1, k0, k1, epilogue);
         return;
     }
     for (int64_t p = p0; p < p1; ++p) {
@@ -111,8 +110,8 @@ void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>
 
 // Rows [first, last) of A times panels [p0, p1) over [k0, k1), through copies of blocks of A in `copy`.
 template <class T, bool TA, class W, class Epilogue>
-void gemm_copied(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0, int64_t k1,
-                 T* copy, const Epilogue& epilogue) {
+void gemm_copied(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1,
+                 int64_t k0, int64_t k1, T* copy, const Epilogue& epilogue) {
     for (int64_t row = first; row < last; row += row_block) {
         const int64_t end = row + row_block < last ? row + row_block : last;
         copy_tiles<T, TA>(a, lda, row, end, k0, k1, copy);
@@ -120,12 +119,13 @@ void gemm_copied(const T* a, int64_t lda, int64_t first, int64_t last, const Pan
     }
 }
 
-// Rows [first, last) of A times panels [p0, p1), all of K. Where K is long and there are several tiles of rows, K is cut:
-// `sums` (rows, columns) holds what is not finished. What of A is being read goes through `copy`, but not for a few
-// panels.
+// Rows [first, last) of A times panels [p0, p1), all of K. Where K is long and there are several tiles of rows, K is
+// cut: `sums` (rows, columns) holds what is not finished. What of A is being read goes through `copy`, but not for a
+// few panels.
 template <class T, class W, class Epilogue>
-ELMAN_INLINE void gemm_blocked(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1,
-                               T* sums, int64_t sums_row, T* copy, const Epilogue& epilogue, bool back = false) {
+ELMAN_INLINE void gemm_blocked(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
+                               int64_t p1, T* sums, int64_t sums_row, T* copy, const Epilogue& epilogue,
+                               bool back = false) {
     if (last - first <= 2 * ELMAN_ROWS || !cuts_k(w.K)) {
         gemm(a, lda, first, last, w, p0, p1, 0, w.K, epilogue, back);
         return;

@@ -10,16 +10,17 @@ namespace {
 
 // Few rows leave few independent sums, and a fused multiply-add takes four cycles: they share out K instead.
 template <int M>
-constexpr int shares = M == 1 ? 4 : M == 2 ? 2 : 1;
+constexpr int shares = M == 1   ? 4
+                       : M == 2 ? 2
+                                : 1;
 
 // TA: A is stored (K, rows) with row length lda, else (rows, K).
 template <class T, bool TA, int M, int NV, class W>
 ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T> (&acc)[M][NV]) {
     constexpr int S = shares<M>;
     vec<T> part[S][M][NV];
-    ELMAN_UNROLL for (int s = 0; s < S; ++s)
-        ELMAN_UNROLL for (int m = 0; m < M; ++m)
-            ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] = vec<T>{};
+    ELMAN_UNROLL for (int s = 0; s < S; ++s) ELMAN_UNROLL for (int m = 0; m < M; ++m)
+        ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] = vec<T>{};
     auto add = [&](int s, int64_t k) ELMAN_ALWAYS {
         vec<T> b[NV];
         load_panel<T>(w, k, b);
@@ -29,14 +30,12 @@ ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T
         }
     };
     int64_t k = 0;
-    for (; k + S <= K; k += S)
-        ELMAN_UNROLL for (int s = 0; s < S; ++s) add(s, k + s);
+    for (; k + S <= K; k += S) ELMAN_UNROLL for (int s = 0; s < S; ++s) add(s, k + s);
     for (; k < K; ++k) add(0, k);
-    ELMAN_UNROLL for (int m = 0; m < M; ++m)
-        ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
-            acc[m][v] = part[0][m][v];
-            ELMAN_UNROLL for (int s = 1; s < S; ++s) acc[m][v] += part[s][m][v];
-        }
+    ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
+        acc[m][v] = part[0][m][v];
+        ELMAN_UNROLL for (int s = 1; s < S; ++s) acc[m][v] += part[s][m][v];
+    }
 }
 
 // A tile's sums meet memory only when they are done; what they will meet there can be on its way by then.
@@ -82,8 +81,8 @@ ELMAN_INLINE void one_panel(const T* a, int64_t lda, int64_t first, int64_t last
 
 // Rows [first, last) of A times one panel, which begins at `panel`; K taken from k0 to k1.
 template <class T, bool TA = false, class W, class Epilogue>
-ELMAN_INLINE void gemm_panel(const T* a, int64_t lda, int64_t first, int64_t last, const W* panel, bool narrow, int64_t column,
-                             int64_t k0, int64_t k1, const Epilogue& epilogue) {
+ELMAN_INLINE void gemm_panel(const T* a, int64_t lda, int64_t first, int64_t last, const W* panel, bool narrow,
+                             int64_t column, int64_t k0, int64_t k1, const Epilogue& epilogue) {
     a += TA ? k0 * lda : k0;
     if (narrow && sizeof(W) == sizeof(T))
         one_panel<T, TA, 1>(a, lda, first, last, panel + k0 * lanes<T>, k1 - k0, column, epilogue);
@@ -91,11 +90,12 @@ ELMAN_INLINE void gemm_panel(const T* a, int64_t lda, int64_t first, int64_t las
         one_panel<T, TA, 2>(a, lda, first, last, panel + k0 * panel_width<T>, k1 - k0, column, epilogue);
 }
 
-// Rows [first, last) of A times panels [p0, p1), K taken from k0 to k1. A product that comes again and again goes `back`
-// every other time, from the last panel: what is left of W in a cache that is too small for it is then met first.
+// Rows [first, last) of A times panels [p0, p1), K taken from k0 to k1. A product that comes again and again goes
+// `back` every other time, from the last panel: what is left of W in a cache that is too small for it is then met
+// first.
 template <class T, bool TA = false, class W, class Epilogue>
-ELMAN_INLINE void gemm(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0,
-                       int64_t k1, const Epilogue& epilogue, bool back = false) {
+ELMAN_INLINE void gemm(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
+                       int64_t p1, int64_t k0, int64_t k1, const Epilogue& epilogue, bool back = false) {
     if (first >= last) return;
     for (int64_t i = p0; i < p1; ++i) {
         const int64_t p = back ? p0 + p1 - 1 - i : i;

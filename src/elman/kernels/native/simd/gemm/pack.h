@@ -90,9 +90,11 @@ void pack_straight(const T* w, int64_t K, int64_t columns, T* to, int64_t p) {
             store(to + k * width + c, load_n(w + k * columns + c0 + c, columns - c0 - c));
 }
 
-// One row of K in every panel (panels of `K` rows): how the rows of x and of h become a factor of the weights' gradients.
+// One row of K in every panel (panels of `K` rows): how the rows of x and of h become a factor of the weights'
+// gradients.
 template <class T>
-ELMAN_INLINE void pack_row(const T* row, int64_t stride, const T* mask, int64_t columns, T* panels, int64_t K, int64_t k) {
+ELMAN_INLINE void pack_row(const T* row, int64_t stride, const T* mask, int64_t columns, T* panels, int64_t K,
+                           int64_t k) {
     for (int64_t c0 = 0; c0 < columns; c0 += panel_width<T>) {
         const int64_t width = columns - c0 <= lanes<T> ? lanes<T> : panel_width<T>;
         T* to = panels + c0 * K + k * width;

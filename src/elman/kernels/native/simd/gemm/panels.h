@@ -37,8 +37,8 @@ ELMAN_INLINE void load_panel(const T* w, int64_t k, vec<T> (&b)[NV]) {
     for (int v = 0; v < NV; ++v) b[v] = load(w + (k * NV + v) * lanes<T>);
 }
 
-// Weights in bfloat16, for inference: a float32 whose lower half is gone. The two vectors of a panel's row share one: the
-// first in the low halves, the second in the high ones, so that a shift and a mask bring them back.
+// Weights in bfloat16, for inference: a float32 whose lower half is gone. The two vectors of a panel's row share one:
+// the first in the low halves, the second in the high ones, so that a shift and a mask bring them back.
 struct bfloat16 {
     uint16_t bits;
 };
