@@ -14,8 +14,7 @@ struct Field {
     size_t offset, size;
 };
 
-#define ELMAN_FIELD(type, name) \
-    { #name, offsetof(type, name), sizeof(type::name) }
+#define ELMAN_FIELD(type, name) Field({#name, offsetof(type, name), sizeof(type::name)})
 
 #define CALL(name) ELMAN_FIELD(elman_call, name)
 constexpr Field call_fields[] = {

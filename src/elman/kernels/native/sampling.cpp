@@ -19,7 +19,7 @@ double uniform(uint64_t seed, uint64_t draw) {
     return static_cast<double>(mix(mix(seed) + (draw + 1) * 0x9e3779b97f4a7c15u) >> 11) * 0x1p-53;
 }
 
-bool descending(float a, float b) { return a > b; }
+constexpr auto descending = [](float a, float b) { return a > b; };
 
 // The least logit that top_k keeps.
 float top_k_least(const float* logits, int64_t V, int64_t top_k, float* workspace) {

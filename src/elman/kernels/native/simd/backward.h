@@ -154,7 +154,7 @@ void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
     const Share units = {panels.first * panel_width<T>,  // whole vectors, and columns this member wrote itself
                          panels.last == shared.w_hh.count() ? call.H : panels.last * panel_width<T>};
     const T** pointers = shared.row_pointers[thread];
-    T* const copy = shared.copy + thread * copy_size<T>;
+    T* const copy = shared.copy + thread * copy_size;
     const bool weights = call.grad_w_ih || call.grad_w_hh || call.grad_bias;
     prepare_backward(plan, shared, thread, units);
     plan.everyone.wait();
@@ -213,7 +213,7 @@ Job backward(Plan& plan, Scratch& scratch) {
     shared.w_ih = one_chunk ? Panels<T>{nullptr, call.H, call.I} : take_panels<T>(scratch, call.H, call.I);
     shared.own_panel_size = one_chunk ? call.H * panel_width<T> : 0;
     shared.own_panel = scratch.take<T>(plan.threads * shared.own_panel_size);
-    shared.copy = scratch.take<T>(plan.threads * copy_size<T>);
+    shared.copy = scratch.take<T>(plan.threads * copy_size);
     shared.w_hh = take_panels<T>(scratch, call.H, call.H);
     shared.row = row_length<T>(call.H);
     shared.x_row = row_length<T>(call.I);

@@ -16,7 +16,8 @@ struct BackwardShared {
         T* sums;                // parts of long sums
         T* carry;               // (n, H) dh_(t+1), with the identity connection
         T *w_ih, *w_hh, *bias;  // this group's sums: the gradients themselves where there is one group
-    } * groups;
+    };
+    GroupBuffers* groups;
     const T*** row_pointers;
     T* copy;       // of blocks of delta; one a thread
     T* own_panel;  // one a thread, where each panel of W_ih is used only once; w_ih.data is then null

@@ -24,7 +24,8 @@ struct ForwardShared {  // one per call, and `groups` one per group
     struct GroupBuffers {
         T *x, *drive, *state[2];
         T* sums;  // parts of long sums
-    } * groups;
+    };
+    GroupBuffers* groups;
     const T*** row_pointers;        // one list a thread
     int64_t x_row, row, state_row;  // row lengths of x, of drive and of the state
 };
@@ -147,7 +148,7 @@ void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
     Group& group = plan.group[thread / plan.members];
     const auto& buffers = shared.groups[thread / plan.members];
     const int member = thread % plan.members;
-    T* const copy = shared.copy + thread * copy_size<T>;
+    T* const copy = shared.copy + thread * copy_size;
     W* const own_panel = shared.own_panel + thread * shared.own_panel_size;
     pack_weights(plan, shared, thread);
     const Share rows = share(group.n, member, plan.members);
@@ -203,7 +204,7 @@ Job forward(Plan& plan, Scratch& scratch) {
         shared.w_hh = few_steps ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
     }
     shared.own_panel_size = one_chunk || few_steps ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
-    shared.copy = scratch.take<T>(cuts_k(call.H) || cuts_k(call.I) ? plan.threads * copy_size<T> : 0);
+    shared.copy = scratch.take<T>(cuts_k(call.H) || cuts_k(call.I) ? plan.threads * copy_size : 0);
     shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
     shared.x_row = row_length<T>(call.I);
     shared.row = row_length<T>(call.H);

@@ -58,8 +58,7 @@ constexpr int64_t few_panels = 16;
 // Rows of A copied at a time: at most 252, whole tiles.
 constexpr int64_t row_block = 252 / ELMAN_ROWS * ELMAN_ROWS;
 
-template <class T>
-constexpr int64_t copy_size = row_block* k_block;
+constexpr int64_t copy_size = row_block * k_block;  // numbers in a copy of a block
 
 // Whether a sum over K is long enough to be cut; what is cut needs a copy of A and a place for its parts.
 ELMAN_INLINE bool cuts_k(int64_t K) { return K >= 2 * k_block; }
