@@ -51,8 +51,8 @@ def test_a_build_leaves_no_function_that_another_could_run(tmp_path: Path) -> No
     """The linker keeps one of several copies of a weak symbol; that of AVX-512 would stop an older processor."""
     for compiler in COMPILERS:
         object_file = tmp_path / f"{compiler}.o"
-        command = [compiler, "-std=c++17", "-O0", "-w", f"-I{NATIVE}", "-c", NATIVE / "simd/portable.cpp"]
-        subprocess.run([*command, "-o", object_file], check=True)
+        command = [compiler, "-std=c++17", "-O0", "-w", f"-I{NATIVE}", "-c", str(NATIVE / "simd/portable.cpp")]
+        subprocess.run([*command, "-o", str(object_file)], check=True)
         listed = subprocess.run(["nm", "-C", object_file], capture_output=True, text=True, check=True).stdout
         assert "elman_multiply_adds" not in listed
         assert "portable::kernels" in listed

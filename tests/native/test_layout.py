@@ -65,7 +65,7 @@ def test_a_backward_call_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatc
     h, h_n = layer(x, h0)
     grad_h, grad_h_n = torch.randn(T, B, H), torch.randn(1, B, H)
     calls = record(monkeypatch, "elman_backward")
-    of = {"grad_x": x, "grad_w_ih": layer.weight_ih_l0, "grad_w_hh": layer.weight_hh_l0}
+    of: dict[str, Any] = {"grad_x": x, "grad_w_ih": layer.weight_ih_l0, "grad_w_hh": layer.weight_hh_l0}
     of["grad_bias"] = layer.bias_ih_l0
     *gradients, _ = torch.autograd.grad((h, h_n), [*of.values(), h0], (grad_h, grad_h_n))
     (call,) = calls
