@@ -30,7 +30,7 @@ else
     program=$(check x86_64)
     for isa in avx2 portable; do
         status=0
-        qemu-x86_64 -cpu max "$program" $isa || status=$?
+        qemu-x86_64 -cpu max "$program" --quick $isa || status=$?
         if [ $status = 77 ]; then
             echo "$isa: skipped, this QEMU does not emulate it (AVX2 since 7.2)"
         elif [ $status != 0 ]; then
@@ -47,5 +47,5 @@ else
     program=$(check aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
         -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++)
     echo "aarch64:"
-    qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" portable
+    qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" --quick portable
 fi
