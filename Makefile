@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs site map sanitize format clean
+NATIVE := src/elman/kernels/native
+NATIVE_FILES := $(wildcard $(NATIVE)/*.h $(NATIVE)/*.cpp $(NATIVE)/*/*.h $(NATIVE)/*/*.cpp $(NATIVE)/*/*/*.h tests/native/*.cpp)
+
+.PHONY: help demo test check check-native bench docs site map sanitize emulate format clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## set up, train on parity and on text, show what came out (a few minutes)
 	$(BIN)/python -m elman.cli.demo --out $(RUNS)/demo
@@ -17,7 +20,7 @@ test: $(VENV)/developed  ## set up, then run every check
 	$(MAKE) --no-print-directory check
 	$(BIN)/pytest
 
-check: $(VENV)/developed  ## style and types
+check: $(VENV)/developed check-native  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -39,14 +42,26 @@ site: $(VENV)/documented  ## build the site alone; a dead link or a missing page
 map: $(VENV)/developed  ## write the map of the source into CONTRIBUTING.md
 	$(BIN)/python docs/map.py
 
+check-native:  ## the native code's format and faults, by clang-format and clang-tidy where they are installed
+	@if command -v clang-format > /dev/null; then clang-format --dry-run --Werror $(NATIVE_FILES); \
+	else echo "clang-format is not installed: the native code's format is not checked"; fi
+	@if command -v clang-tidy > /dev/null; then \
+	clang-tidy --quiet $(filter %.cpp,$(filter-out %/avx2.cpp %/avx512.cpp,$(NATIVE_FILES))) -- \
+	-std=c++17 -w -I$(NATIVE) 2> /dev/null; \
+	else echo "clang-tidy is not installed: the native code is not searched for faults"; fi
+
 sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
 	cmake -S . -B build/sanitize -DELMAN_CHECK=ON
 	cmake --build build/sanitize --target elman_check --parallel 2
 	build/sanitize/src/elman/kernels/native/elman_check
 
+emulate:  ## the native library's own check on the instruction sets of other processors, by QEMU where it is installed
+	sh tests/native/emulate.sh
+
 format: $(VENV)/developed  ## put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@if command -v clang-format > /dev/null; then clang-format -i $(NATIVE_FILES); fi
 
 clean:  ## remove what make has made, but no runs
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache
@@ -55,7 +70,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 
-$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/elman/kernels/native/*)
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt CMakeLists.txt $(NATIVE_FILES) $(NATIVE)/CMakeLists.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[all]"
 	@touch $@
 

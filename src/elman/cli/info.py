@@ -24,8 +24,8 @@ def info(
     from elman.kernels.cpu import backend as cpu
 
     fused = cpu.available()
-    why = "the native library was not built: no C++ compiler was found at installation"
-    backend = f"fused C++, {cpu.isa()}" if fused else f"reference (plain torch), because {why}"
+    slow = "reference (plain torch), because elman was installed without its native library"
+    backend = f"fused C++, {cpu.isa()}" if fused else f"{slow}: {cpu.why_missing()}"
     facts = {
         "elman": elman.__version__,
         "torch": torch.__version__,

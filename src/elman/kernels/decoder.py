@@ -148,7 +148,7 @@ def uniform(seed: int, draw: int) -> float:
     return float(mix(mix(seed & word) + (draw + 1) * 0x9E3779B97F4A7C15 & word) >> 11) * 2.0**-53
 
 
-class _Spec(ctypes.Structure):  # elman_stack_spec in native/elman.h
+class _Spec(ctypes.Structure):  # elman_decoder_spec in native/elman.h
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("layers", "I", "H", "V", "nonlinearity", "residual", "bfloat16")),
         ("table", ctypes.c_void_p),
@@ -158,7 +158,7 @@ class _Spec(ctypes.Structure):  # elman_stack_spec in native/elman.h
     )
 
 
-class _SamplingParams(ctypes.Structure):  # elman_choice
+class _SamplingParams(ctypes.Structure):  # elman_sampling_params
     _fields_ = (
         ("temperature", ctypes.c_double),
         ("top_p", ctypes.c_double),
@@ -208,13 +208,13 @@ class NativeStack(Stack):
             cpu.pointer(w_out),
             cpu.pointer(b_out),
         )
-        self._stack = self._library.elman_stack_new(ctypes.byref(spec))
+        self._stack = self._library.elman_decoder_new(ctypes.byref(spec))
         if not self._stack:
             raise MemoryError("not enough memory to pack the weights")
 
     def __del__(self) -> None:
         if getattr(self, "_stack", None):
-            self._library.elman_stack_free(self._stack)
+            self._library.elman_decoder_free(self._stack)
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         if self.table is not None:
@@ -222,7 +222,7 @@ class NativeStack(Stack):
         state = self._checked(state, x.shape[0]).clone()
         x = x.contiguous()
         threads = torch.get_num_threads()
-        self._check(self._library.elman_stack_step(self._stack, x.shape[0], x.data_ptr(), state.data_ptr(), threads))
+        self._check(self._library.elman_decoder_step(self._stack, x.shape[0], x.data_ptr(), state.data_ptr(), threads))
         return state
 
     def generate(
@@ -233,11 +233,11 @@ class NativeStack(Stack):
         state = self._checked(state, S).clone()
         first = first.to(torch.int64).contiguous()
         tokens = torch.empty(length, S, dtype=torch.int64)
-        choice = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
+        native = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
         self._check(
-            self._library.elman_stack_generate(
+            self._library.elman_decoder_generate(
                 self._stack,
-                *(S, length, first.data_ptr(), state.data_ptr(), ctypes.byref(choice), tokens.data_ptr()),
+                *(S, length, first.data_ptr(), state.data_ptr(), ctypes.byref(native), tokens.data_ptr()),
                 torch.get_num_threads(),
             )
         )
@@ -292,12 +292,12 @@ def _detached(tensor: Tensor | None) -> Tensor | None:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """Tell ctypes what the stack's functions take."""
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    library.elman_stack_new.restype = pointer
-    library.elman_stack_new.argtypes = [pointer]
-    library.elman_stack_free.restype = None
-    library.elman_stack_free.argtypes = [pointer]
-    library.elman_stack_step.argtypes = [pointer, integer, pointer, pointer, integer]
-    library.elman_stack_generate.argtypes = [
+    library.elman_decoder_new.restype = pointer
+    library.elman_decoder_new.argtypes = [pointer]
+    library.elman_decoder_free.restype = None
+    library.elman_decoder_free.argtypes = [pointer]
+    library.elman_decoder_step.argtypes = [pointer, integer, pointer, pointer, integer]
+    library.elman_decoder_generate.argtypes = [
         *(pointer, integer, integer),
         *(pointer, pointer, pointer, pointer),
         integer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -314,15 +313,3 @@ def test_one_openmp_runtime_is_in_the_process() -> None:
     )
     runtimes = {line.split()[-1] for line in done.stdout.splitlines() if "omp" in line.rsplit("/", 1)[-1]}
     assert len(runtimes) <= 1, runtimes
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("c++")), reason="no compiler here")
-def test_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
-    configure = ["cmake", "-S", str(ROOT), "-B", str(tmp_path), "-DELMAN_CHECK=ON", "-DELMAN_CHECK_PORTABLE=ON"]
-    subprocess.run(configure, check=True, capture_output=True)
-    build = ["cmake", "--build", str(tmp_path), "--target", "elman_check", "--parallel", "2"]
-    subprocess.run(build, check=True, capture_output=True)
-    program = next(path for path in tmp_path.rglob("elman_check") if path.is_file())
-    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr

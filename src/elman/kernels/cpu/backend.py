@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.kernels.cpu.library import available, isa, library, set_isa, tanh
+from elman.kernels.cpu.library import available, isa, library, set_isa, tanh, why_missing
 
-__all__ = ["available", "isa", "library", "set_isa", "tanh"]
+__all__ = ["available", "isa", "library", "set_isa", "tanh", "why_missing"]
 
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 NONLINEARITIES = {"tanh": 0, "relu": 1}
-# elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0.
+# elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0. tests/native
+# compares what is packed with the layout that the library reports.
 _pack = struct.Struct("=36q").pack
 _threads = torch.get_num_threads
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
@@ -34,8 +35,8 @@ def serves(dtype: torch.dtype) -> bool:
         return False
     if not available():
         warnings.warn(
-            "elman was installed without its native library, because no C++ compiler was found: its layers run as "
-            "plain torch operations, several times slower; install g++ or clang, then elman again",
+            f"elman was installed without its native library, so its layers run as plain torch operations, several "
+            f"times slower: {why_missing()}",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -10,12 +10,40 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_ABI = 2
+_ABI = 3  # ELMAN_ABI in native/elman.h
 
 
 def available() -> bool:
     """Whether the native library was built with this installation and loads."""
     return _library() is not None
+
+
+def why_missing() -> str:
+    """Why the library was not built with this installation, and what to do: what the build wrote beside it."""
+    import elman.kernels
+
+    for folder in elman.kernels.__path__:
+        note = Path(folder) / "build_reason.txt"
+        if note.exists():
+            return note.read_text(encoding="utf-8").strip()
+    return "its build failed, or did not run; `pip install -v` shows the build's messages"
+
+
+def layout() -> dict[str, dict[str, tuple[int, int]]]:
+    """The structs of the C interface as the library was compiled: struct -> field -> (offset, size) in bytes.
+
+    The field "" stands for the whole struct.
+    """
+    function = library().elman_layout
+    function.restype = ctypes.c_char_p
+    structs: dict[str, dict[str, tuple[int, int]]] = {}
+    for line in function().decode().splitlines():
+        name, size, *fields = line.split()
+        structs[name] = {"": (0, int(size))}
+        for field in fields:
+            key, offset, width = field.split(":")
+            structs[name][key] = int(offset), int(width)
+    return structs
 
 
 def isa() -> str:
@@ -75,5 +103,5 @@ def library() -> ctypes.CDLL:
     """
     loaded = _library()
     if loaded is None:
-        raise RuntimeError("elman was installed without its native library: no C++ compiler was found then")
+        raise RuntimeError(f"elman was installed without its native library: {why_missing()}")
     return loaded

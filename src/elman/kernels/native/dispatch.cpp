@@ -5,14 +5,14 @@
 #include <atomic>
 #include <new>
 
-#include "isa.h"
+#include "kernels.h"
 
 namespace elman {
 namespace {
 
 struct Isa {
     const char* name;
-    const Machine* machine;
+    const Kernels* kernels;
     bool here;
 };
 
@@ -20,13 +20,14 @@ const Isa* isas() {
 #if defined(ELMAN_X86)
     __builtin_cpu_init();
     static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
-    static const Isa all[] = {{"avx512", &avx512::machine, avx512},
-                              {"avx2", &avx2::machine, avx2},
-                              {"portable", &portable::machine, true},
+    static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+    static const Isa all[] = {{"avx512", &avx512::kernels, avx512},
+                              {"avx2", &avx2::kernels, avx2},
+                              {"portable", &portable::kernels, true},
                               {nullptr, nullptr, false}};
 #else
-    static const Isa all[] = {{"portable", &portable::machine, true}, {nullptr, nullptr, false}};
+    static const Isa all[] = {{"portable", &portable::kernels, true}, {nullptr, nullptr, false}};
 #endif
     return all;
 }
@@ -50,7 +51,7 @@ const Isa& chosen() {
     return *isa;
 }
 
-bool sound(const elman_call& call) {
+bool valid(const elman_call& call) {
     if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
     if (call.dtype < 0 || call.dtype > 2 || call.nonlinearity < 0 || call.nonlinearity > 1) return false;
     for (int64_t b = 0; call.lengths && b < call.B; ++b)
@@ -65,8 +66,8 @@ Job prepare(elman_call& call, int threads, bool backward, Scratch& scratch) {
         const int64_t bytes = call.B * call.H * element(call);
         call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
-    const Machine& machine = chosen_machine();
-    const auto pass = (backward ? machine.backward : machine.forward)[call.dtype];
+    const Kernels& kernels = current_kernels();
+    const auto pass = (backward ? kernels.backward : kernels.forward)[call.dtype];
     return pass(*make_plan(call, threads, element(call), backward, scratch), scratch);
 }
 
@@ -94,7 +95,7 @@ bool run_both(elman_call one, elman_call other, bool backward) {
 
 int run(const elman_call* calls, int64_t count, bool backward) {
     for (int64_t i = 0; i < count; ++i)
-        if (!sound(calls[i]) || (backward && calls[i].dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
+        if (!valid(calls[i]) || (backward && calls[i].dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
     try {
         if (count == 2 && run_both(calls[0], calls[1], backward)) return ELMAN_OK;
         for (int64_t i = 0; i < count; ++i)
@@ -107,7 +108,7 @@ int run(const elman_call* calls, int64_t count, bool backward) {
 
 }  // namespace
 
-const Machine& chosen_machine() { return *chosen().machine; }
+const Kernels& current_kernels() { return *chosen().kernels; }
 
 }  // namespace elman
 
@@ -123,6 +124,6 @@ int elman_set_isa(const char* name) {
     return 0;
 }
 
-int64_t elman_multiply_adds(int64_t rounds) { return elman::chosen_machine().multiply_adds(rounds); }
-void elman_tanh(const float* in, float* out, int64_t n) { elman::chosen_machine().tanh(in, out, n); }
-void elman_tanh64(const double* in, double* out, int64_t n) { elman::chosen_machine().tanh64(in, out, n); }
+int64_t elman_multiply_adds(int64_t rounds) { return elman::current_kernels().multiply_adds(rounds); }
+void elman_tanh(const float* in, float* out, int64_t n) { elman::current_kernels().tanh(in, out, n); }
+void elman_tanh64(const double* in, double* out, int64_t n) { elman::current_kernels().tanh64(in, out, n); }

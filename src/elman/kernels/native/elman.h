@@ -1,5 +1,5 @@
-// The plain C interface of the fast CPU machine. T steps, B sequences, I inputs, H hidden units.
-// Every field is eight bytes wide, so that Python fills the struct with one struct.pack.
+// The plain C interface of the native library. T steps, B sequences, I inputs, H hidden units, V vocabulary, S
+// sequences of a decoder. Every field is eight bytes wide, so that Python fills a struct with one struct.pack.
 #pragma once
 #include <stdint.h>
 
@@ -9,7 +9,7 @@ extern "C" {
 
 #define ELMAN_API __attribute__((visibility("default")))
 
-enum { ELMAN_ABI = 2 };
+enum { ELMAN_ABI = 3 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
@@ -42,45 +42,53 @@ typedef struct elman_call {
     void* grad_bias;  // (H)
 } elman_call;
 
-// `count` calls, 1 or 2, that need nothing of each other, such as the two directions of a layer: side by side where each
-// is worth a part of the threads.
+// `count` calls, 1 or 2, that need nothing of each other, such as the two directions of a layer: side by side where
+// each is worth a part of the threads.
 ELMAN_API int elman_forward(const elman_call* calls, int64_t count);
 ELMAN_API int elman_backward(const elman_call* calls, int64_t count);
-// A stack of layers with its weights packed once, for many single steps without gradients: streaming and generation.
+
+// A decoder: layers with their weights packed once, for many single steps without gradients (streaming, generation).
 // Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.
-typedef struct elman_stack_spec {
+typedef struct elman_decoder_spec {
     int64_t layers, I, H, V;  // I is 0 with a table; V is 0 where there is no output layer
     int64_t nonlinearity, residual, bfloat16;
-    const float* table;         // (V, H) or null
-    const float* const* w_ih;   // layers x (H, I or H); the first is null with a table
-    const float* const* w_hh;   // layers x (H, H)
-    const float* const* bias;   // layers x (H), each or all null
-    const float* w_out;         // (V, H), output layer
-    const float* b_out;         // (V) or null
-} elman_stack_spec;
-typedef struct elman_stack elman_stack;
+    const float* table;        // (V, H) or null
+    const float* const* w_ih;  // layers x (H, I or H); the first is null with a table
+    const float* const* w_hh;  // layers x (H, H)
+    const float* const* bias;  // layers x (H), each or all null
+    const float* w_out;        // (V, H), output layer
+    const float* b_out;        // (V) or null
+} elman_decoder_spec;
+typedef struct elman_decoder elman_decoder;
 
-// How a token is chosen: temperature (0 is greedy), then the top_k most probable (0 is all), then the fewest of those that
-// reach top_p in probability. The pointers of the spec's table and b_out must outlive the stack.
-typedef struct elman_choice {
+// How a token is sampled: temperature (0 is greedy), then the top_k most probable (0 is all), then the fewest of those
+// that reach top_p in probability.
+typedef struct elman_sampling_params {
     double temperature, top_p;
     int64_t top_k;
-    uint64_t seed, first_draw;  // the number of the first draw, where a text goes on
-} elman_choice;
+    uint64_t seed, first_draw;  // first_draw: the number of the first draw, where a text goes on
+} elman_sampling_params;
 
-ELMAN_API elman_stack* elman_stack_new(const elman_stack_spec* spec);  // null: no memory, or a spec that makes no sense
-ELMAN_API void elman_stack_free(elman_stack* stack);
+// Null: no memory, or a spec that makes no sense. The spec's table and b_out must outlive the decoder.
+ELMAN_API elman_decoder* elman_decoder_new(const elman_decoder_spec* spec);
+ELMAN_API void elman_decoder_free(elman_decoder* decoder);
 // One step of S sequences: x (S, I), state (layers, S, H) read and written; the last layer's part is the output.
-ELMAN_API int elman_stack_step(elman_stack* stack, int64_t S, const float* x, float* state, int64_t threads);
+ELMAN_API int elman_decoder_step(elman_decoder* decoder, int64_t S, const float* x, float* state, int64_t threads);
 // `length` tokens for each of S texts: first (S) is the token each goes on from, tokens (length, S) is written.
-ELMAN_API int elman_stack_generate(elman_stack* stack, int64_t S, int64_t length, const int64_t* first, float* state,
-                                   const elman_choice* choice, int64_t* tokens, int64_t threads);
-// The same choice for given logits (S, V): the first draw.
-ELMAN_API int elman_choose(const float* logits, int64_t S, int64_t V, const elman_choice* choice, int64_t* tokens);
+ELMAN_API int elman_decoder_generate(elman_decoder* decoder, int64_t S, int64_t length, const int64_t* first,
+                                     float* state, const elman_sampling_params* params, int64_t* tokens,
+                                     int64_t threads);
+// One token for each row of logits (S, V), drawn as elman_decoder_generate draws its first.
+ELMAN_API int elman_sample(const float* logits, int64_t S, int64_t V, const elman_sampling_params* params,
+                           int64_t* tokens);
+
 ELMAN_API int elman_abi(void);
-ELMAN_API const char* elman_isa(void);               // "avx512", "avx2" or "portable"
-ELMAN_API int elman_set_isa(const char* name);       // 0, or 1 where this processor cannot run it
-// Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's peak.
+// The structs as this library was compiled, one a line: its name, its size, then field:offset:size for each field.
+ELMAN_API const char* elman_layout(void);
+ELMAN_API const char* elman_isa(void);          // "avx512", "avx2" or "portable"
+ELMAN_API int elman_set_isa(const char* name);  // 0, or 1 where this processor cannot run it
+// Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's
+// peak.
 ELMAN_API int64_t elman_multiply_adds(int64_t rounds);
 ELMAN_API void elman_tanh(const float* in, float* out, int64_t n);  // for the accuracy test
 ELMAN_API void elman_tanh64(const double* in, double* out, int64_t n);

@@ -1,8 +1,10 @@
-#include "team.h"
+#include "runtime/team.h"
 
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+
+#include "runtime/thresholds.h"
 
 namespace elman {
 namespace {
@@ -30,7 +32,7 @@ void Barrier::meet() {
         round_.store(round + 1, std::memory_order_release);
         return;
     }
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < barrier_spins; ++i) {
         if (round_.load(std::memory_order_acquire) != round) return;
         relax();
     }
@@ -43,15 +45,15 @@ bool run_team(int threads, Work work, void* job) {
         return true;
     }
     if (forked.load() || omp_in_parallel()) return false;
-    bool whole = true;
+    bool complete = true;
 #pragma omp parallel num_threads(threads)
     {
         if (omp_get_num_threads() == threads)
             work(job, omp_get_thread_num());
         else if (omp_get_thread_num() == 0)
-            whole = false;
+            complete = false;
     }
-    return whole;
+    return complete;
 }
 
 }  // namespace elman

@@ -1,13 +1,14 @@
-#include "scratch.h"
+#include "runtime/scratch.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include <new>
 
+#include "runtime/thresholds.h"
+
 namespace elman {
 namespace {
-constexpr size_t line = 64, page = 4096, huge = size_t(2) << 20, kept = size_t(256) << 20;
 size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 }  // namespace
 
@@ -23,32 +24,33 @@ void Scratch::drop() {
 }
 
 void Scratch::add_block(size_t n) {
-    const size_t size = n >= huge ? up(n, huge) : up(n < 65536 ? 65536 : n, line);
-    Block* block = static_cast<Block*>(aligned_alloc(size >= huge ? huge : line, size));
+    const size_t size =
+        n >= huge_page ? up(n, huge_page) : up(n < scratch_least_bytes ? scratch_least_bytes : n, cache_line);
+    Block* block = static_cast<Block*>(aligned_alloc(size >= huge_page ? huge_page : cache_line, size));
     if (!block) throw std::bad_alloc();
     advise_huge(block, size);
     block->next = blocks_;
     block->size = size;
     blocks_ = block;
-    used_ = line;
+    used_ = cache_line;
     total_ += size;
 }
 
 // What the last call took in pieces the next one finds in one.
 void Scratch::reset() {
-    if (total_ > kept) {
+    if (total_ > scratch_kept_bytes) {
         drop();
     } else if (blocks_ && blocks_->next) {
         const size_t n = total_;
         drop();
         add_block(n);
     }
-    used_ = line;
+    used_ = cache_line;
 }
 
 void* Scratch::bytes(size_t n) {
-    n = up(n, line);
-    if (!blocks_ || used_ + n > blocks_->size) add_block(n + line);
+    n = up(n, cache_line);
+    if (!blocks_ || used_ + n > blocks_->size) add_block(n + cache_line);
     char* p = reinterpret_cast<char*>(blocks_) + used_;
     used_ += n;
     return p;
@@ -67,8 +69,8 @@ Scratch& this_threads_scratch() {
 
 void advise_huge(void* start, size_t bytes) {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t first = up(reinterpret_cast<uintptr_t>(start), huge);
-    const uintptr_t last = (reinterpret_cast<uintptr_t>(start) + bytes) / huge * huge;
+    const uintptr_t first = up(reinterpret_cast<uintptr_t>(start), huge_page);
+    const uintptr_t last = (reinterpret_cast<uintptr_t>(start) + bytes) / huge_page * huge_page;
     if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
 #endif
 }

@@ -2,14 +2,16 @@
 #pragma once
 #include <atomic>
 
+#include "runtime/inline.h"
+
 namespace elman {
 
 // Spins for a few microseconds, then gives the processor away: with more threads than processors the one that is
 // waited for must be able to run.
 class Barrier {
   public:
-    void set(int members) { members_ = members; }
-    void wait() {
+    ELMAN_INLINE void set(int members) { members_ = members; }
+    ELMAN_INLINE void wait() {
         if (members_ > 1) meet();
     }
 
@@ -28,8 +30,8 @@ struct Job {
     int threads;
 };
 
-// Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give as
-// many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
+// Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give
+// as many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
 bool run_team(int threads, Work work, void* job);
 
 }  // namespace elman

@@ -1,12 +1,12 @@
-#include "plan.h"
+#include "runtime/plan.h"
 
 #include <algorithm>
 #include <new>
 
+#include "runtime/thresholds.h"
+
 namespace elman {
 namespace {
-
-constexpr int64_t least_work = 200000;  // multiply-adds below which waking a second thread costs more than it saves
 
 int64_t total_steps(const elman_call& call) {
     if (!call.lengths) return call.T * call.B;
@@ -18,16 +18,16 @@ int64_t total_steps(const elman_call& call) {
 int64_t work(const elman_call& call) { return total_steps(call) * call.H * (call.H + call.I); }
 
 // Whether W_hh is too large for one thread's cache.
-bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > 640 * 1024; }
+bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > own_cache_bytes; }
 
 // How many threads are worth their waking, and how many of them share one group's hidden units.
 void choose_team(const elman_call& call, int threads, int64_t element, bool backward, Plan& plan) {
-    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / least_work)));
+    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / thread_work)));
     // Each group sums up gradients of all the weights, and with few steps these are most of what there is to write.
     const bool few = backward && 2 * total_steps(call) < call.H;
     int members = 1;
-    while (members < threads && (few || large(call, element) || call.B < 4 * (threads / members)) &&
-           threads % (members * 2) == 0 && call.H >= (few ? 32 : 64) * members * 2)
+    while (members < threads && (few || large(call, element) || call.B < group_sequences * (threads / members)) &&
+           threads % (members * 2) == 0 && call.H >= (few ? few_steps_member_units : member_units) * members * 2)
         members *= 2;
     const int64_t groups = std::min<int64_t>(threads / members, call.B);
     plan.members = members;
@@ -39,14 +39,15 @@ void sort_sequences(const elman_call& call, Plan& plan, Scratch& scratch) {
     int64_t* order = scratch.take<int64_t>(call.B);
     for (int64_t b = 0; b < call.B; ++b) order[b] = b;
     if (call.lengths)
-        std::stable_sort(order, order + call.B, [&](int64_t a, int64_t b) { return call.lengths[a] > call.lengths[b]; });
+        std::stable_sort(order, order + call.B,
+                         [&](int64_t a, int64_t b) { return call.lengths[a] > call.lengths[b]; });
     const int64_t groups = plan.groups;
     for (int64_t g = 0; g < groups; ++g) {
         Group& group = plan.group[g];
         const int64_t first = call.B * g / groups, last = call.B * (g + 1) / groups;
-        const int64_t room = call.lengths ? call.B / groups + 1 : last - first;
-        group.sequence = scratch.take<int64_t>(room);
-        group.length = scratch.take<int64_t>(room);
+        const int64_t capacity = call.lengths ? call.B / groups + 1 : last - first;
+        group.sequence = scratch.take<int64_t>(capacity);
+        group.length = scratch.take<int64_t>(capacity);
         // By lengths, the groups draw in turn and back again, so that none has all the long ones.
         auto put = [&](int64_t b) {
             group.sequence[group.n] = b;
@@ -84,9 +85,21 @@ void cut_into_chunks(Group& group, int64_t most_rows, Scratch& scratch) {
 
 }  // namespace
 
+int64_t Plan::most_chunks() const {
+    int64_t most = 0;
+    for (int g = 0; g < groups; ++g) most = std::max(most, group[g].chunk_count);
+    return most;
+}
+
+int64_t Plan::most_rows() const {
+    int64_t most = 0;
+    for (int g = 0; g < groups; ++g) most = std::max(most, group[g].chunk_rows);
+    return most;
+}
+
 bool side_by_side(const elman_call& one, const elman_call& other, int64_t element) {
-    return one.threads % 2 == 0 && total_steps(one) == total_steps(other) && work(one) >= least_work &&
-           work(other) >= least_work && !large(one, element) && !large(other, element);
+    return one.threads % 2 == 0 && total_steps(one) == total_steps(other) && work(one) >= thread_work &&
+           work(other) >= thread_work && !large(one, element) && !large(other, element);
 }
 
 Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch) {
@@ -101,7 +114,8 @@ Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backw
     }
     sort_sequences(call, *plan, scratch);
     const int64_t row = (call.I + call.H) * (backward ? 2 : 1) * element;
-    const int64_t rows = std::clamp<int64_t>(int64_t(256) * 1024 * plan->members / row, backward ? 256 : 128, 512);
+    const int64_t rows = std::clamp<int64_t>(chunk_bytes * plan->members / row,
+                                             backward ? chunk_least_rows_backward : chunk_least_rows, chunk_most_rows);
     for (int g = 0; g < plan->groups; ++g) cut_into_chunks(plan->group[g], rows, scratch);
     return plan;
 }

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/inline.h"
+
 namespace elman {
 
 class Scratch {
@@ -10,7 +12,7 @@ class Scratch {
     ~Scratch();
     void reset();  // everything taken before is free again
     template <class T>
-    T* take(int64_t n) {
+    ELMAN_INLINE T* take(int64_t n) {
         return static_cast<T*>(bytes(static_cast<size_t>(n) * sizeof(T)));
     }
     // What is taken next begins a page: a processor fetches lines ahead of what it reads and writes, also those that
@@ -25,7 +27,7 @@ class Scratch {
         Block* next;
         size_t size;
     };
-    Block* blocks_ = nullptr;  // the newest first; only it has room
+    Block* blocks_ = nullptr;  // the newest first; only it is taken from
     size_t used_ = 0, total_ = 0;
 };
 

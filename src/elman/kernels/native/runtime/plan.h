@@ -3,8 +3,9 @@
 // step s are the first active[s] of them and nothing is done for the others.
 #pragma once
 #include "elman.h"
-#include "scratch.h"
-#include "team.h"
+#include "runtime/inline.h"
+#include "runtime/scratch.h"
+#include "runtime/team.h"
 
 namespace elman {
 
@@ -14,14 +15,14 @@ struct Chunk {
 };
 
 struct Group {
-    int64_t n = 0;            // sequences in this group, those of length 0 at the end
-    int64_t* sequence;        // (n) their places in the batch
-    int64_t* length;          // (n)
-    int64_t steps = 0;        // the longest length
-    int64_t* active;          // (steps + 1): sequences longer than s; the last is 0
-    Chunk* chunks;            // as many steps at a time as fit the second-level cache
+    int64_t n = 0;      // sequences in this group, those of length 0 at the end
+    int64_t* sequence;  // (n) their places in the batch
+    int64_t* length;    // (n)
+    int64_t steps = 0;  // the longest length
+    int64_t* active;    // (steps + 1): sequences longer than s; the last is 0
+    Chunk* chunks;      // as many steps at a time as fit the second-level cache
     int64_t chunk_count = 0;
-    int64_t chunk_rows = 0;   // the most rows in a chunk
+    int64_t chunk_rows = 0;  // the most rows in a chunk
     Barrier barrier;
 };
 
@@ -31,13 +32,17 @@ struct Plan {
     int groups;
     Group* group;
     Barrier everyone;
-    int64_t most_chunks() const {
-        int64_t most = 0;
-        for (int g = 0; g < groups; ++g)
-            if (group[g].chunk_count > most) most = group[g].chunk_count;
-        return most;
-    }
+    int64_t most_chunks() const;  // of any group
+    int64_t most_rows() const;    // of any chunk
 };
+
+// The part [first, last) of n things that one member of several does.
+struct Share {
+    int64_t first, last;
+};
+ELMAN_INLINE Share share(int64_t n, int64_t member, int64_t members) {
+    return {n * member / members, n * (member + 1) / members};
+}
 
 // `element` is the size of a number; `backward` because its chunks carry more.
 Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch);

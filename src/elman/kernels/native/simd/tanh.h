@@ -2,6 +2,11 @@
 // p = exp(r) - 1 = r + r^2 c(r), e = 2^n p + (2^n - 1): no cancellation at small x, saturation to exactly 1 at large x.
 // NaN passes: at_most leaves it, and r carries it. A processor looks only so far ahead for what it can begin, so what
 // counts is how long a vector takes: c is summed in two halves, e + 2 beside e, and a tile's vectors go side by side.
+#pragma once
+#include "simd/vec.h"
+
+namespace elman::ELMAN_ISA {
+namespace {
 
 template <class T>
 struct Exp;
@@ -22,8 +27,9 @@ struct Exp<double> {
     static constexpr double largest = 20, shifter = 6755399441055744. + 1023, two_log2e = 2.8853900817779268;
     static constexpr double ln2 = 6.93147180369123816490e-01, ln2_rest = 1.90821492927058770002e-10;
     static constexpr int terms = 12;
-    static constexpr double c[terms] = {1. / 2,     1. / 6,      1. / 24,      1. / 120,      1. / 720,       1. / 5040,
-                                        1. / 40320, 1. / 362880, 1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    static constexpr double c[terms] = {1. / 2,       1. / 6,        1. / 24,        1. / 120,
+                                        1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
+                                        1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
 };
 
 template <class T>
@@ -75,3 +81,6 @@ ELMAN_INLINE vec<T> tanh_of(vec<T> x) {
     tanh_each<T>(one);
     return one[0];
 }
+
+}  // namespace
+}  // namespace elman::ELMAN_ISA

@@ -1,0 +1,31 @@
+// What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
+#pragma once
+#include "decoder.h"
+#include "runtime/plan.h"
+
+namespace elman {
+
+struct Kernels {
+    Job (*forward[3])(Plan&, Scratch&);
+    Job (*backward[3])(Plan&, Scratch&);
+    void (*tanh)(const float*, float*, int64_t);
+    void (*tanh64)(const double*, double*, int64_t);
+    int64_t (*multiply_adds)(int64_t);
+    // [0] float32, [1] bfloat16. Returns how many bytes the packed weights take; with memory null it only counts them.
+    int64_t (*pack_decoder[2])(elman_decoder&, char* memory);
+    bool (*run_decoder[2])(DecoderRun&);
+};
+
+namespace avx512 {
+extern const Kernels kernels;
+}
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace portable {
+extern const Kernels kernels;
+}
+
+const Kernels& current_kernels();
+
+}  // namespace elman

@@ -1,0 +1,99 @@
+// The layout of the structs that callers pack byte by byte (Python: kernels/cpu/backend.py, kernels/decoder.py),
+// checked when this is compiled and told to whoever asks.
+#include <stddef.h>
+
+#include <string>
+
+#include "elman.h"
+
+namespace elman {
+namespace {
+
+struct Field {
+    const char* name;
+    size_t offset, size;
+};
+
+#define ELMAN_FIELD(type, name) Field({#name, offsetof(type, name), sizeof(type::name)})
+
+#define CALL(name) ELMAN_FIELD(elman_call, name)
+constexpr Field call_fields[] = {
+    CALL(T),
+    CALL(B),
+    CALL(I),
+    CALL(H),
+    CALL(dtype),
+    CALL(nonlinearity),
+    CALL(reverse),
+    CALL(residual),
+    CALL(threads),
+    CALL(x),
+    CALL(x_stride),
+    CALL(h0),
+    CALL(w_ih),
+    CALL(w_hh),
+    CALL(bias),
+    CALL(bias_hh),
+    CALL(lengths),
+    CALL(mask),
+    CALL(h),
+    CALL(h_stride),
+    CALL(h_last),
+    CALL(grad_h),
+    CALL(grad_h_stride),
+    CALL(grad_h_last),
+    CALL(grad_x),
+    CALL(grad_x_stride),
+    CALL(grad_h0),
+    CALL(grad_w_ih),
+    CALL(grad_w_hh),
+    CALL(grad_bias),
+};
+
+#define SPEC(name) ELMAN_FIELD(elman_decoder_spec, name)
+constexpr Field spec_fields[] = {
+    SPEC(layers), SPEC(I),    SPEC(H),    SPEC(V),    SPEC(nonlinearity), SPEC(residual), SPEC(bfloat16),
+    SPEC(table),  SPEC(w_ih), SPEC(w_hh), SPEC(bias), SPEC(w_out),        SPEC(b_out),
+};
+
+#define PARAMS(name) ELMAN_FIELD(elman_sampling_params, name)
+constexpr Field params_fields[] = {
+    PARAMS(temperature), PARAMS(top_p), PARAMS(top_k), PARAMS(seed), PARAMS(first_draw),
+};
+
+// Whether the fields cover all of a struct in this order, each of them whole eight bytes, with no gap.
+template <size_t n>
+constexpr bool covers(const Field (&fields)[n], size_t size) {
+    size_t end = 0;
+    for (const Field& field : fields) {
+        if (field.offset != end || field.size % 8 != 0) return false;
+        end += field.size;
+    }
+    return end == size;
+}
+
+static_assert(sizeof(void*) == 8, "the structs hold pointers of eight bytes");
+static_assert(sizeof(elman_call) == 36 * 8 && covers(call_fields, sizeof(elman_call)));
+static_assert(offsetof(elman_call, x) == 9 * 8 && offsetof(elman_call, h) == 20 * 8);
+static_assert(offsetof(elman_call, grad_h) == 24 * 8 && offsetof(elman_call, grad_h0) == 32 * 8);
+static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
+static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
+
+template <size_t n>
+std::string line(const char* name, size_t size, const Field (&fields)[n]) {
+    std::string text = std::string(name) + " " + std::to_string(size);
+    for (const Field& field : fields)
+        text += std::string(" ") + field.name + ":" + std::to_string(field.offset) + ":" + std::to_string(field.size);
+    return text + "\n";
+}
+
+}  // namespace
+}  // namespace elman
+
+const char* elman_layout(void) {
+    using namespace elman;
+    static const std::string text = line("elman_call", sizeof(elman_call), call_fields) +
+                                    line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
+                                    line("elman_sampling_params", sizeof(elman_sampling_params), params_fields);
+    return text.c_str();
+}

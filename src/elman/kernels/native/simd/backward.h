@@ -1,0 +1,230 @@
+// The backward pass of one thread, from the last step to the first, a chunk of steps at a time: the deltas one step
+// after the other, then, while they are in cache, what they add to the gradients of the weights and of x in one product
+// each.
+//
+//     dh_t    = grad_h_t + mask * (delta_(t+1) W_hh)  [+ dh_(t+1), with the identity connection]
+//     delta_t = dh_t * f'(a_t),   f' = 1 - u^2 or [u > 0],   u = h_t  [- h_(t-1)]
+#pragma once
+#include "runtime/plan.h"
+#include "simd/backward_epilogues.h"
+#include "simd/backward_shared.h"
+#include "simd/backward_weights.h"
+#include "simd/gemm/blocked.h"
+#include "simd/gemm/once.h"
+#include "simd/rows.h"
+#include "simd/workspace.h"
+
+namespace elman::ELMAN_ISA {
+namespace {
+
+// The row pointers of one step, as DeltaEpilogue wants them.
+template <class T>
+struct StepRows {
+    const T **h, **before = nullptr, **grad_h = nullptr, **last = nullptr, **mask = nullptr;
+    StepRows(const elman_call& call, const Group& group, int64_t s, const T** pointers) {
+        const int64_t n = group.active[s];
+        h = pointers;
+        if (call.residual) before = pointers + group.n;
+        if (call.grad_h) grad_h = pointers + 2 * group.n;
+        if (call.grad_h_last) last = pointers + 3 * group.n;
+        if (call.mask) mask = pointers + 4 * group.n;
+        for (int64_t r = 0; r < n; ++r) {
+            const int64_t b = group.sequence[r], t = time_of(group, r, s, call.reverse);
+            h[r] = static_cast<const T*>(call.h) + t * call.h_stride[0] + b * call.h_stride[1];
+            if (before) before[r] = h_before<T>(call, group, r, s);
+            if (grad_h)
+                grad_h[r] = static_cast<const T*>(call.grad_h) + t * call.grad_h_stride[0] + b * call.grad_h_stride[1];
+            if (last) last[r] = static_cast<const T*>(call.grad_h_last) + b * call.H;
+            if (mask) mask[r] = static_cast<const T*>(call.mask) + b * call.H;
+        }
+    }
+};
+
+// delta of a chunk; `later` is delta of the first step after it, or null at the end.
+template <class T>
+void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const BackwardShared<T>& shared,
+                 const typename BackwardShared<T>::GroupBuffers& buffers, T* delta, const T* later, Share panels,
+                 const T** pointers, T* copy) {
+    T* at = delta + chunk.rows * shared.row;
+    const bool ahead = call.grad_w_ih && can_prefetch_x<T>(call);
+    for (int64_t s = chunk.last - 1; s >= chunk.first; --s) {
+        const int64_t n = group.active[s], going_on = group.active[s + 1];
+        at -= n * shared.row;
+        const StepRows<T> rows(call, group, s, pointers);
+        if (ahead)
+            for (int64_t r = 0; r < n; ++r) prefetch_x(call, row_of_x<T>(call, group, r, s));
+        DeltaEpilogue<T> epilogue{at,
+                                  shared.row,
+                                  call.H,
+                                  rows.h,
+                                  rows.before,
+                                  rows.grad_h,
+                                  call.grad_h_stride[2],
+                                  nullptr,
+                                  rows.mask,
+                                  call.residual ? buffers.carry : nullptr,
+                                  true,
+                                  call.nonlinearity == ELMAN_RELU};
+        gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, buffers.sums, shared.row,
+                     copy, epilogue, s % 2);
+        epilogue.last = rows.last;
+        epilogue.carried = false;
+        gemm(delta, shared.row, going_on, n, shared.w_hh, panels.first, panels.last, 0, 0, epilogue);
+        later = at;
+        group.barrier.wait();
+    }
+}
+
+template <class T>
+void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk, Share rows, Share panels,
+                 const BackwardShared<T>& shared, const typename BackwardShared<T>::GroupBuffers& buffers,
+                 const T* delta, int thread, const T** pointers, T* copy) {
+    int64_t row = 0;
+    for (int64_t s = chunk.first; s < chunk.last; ++s)
+        for (int64_t r = 0; r < group.active[s]; ++r, ++row)
+            pointers[row] = static_cast<T*>(call.grad_x) + time_of(group, r, s, call.reverse) * call.grad_x_stride[0] +
+                            group.sequence[r] * call.grad_x_stride[1];
+    const RowsEpilogue<T> epilogue{const_cast<T**>(pointers), call.I};
+    if (shared.w_ih.data)
+        gemm_blocked(delta, shared.row, rows.first, rows.last, shared.w_ih, 0, shared.w_ih.count(), buffers.sums,
+                     shared.x_row, copy, epilogue);
+    else
+        gemm_once_straight(delta, shared.row, chunk.rows, static_cast<const T*>(call.w_ih), call.H, call.I, panels,
+                           shared.own_panel + thread * shared.own_panel_size, epilogue);
+}
+
+template <class T>
+void give_grad_h0(const elman_call& call, const Group& group, const BackwardShared<T>& shared,
+                  const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share panels, Share rows,
+                  const T** pointers) {
+    const T** mask = pointers + group.n;
+    for (int64_t r = 0; r < group.n; ++r) {
+        pointers[r] = static_cast<T*>(call.grad_h0) + group.sequence[r] * call.H;
+        if (call.mask) mask[r] = static_cast<const T*>(call.mask) + group.sequence[r] * call.H;
+    }
+    T** to = const_cast<T**>(pointers);
+    gemm(
+        delta, shared.row, 0, group.steps ? group.active[0] : 0, shared.w_hh, panels.first, panels.last, 0, call.H,
+        GradH0Epilogue<T>{to, call.mask ? mask : nullptr, call.residual ? buffers.carry : nullptr, shared.row, call.H});
+    for (int64_t r = rows.first; r < rows.last; ++r) {
+        if (group.length[r]) continue;
+        if (call.grad_h_last)
+            __builtin_memcpy(to[r], static_cast<const T*>(call.grad_h_last) + group.sequence[r] * call.H,
+                             call.H * sizeof(T));
+        else
+            __builtin_memset(to[r], 0, call.H * sizeof(T));
+    }
+}
+
+template <class T>
+void prepare_backward(Plan& plan, const BackwardShared<T>& shared, int thread, Share units) {
+    const elman_call& call = *plan.call;
+    const auto& buffers = shared.groups[thread / plan.members];
+    for (int64_t p = thread; (call.T > 1 || call.grad_h0) && p < shared.w_hh.count(); p += plan.threads)
+        pack_straight(static_cast<const T*>(call.w_hh), call.H, call.H,
+                      const_cast<T*>(shared.w_hh.data) + p * panel_width<T> * call.H, p);
+    if (call.grad_x && shared.w_ih.data)
+        for (int64_t p = thread; p < shared.w_ih.count(); p += plan.threads)
+            pack_straight(static_cast<const T*>(call.w_ih), call.H, call.I,
+                          const_cast<T*>(shared.w_ih.data) + p * panel_width<T> * call.H, p);
+    if (plan.group[thread / plan.members].chunk_count) return;  // the first chunk's sums will be stored, not added
+    const int64_t n = units.last - units.first;
+    if (call.grad_w_ih) __builtin_memset(buffers.w_ih + units.first * call.I, 0, n * call.I * sizeof(T));
+    if (call.grad_w_hh) __builtin_memset(buffers.w_hh + units.first * call.H, 0, n * call.H * sizeof(T));
+    if (call.grad_bias) __builtin_memset(buffers.bias + units.first, 0, n * sizeof(T));
+}
+
+template <class T>
+void zero_past_ends(const elman_call& call, const Group& group, Share rows) {
+    for (int64_t r = rows.first; r < rows.last; ++r)
+        for (int64_t t = group.length[r]; t < call.T; ++t)
+            __builtin_memset(
+                static_cast<T*>(call.grad_x) + t * call.grad_x_stride[0] + group.sequence[r] * call.grad_x_stride[1], 0,
+                call.I * sizeof(T));
+}
+
+template <class T>
+void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
+    const elman_call& call = *plan.call;
+    Group& group = plan.group[thread / plan.members];
+    const auto& buffers = shared.groups[thread / plan.members];
+    const int member = thread % plan.members;
+    const Share rows = share(group.n, member, plan.members);
+    const Share panels = share(shared.w_hh.count(), member, plan.members);
+    const Share units = {panels.first * panel_width<T>,  // whole vectors, and columns this member wrote itself
+                         panels.last == shared.w_hh.count() ? call.H : panels.last * panel_width<T>};
+    const T** pointers = shared.row_pointers[thread];
+    T* const copy = shared.copy + thread * copy_size;
+    const bool weights = call.grad_w_ih || call.grad_w_hh || call.grad_bias;
+    prepare_backward(plan, shared, thread, units);
+    plan.everyone.wait();
+    const T* later = nullptr;
+    T* delta = buffers.delta[0];
+    for (int64_t i = group.chunk_count - 1; i >= 0; --i) {
+        const Chunk& chunk = group.chunks[i];
+        const Share packed = share(chunk.rows, member, plan.members);
+        delta = buffers.delta[i % 2];
+        delta_steps(call, group, chunk, shared, buffers, delta, later, panels, pointers, copy);
+        if (weights) {
+            pack_inputs(call, group, chunk, packed, shared.chunk_rows, buffers.x, buffers.h);
+            group.barrier.wait();
+            add_weight_gradients(call, chunk.rows, shared, buffers, delta, units, i == group.chunk_count - 1, copy);
+        }
+        if (call.grad_x)
+            give_grad_x(call, group, chunk, packed, share(shared.w_ih.count(), member, plan.members), shared, buffers,
+                        delta, thread, pointers, copy);
+        later = delta;
+        group.barrier.wait();
+    }
+    if (call.grad_h0) give_grad_h0(call, group, shared, buffers, delta, panels, rows, pointers);
+    if (call.grad_x) zero_past_ends<T>(call, group, rows);
+    plan.everyone.wait();
+    add_all_groups(plan, shared, thread, const_cast<T**>(pointers));
+}
+
+template <class T>
+void take_group_buffers(const Plan& plan, Scratch& scratch, BackwardShared<T>& shared) {
+    const elman_call& call = *plan.call;
+    auto sums = [&](void* gradient, int64_t n) {
+        return plan.groups == 1 || !gradient ? static_cast<T*>(gradient) : scratch.take<T>(n);
+    };
+    const int64_t sums_row = shared.row > shared.x_row ? shared.row : shared.x_row;
+    shared.groups = scratch.take<typename BackwardShared<T>::GroupBuffers>(plan.groups);
+    for (int g = 0; g < plan.groups; ++g) {
+        const Group& group = plan.group[g];
+        auto& buffers = shared.groups[g];
+        scratch.begin_page();
+        for (T*& delta : buffers.delta) delta = scratch.take<T>(group.chunk_rows * shared.row);
+        buffers.x = scratch.take<T>(shared.chunk_rows * padded<T>(call.I));
+        buffers.h = scratch.take<T>(shared.chunk_rows * padded<T>(call.H));
+        buffers.sums = scratch.take<T>(cuts_k(call.H) ? group.chunk_rows * sums_row : 0);
+        buffers.carry = scratch.take<T>(call.residual ? group.n * shared.row : 0);
+        buffers.w_ih = sums(call.grad_w_ih, call.H * call.I);
+        buffers.w_hh = sums(call.grad_w_hh, call.H * call.H);
+        buffers.bias = sums(call.grad_bias, call.H);
+    }
+}
+
+template <class T>
+Job backward(Plan& plan, Scratch& scratch) {
+    const elman_call& call = *plan.call;
+    BackwardShared<T> shared;
+    const bool one_chunk = plan.most_chunks() <= 1;
+    shared.w_ih = one_chunk ? Panels<T>{nullptr, call.H, call.I} : take_panels<T>(scratch, call.H, call.I);
+    shared.own_panel_size = one_chunk ? call.H * panel_width<T> : 0;
+    shared.own_panel = scratch.take<T>(plan.threads * shared.own_panel_size);
+    shared.copy = scratch.take<T>(plan.threads * copy_size);
+    shared.w_hh = take_panels<T>(scratch, call.H, call.H);
+    shared.row = row_length<T>(call.H);
+    shared.x_row = row_length<T>(call.I);
+    shared.chunk_rows = plan.most_rows();
+    take_group_buffers(plan, scratch, shared);
+    shared.row_pointers = take_pointers<T>(scratch, plan, 5, true);
+    if (call.grad_x) advise_huge(call.grad_x, call.T * call.B * call.I * sizeof(T));
+    if (call.grad_w_ih) advise_huge(call.grad_w_ih, call.H * call.I * sizeof(T));
+    if (call.grad_w_hh) advise_huge(call.grad_w_hh, call.H * call.H * sizeof(T));
+    return Pass<BackwardShared<T>, backward_thread<T>>::job(plan, shared, scratch);
+}
+
+}  // namespace
+}  // namespace elman::ELMAN_ISA

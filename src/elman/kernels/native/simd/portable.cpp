@@ -1,0 +1,2 @@
+// Any processor: target.h says what is portable.
+#include "simd/kernel_table.h"

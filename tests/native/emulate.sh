@@ -1,0 +1,51 @@
+#!/bin/sh
+# The native library's own check on instruction sets that this processor may lack, under QEMU's user-mode emulator:
+# AVX2 as QEMU's largest x86-64 processor, and the portable code as NEON on aarch64. What cannot be tried says why. AVX-512
+# is in no QEMU: it is checked only on a processor that has it.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BUILD:-$root/build/emulate}
+options="-DELMAN_CHECK=ON -DELMAN_SANITIZE=OFF"
+
+check() { # folder, cmake options...: builds elman_check there and prints where it lies
+    folder=$build/$1
+    shift
+    cmake -S "$root" -B "$folder" $options "$@" > "$folder.log" 2>&1 &&
+        cmake --build "$folder" --target elman_check --parallel 2 >> "$folder.log" 2>&1 ||
+        { cat "$folder.log" >&2; exit 1; }
+    echo "$folder/src/elman/kernels/native/elman_check"
+}
+
+mkdir -p "$build"
+if ! command -v cmake > /dev/null || ! command -v c++ > /dev/null; then
+    echo "skipped: CMake or a C++ compiler is not installed"
+    exit 0
+fi
+
+if ! command -v qemu-x86_64 > /dev/null; then
+    echo "AVX2: skipped, qemu-x86_64 is not installed (Debian: qemu-user)"
+elif [ "$(uname -m)" != x86_64 ]; then
+    echo "AVX2: skipped, the compiler here does not build for x86-64"
+else
+    program=$(check x86_64)
+    for isa in avx2 portable; do
+        status=0
+        qemu-x86_64 -cpu max "$program" --quick $isa || status=$?
+        if [ $status = 77 ]; then
+            echo "$isa: skipped, this QEMU does not emulate it (AVX2 since 7.2)"
+        elif [ $status != 0 ]; then
+            exit $status
+        fi
+    done
+fi
+
+if ! command -v qemu-aarch64 > /dev/null; then
+    echo "aarch64: skipped, qemu-aarch64 is not installed (Debian: qemu-user)"
+elif ! command -v aarch64-linux-gnu-g++ > /dev/null; then
+    echo "aarch64: skipped, aarch64-linux-gnu-g++ is not installed (Debian: g++-aarch64-linux-gnu)"
+else
+    program=$(check aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+        -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++)
+    echo "aarch64:"
+    qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" --quick portable
+fi

@@ -1,0 +1,72 @@
+"""The build of the native library: what it says where it cannot, and its own check under the sanitizers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+import elman.kernels
+from elman.kernels.cpu import backend as cpu
+from elman.kernels.cpu import library as native
+
+ROOT = Path(__file__).parents[2]
+cmake = pytest.mark.skipif(not shutil.which("cmake"), reason="no CMake here")
+compiler = pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("c++")), reason="no compiler here")
+
+
+def configure(folder: Path, *options: str, **environment: str) -> Path:
+    command = ["cmake", "-S", str(ROOT), "-B", str(folder), *options]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+    return folder / "build_reason.txt"
+
+
+@compiler
+def test_no_openmp_is_the_reason_given(tmp_path: Path) -> None:
+    reason = configure(tmp_path, "-DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON").read_text()
+    assert "has no OpenMP; " in reason
+    assert "no C++ compiler" not in reason
+    installed = tmp_path / "installed"
+    subprocess.run(["cmake", "--install", str(tmp_path), "--prefix", str(installed)], check=True, capture_output=True)
+    assert (installed / "elman/kernels/build_reason.txt").read_text() == reason
+
+
+@cmake
+def test_no_compiler_is_the_reason_given(tmp_path: Path) -> None:
+    reason = configure(tmp_path, CXX=str(tmp_path / "absent")).read_text()
+    assert reason.startswith("no C++ compiler was found; ")
+
+
+@compiler
+def test_a_build_that_can_be_made_gives_no_reason(tmp_path: Path) -> None:
+    assert not configure(tmp_path).exists()
+
+
+def test_the_warning_names_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    native._library.cache_clear()
+    monkeypatch.setattr(elman.kernels, "__path__", [str(tmp_path)])
+    try:
+        with pytest.warns(RuntimeWarning, match="without its native library.*its build failed, or did not run"):
+            assert not cpu.serves(torch.float32)
+        (tmp_path / "build_reason.txt").write_text("the C++ compiler (Clang 14) has no OpenMP; install libomp\n")
+        with pytest.warns(RuntimeWarning, match=r"without its native library.*has no OpenMP; install libomp$"):
+            assert not cpu.serves(torch.float32)
+        with pytest.raises(RuntimeError, match="has no OpenMP"):
+            cpu.library()
+    finally:
+        native._library.cache_clear()
+
+
+@pytest.mark.slow
+@compiler
+def test_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
+    configure(tmp_path, "-DELMAN_CHECK=ON", "-DELMAN_CHECK_PORTABLE=ON")
+    build = ["cmake", "--build", str(tmp_path), "--target", "elman_check", "--parallel", "2"]
+    subprocess.run(build, check=True, capture_output=True)
+    program = next(path for path in tmp_path.rglob("elman_check") if path.is_file())
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
