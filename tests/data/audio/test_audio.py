@@ -220,4 +220,4 @@ def test_a_folder_with_speakers_and_parts(tmp_path: Path) -> None:
         read_recordings(folder, speaker="eve", validation_share=0.4)
     kept, note = without_long(recordings, 2.0)
     assert [one.path.name for one in kept] == ["0.wav", "1.wav"]
-    assert "2 of 4 recordings are longer than --max-seconds 2" in note
+    assert "2 of 4 recordings are longer than `max_seconds=2`" in note

@@ -43,7 +43,7 @@ def test_plain_words() -> None:
     [
         ("t.csv", "image,words\na.jpg,x\n", "no column caption"),
         ("t.csv", "image,caption\n", "has no captions"),
-        ("t.csv", "image,caption\na.jpg\n", "line 2 has fewer columns"),
+        ("t.csv", "image,caption\na.jpg\n", "line 2 has 1 columns where the first line has 2"),
         ("t.txt", "a.jpg#0\tA dog\na.jpg#1 Two dogs\n", "line 2 has no tab"),
         ("t.json", "{", "line 1 is not JSON"),
         ("t.json", '{"images": [{}]}', "neither COCO's captions nor Karpathy's"),

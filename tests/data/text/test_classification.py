@@ -128,9 +128,9 @@ def test_empty_texts_are_counted_said_and_skipped(tmp_path):
         (
             "a.csv",
             "review body,verdict,x\na,1,2\n",
-            ["no column is called text", "'verdict'", "--text-column"],
+            ["no column is called text", "'verdict'", "`text_column`"],
         ),
-        ("a.csv", "text,verdict,x\na,1,2\n", ["no column is called label", "'x'", "--label-column"]),
+        ("a.csv", "text,verdict,x\na,1,2\n", ["no column is called label", "'x'", "`label_column`"]),
         ("a.csv", "text,label\na,yes\nb,yes\n", ["every example is 'yes'", "two classes"]),
         ("a.csv", "text,label\n", ["there are no examples", "two classes"]),
         ("a.csv", CSV + "hm,maybe\n", ["class 'maybe' has one example", "a.csv line 42"]),

@@ -72,7 +72,7 @@ def test_what_is_no_parallel_text(tmp_path: Path) -> None:
         read_pairs(["multi30k-en-dee"])
     with pytest.raises(UserError, match="sst2 is a dataset of labelled text, not of parallel text"):
         read_pairs(["sst2"])
-    with pytest.raises(UserError, match="--data names 3 things"):
+    with pytest.raises(UserError, match="`data` names 3 things"):
         read_pairs(["a", "b", "c"])
     (tmp_path / "bad.en.gz").write_bytes(b"\x1f\x8b no gzip")
     with pytest.raises(UserError, match="is a damaged gzip file"):

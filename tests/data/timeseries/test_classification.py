@@ -83,7 +83,7 @@ def test_ts_file_and_the_test_file_beside_it(tmp_path):
         ),
         (
             HEADER + LINES + "1,?:3,4:a\n",
-            ["line 19: the value of step 2, channel 1 is missing", "--interpolate"],
+            ["line 19: the value of step 2, channel 1 is missing", "`interpolate`"],
         ),
         (HEADER + LINES + "1,2:3,nan:a\n", ["line 19: the value of step 2, channel 2 is missing"]),
         (HEADER + LINES + "1,2:-inf,4:a\n", ["line 19: the value of step 1, channel 2 is missing"]),

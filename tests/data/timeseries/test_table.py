@@ -82,7 +82,7 @@ def test_transforms_come_back(transform: str) -> None:
     fitted = fit_series([series(values)], [20], Roles("day", ("y",)), "D", 7, (), transform)  # type: ignore[arg-type]
     scaled, _ = fitted.scales[""].scaled(series(values), fitted.roles)
     np.testing.assert_allclose(fitted.scales[""].in_units(scaled)[:, 0], values, rtol=1e-4)
-    with pytest.raises(UserError, match=f"'y' is -1 at 2020-01-03, which --transform {transform}"):
+    with pytest.raises(UserError, match=f"'y' is -1 at 2020-01-03, which `transform={transform}"):
         fit_series([series(np.array([1.0, 2, -1, 3]))], [4], fitted.roles, "D", 7, (), transform)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from elman.data.audio.io import SUFFIXES, sound_seconds
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import known_column
-from elman.data.io.tables import read_table
+from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.folders import part_named
 from elman.errors import UserError
 
 Part = Literal["train", "validation", "test"]
@@ -101,21 +102,23 @@ def read_folder(folder: Path) -> list[Recording]:
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
         raise UserError(f"{folder} must hold one .csv or .tsv file of transcripts, and holds {found}")
-    table = read_table(tables[0], texts=True)
-    header = list(table.columns)
-    files = table[_column(header, _FILE_NAMES, "file", tables[0])]
-    texts = table[_column(header, _TEXT_NAMES, "transcript", tables[0])]
-    speakers, parts = (table[name] if name in header else [""] * len(table) for name in ("speaker", "part"))
+    table = read_delimited(tables[0], fill=True)
+    if not table.records:
+        raise UserError(f"{tables[0]} has no rows under its line of names; give a file with some")
+    files = table.column(_column(table, _FILE_NAMES, "file"))
+    texts = table.column(_column(table, _TEXT_NAMES, "transcript"))
+    speaker_column, part_column = table.find(("speaker", "speaker_id")), table.find(("part", "split"))
+    speakers = table.column(speaker_column) if speaker_column else [""] * len(files)
+    parts = table.column(part_column) if part_column else [""] * len(files)
     recordings = []
-    for row, (file, text, speaker, part) in enumerate(zip(files, texts, speakers, parts, strict=True), 1):
-        place = f"{tables[0]} row {row}"
+    for (line, _), file, text, speaker, said in zip(table.records, files, texts, speakers, parts, strict=True):
+        place = f"{tables[0]} line {line}"
         if not (folder / file).is_file():
             raise UserError(f"{place}: there is no file {folder / file}; take the row out, or put the file there")
         if not text.strip():
             raise UserError(f"{place}: {file} has an empty transcript; write it, or take the row and the file out")
-        if part and part not in PARTS:
-            raise UserError(f"{place}: part is {part!r}; it must be one of {', '.join(PARTS)}")
-        recordings.append(Recording(folder / file, " ".join(text.split()), speaker, part or "train"))
+        part = cast(Part, part_named(said, place) or "train")
+        recordings.append(Recording(folder / file, " ".join(text.split()), speaker, part))
     known = {recording.path.resolve() for recording in recordings}
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
         if path.resolve() not in known:
@@ -123,9 +126,9 @@ def read_folder(folder: Path) -> list[Recording]:
     return recordings
 
 
-def _column(header: Sequence[str], names: Sequence[str], what: str, path: Path) -> str:
-    found = next((name for name in header if name.lower() in names), None)
-    return found if found is not None else known_column(what, header, path)
+def _column(table: Delimited, names: Sequence[str], what: str) -> str:
+    found = table.find(tuple(names))
+    return found if found is not None else known_column(what, table.header, table.path)
 
 
 def _with_validation(recordings: list[Recording], share: float, seed: int) -> list[Recording]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections import Counter
@@ -12,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.folders import part_named
 from elman.data.io.text import decode_utf8, read_bytes
 from elman.errors import UserError
 
 _PICTURE_COLUMNS = ("image", "picture", "file", "filename", "file_name", "image_name", "path")
 _CAPTION_COLUMNS = ("caption", "text", "comment", "sentence", "description")
-_PARTS = {"train": "train", "restval": "train", "val": "validation", "validation": "validation", "test": "test"}
+_RESTVAL = "restval"  # Karpathy's name for validation pictures that are trained on
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 
 Line = tuple[str, str, str]
@@ -50,7 +50,7 @@ def read_captions(path: Path) -> Captions:
     elif re.match(r"[^\t\n]+#\d+\t", text):
         lines = _tokens(text, path)
     else:
-        lines = _table(text, path)
+        lines = _table(path)
     texts: dict[str, list[str]] = {}
     parts: dict[str, str] = {}
     empty = 0
@@ -59,7 +59,7 @@ def read_captions(path: Path) -> Captions:
         empty += not words
         if words:
             texts.setdefault(name, []).append(words)
-            parts |= {name: _PARTS[part]} if part in _PARTS else {}
+            parts |= {name: part} if part else {}
     if not texts:
         raise UserError(f"{path} has no captions; a line is a picture's name and what is to be seen on it")
     return Captions({name: tuple(lines) for name, lines in texts.items()}, parts, empty)
@@ -74,25 +74,26 @@ def _tokens(text: str, path: Path) -> Iterator[Line]:
             yield re.sub(r"#\d+$", "", head), caption, ""
 
 
-def _table(text: str, path: Path) -> Iterator[Line]:
-    first = text.split("\n", 1)[0]
-    reader = csv.DictReader(
-        io.StringIO(text, newline=""), delimiter=max(",;|\t", key=first.count), skipinitialspace=True
-    )
-    header = [name or "" for name in reader.fieldnames or ()]
-    picture, caption = (_column(header, names, path) for names in (_PICTURE_COLUMNS, _CAPTION_COLUMNS))
-    part = next((name for name in header if name.lower() in ("split", "part")), "")
-    for record in reader:
-        if record[picture] is None or record[caption] is None:
-            raise UserError(f"{path} line {reader.line_num} has fewer columns than the first line; mend it")
-        yield record[picture].strip(), record[caption], (record[part] or "").strip().lower() if part else ""
+def _table(path: Path) -> Iterator[Line]:
+    table = read_delimited(path)
+    picture, caption = (_column(table, names) for names in (_PICTURE_COLUMNS, _CAPTION_COLUMNS))
+    part = table.find(("split", "part"))
+    parts = table.column(part) if part else [""] * len(table.records)
+    rows = zip(table.records, table.column(picture), table.column(caption), parts, strict=True)
+    for (line, _), name, text, said in rows:
+        yield name, text, _part(said, f"{path} line {line}")
 
 
-def _column(header: list[str], names: tuple[str, ...], path: Path) -> str:
-    found = next((column for name in names for column in header if column.lower() == name), None)
+def _column(table: Delimited, names: tuple[str, ...]) -> str:
+    found = table.find(names)
     if found is None:
-        raise UserError(f"{path} has no column {names[0]}; its first line names {', '.join(map(repr, header[:10]))}")
+        header = ", ".join(map(repr, table.header[:10]))
+        raise UserError(f"{table.path} has no column {names[0]}; its first line names {header}")
     return found
+
+
+def _part(said: str, place: str) -> str:
+    return part_named(said, place) if said.strip().lower() != _RESTVAL else "train"
 
 
 def _json(text: str, path: Path) -> Iterator[Line]:
@@ -106,7 +107,7 @@ def _json(text: str, path: Path) -> Iterator[Line]:
             yield from ((names[one["image_id"]], one["caption"], "") for one in content["annotations"])
         else:  # Karpathy and Fei-Fei 2015
             for picture in content["images"]:
-                name, part = picture["filename"], picture.get("split", "")
+                name, part = picture["filename"], _part(str(picture.get("split", "")), str(path))
                 yield from ((name, sentence["raw"], part) for sentence in picture["sentences"])
     except (KeyError, TypeError) as error:
         raise UserError(
@@ -115,7 +116,7 @@ def _json(text: str, path: Path) -> Iterator[Line]:
 
 
 def counts(captions: Captions, pictures: Mapping[str, int]) -> list[str]:
-    """What a person should know: captions without a picture, pictures without captions, empty captions."""
+    """What the user should know: captions without a picture, pictures without captions, empty captions."""
     lost = Counter(name in pictures for name in captions.texts)[False]
     bare = sum(name not in captions.texts for name in pictures)
     notes = []

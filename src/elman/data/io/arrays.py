@@ -1,4 +1,4 @@
-"""A person's own sequences: arrays in an `.npz` file, or one `.csv` file a sequence in class folders."""
+"""A user's own sequences: arrays in an `.npz` file, or one `.csv` file a sequence in class folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.io.delimited import read_records
 from elman.data.io.folders import class_files
 from elman.data.io.records import Record
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.text import read_bytes
 from elman.errors import UserError
 
 Array = NDArray[Any]
@@ -96,18 +97,15 @@ def read_csv_values(path: Path) -> NDArray[np.float32]:
     Raises:
         UserError: the file cannot be read, or a cell is no number (with its line).
     """
-    lines = decode_utf8(read_bytes(path), path).splitlines()
-    separator = max(",;\t", key=lines[0].count)
     rows: list[list[float]] = []
-    for number, line in enumerate(lines, 1):
-        cells = [cell.strip(' "') for cell in line.split(separator)]
+    for place, (line, cells) in enumerate(read_records(path)):
         wrong = [cell for cell in cells if not _is_number(cell)]
-        if not any(cells) or (wrong and number == 1):  # an empty line, the header
+        if wrong and place == 0:  # the header
             continue
         if wrong:
-            raise UserError(f"{path} line {number}: {wrong[0][:40]!r} is no number; mend the line")
+            raise UserError(f"{path} line {line}: {wrong[0][:40]!r} is no number; mend the line")
         if rows and len(cells) != len(rows[0]):
-            raise UserError(f"{path} line {number} has {len(cells)} columns where those above have {len(rows[0])}")
+            raise UserError(f"{path} line {line} has {len(cells)} columns where those above have {len(rows[0])}")
         rows.append([float(cell) if cell else float("nan") for cell in cells])
     if not rows:
         raise UserError(f"{path} has no rows of numbers; take the file out")

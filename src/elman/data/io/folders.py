@@ -8,10 +8,11 @@ from pathlib import Path
 from elman.errors import UserError
 
 _NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
+    "train": ("train", "training", "trn"),
+    "validation": ("validation", "valid", "val", "dev", "development"),
+    "test": ("test", "testing", "tst", "eval", "evaluation"),
 }
+"""What the parts of a dataset are called, by what they are."""
 _UNLABELLED = "unsup"  # the folder of reviews without a label in an unpacked IMDB
 
 
@@ -19,6 +20,23 @@ def part_paths(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """The folders, or files with one of `suffixes`, that hold the parts; empty where none is for training."""
     found = {part: path for part, names in _NAMES.items() if (path := _part(folder, names, suffixes))}
     return found if "train" in found else {}
+
+
+def part_named(name: str, place: str) -> str:
+    """The part that a file calls `name`: train, validation or test; "" for no name.
+
+    Arguments:
+        place: file and line, for the message.
+
+    Raises:
+        UserError: a name that no part has.
+    """
+    small = name.strip().lower()
+    found = next((part for part, names in _NAMES.items() if small in names), None)
+    if small and found is None:
+        known = ", ".join(name for names in _NAMES.values() for name in names)
+        raise UserError(f"{place}: {name!r} is no part of a dataset; write one of {known}")
+    return found or ""
 
 
 def class_files(folder: Path, suffix: str) -> Iterator[tuple[str, Path]]:

@@ -1,21 +1,19 @@
-"""A person's own texts with labels: a table, a folder with a folder for each class, or a folder of parts."""
+"""A user's own texts with labels: a table, a folder with a folder for each class, or a folder of parts."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from elman.data.io.columns import Columns
+from elman.data.io.delimited import Delimited, read_delimited
 from elman.data.io.folders import class_files, part_paths
 from elman.data.io.rows import Parts, Row
 from elman.data.io.text import decode_utf8, read_bytes
 from elman.errors import UserError
 
 _TABLES = (".csv", ".tsv", ".jsonl")
-_LONGEST_FIELD = 1 << 30
 
 
 def read_parts(path: Path, columns: Columns) -> Parts:
@@ -46,24 +44,16 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
     if path.suffix.lower() not in _TABLES:
         what = "there is no file" if not path.exists() else "cannot tell the format of"
         raise UserError(f"{what} {path}; give a {', '.join(_TABLES)} file or a folder with one folder for each class")
-    text = decode_utf8(read_bytes(path), path)
     if path.suffix.lower() == ".jsonl":
-        return list(_json_rows(path, text, columns))
-    records = _tab_records(text) if path.suffix.lower() == ".tsv" else _comma_records(path, text)
-    return list(_table_rows(path, records, columns))
+        return list(_json_rows(path, decode_utf8(read_bytes(path), path), columns))
+    return list(_table_rows(read_delimited(path), columns))
 
 
-def _table_rows(path: Path, records: Iterator[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:
-    _, first = next(records, (0, []))
-    header = [name.strip() for name in first]
-    text, label = columns.among(header, path)
-    for line, record in records:
-        if len(record) != len(header):
-            raise UserError(
-                f"{path} line {line} has {len(record)} columns where the first line has {len(header)};"
-                " mend the line (a text with the separator in it must stand in quotes)"
-            )
-        yield _row(record[header.index(text)], record[header.index(label)], path, line)
+def _table_rows(table: Delimited, columns: Columns) -> Iterator[Row]:
+    text, label = columns.among(table.header, table.path)
+    fields = zip(table.records, table.column(text), table.column(label), strict=True)
+    for (line, _), content, name in fields:
+        yield _row(content, name, table.path, line)
 
 
 def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
@@ -90,30 +80,3 @@ def _row(text: str, label: str, path: Path, line: int) -> Row:
     if not label.strip() and text.strip():
         raise UserError(f"{path} line {line} has no label; give it one or take the line out")
     return Row(text, label.strip(), path, line)
-
-
-def _comma_records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record of a CSV file and its first line; parted by the sign that the header has most of."""
-    first = text.split("\n", 1)[0]
-    csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;|\t", key=first.count), strict=True)
-    begin = 1
-    try:
-        for record in reader:
-            if any(field.strip() for field in record):
-                yield begin, record
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"{path} line {begin} is not a record of a CSV file ({error}); mend its quotes") from error
-
-
-def _tab_records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record of a TSV file: one a line, whatever quotes it has."""
-    for line, content in enumerate(text.split("\n"), 1):
-        if content.strip():
-            yield line, [_unquoted(field) for field in content.rstrip("\r").split("\t")]
-
-
-def _unquoted(field: str) -> str:
-    whole = len(field) > 1 and field[0] == field[-1] == '"'
-    return field[1:-1].replace('""', '"') if whole else field

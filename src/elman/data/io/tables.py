@@ -1,29 +1,32 @@
-"""A table of a person's own, CSV or Parquet, read by pandas: its columns by name, its cells as numbers."""
+"""A table of the user's own, CSV or Parquet, as a data frame: its columns by name, its cells as numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.delimited import read_delimited
+from elman.data.io.text import read_bytes
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SUFFIXES = (".csv", ".tsv", ".parquet")
+MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
+"""Cells that stand for a missing number."""
 
 
-def read_table(path: Path, *, texts: bool = False) -> pd.DataFrame:
-    """The rows of a .csv, .tsv or .parquet file.
+def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
+    """The rows of a .csv, .tsv or .parquet file; columns whose cells are all numbers or empty hold numbers.
 
     Arguments:
-        texts: leave every cell the text that it is, "" where it is empty.
+        texts: columns whose cells stay the texts that they are, such as names that look like numbers.
 
     Raises:
         UserError: the file is missing, empty, damaged, or of another format.
@@ -34,21 +37,31 @@ def read_table(path: Path, *, texts: bool = False) -> pd.DataFrame:
     kind = path.suffix.lower()
     if kind not in _SUFFIXES:
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
-    raw = read_bytes(path)
-    try:
-        if kind == ".parquet":
+    if kind == ".parquet":
+        read_bytes(path)  # says what is wrong with the file as such
+        try:
             table = pd.read_parquet(path)
-        else:
-            decode_utf8(raw, path)
-            separator = "\t" if kind == ".tsv" else _separator(raw)
-            kinds: dict[str, Any] = {"dtype": str, "keep_default_na": False} if texts else {}
-            table = pd.read_csv(path, sep=separator, skipinitialspace=True, encoding="utf-8-sig", **kinds)
-    except UserError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path} cannot be read as {kind[1:]} ({reason}); mend it or write it again") from error
-    return checked_table(table, str(path))
+        except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
+        return checked_table(table, str(path))
+    read = read_delimited(path)
+    if twice := [name for name in read.header if read.header.count(name) > 1]:
+        raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
+    columns = {name: read.column(name) for name in read.header}
+    typed = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
+    return checked_table(pd.DataFrame(typed), str(path))
+
+
+def _typed(cells: list[str]) -> pd.Series:
+    """Numbers where every cell is one or missing, else texts; NaN where a cell is missing."""
+    with optional_imports():
+        import pandas as pd
+
+    column = pd.Series(cells, dtype=object)
+    column[column.isin(MISSING)] = None
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if bool((numbers.notna() | column.isna()).all()) else column
 
 
 def checked_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -57,7 +70,11 @@ def checked_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         UserError: it has no rows, or two columns of one name.
     """
-    table = table.reset_index(drop=True).rename(columns=str)
+    with optional_imports():
+        import pandas as pd
+
+    plain = isinstance(table.index, pd.RangeIndex) and table.index.name is None
+    table = table.reset_index(drop=plain).rename(columns=str)  # times often are the index
     if not len(table):
         raise UserError(f"{source} has no rows under its line of names; give a file with some")
     twice = table.columns[table.columns.duplicated()]
@@ -87,8 +104,3 @@ def numbers(table: pd.DataFrame, columns: Sequence[str], source: str) -> NDArray
             raise UserError(f"{source} row {row + 1}, column {name!r}: {str(cells[row])[:40]!r} is no number; mend it")
         values[:, place] = parsed
     return values
-
-
-def _separator(raw: bytes) -> str:
-    first = raw.split(b"\n", 1)[0].decode("utf-8", errors="replace")
-    return max(",;\t", key=first.count)

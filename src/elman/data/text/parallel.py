@@ -30,6 +30,17 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
 _HEADERS = frozenset({"source", "src", "target", "tgt", "trg"})
 _NO_LANGUAGES = _HEADERS | {"txt", "tok", "bpe", "tsv", "csv", "raw", "ref", "hyp", "out", "dat"}
 
+_ISO_639_1 = frozenset(
+    (
+        "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de "
+        "dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id "
+        "ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu "
+        "lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu "
+        "rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr "
+        "ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu "
+    ).split()
+)
+
 Languages = tuple[str, str]
 """What the two sides are called; empty where nothing says so."""
 
@@ -51,7 +62,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class ParallelText:
-    """Pairs in three parts; `test` may be empty. A person should be told the `notes`."""
+    """Pairs in three parts; `test` may be empty. The user should be told the `notes`."""
 
     train: Pairs
     validation: Pairs
@@ -67,7 +78,7 @@ def read_parallel(
 
     Arguments:
         data: one name or path, or two paths.
-        validation_share: of a person's own pairs, held out.
+        validation_share: of the user's own pairs, held out.
         seed: of what is held out.
         progress: told of the bytes of a download.
 
@@ -90,7 +101,7 @@ def read_pairs(data: Sequence[str], progress: Progress | None = None) -> tuple[P
     """All pairs of a .tsv file or of two parallel files, or the test part of a public dataset.
 
     Returns:
-        the pairs that have something on both sides, what the languages are called, and what a person should know.
+        the pairs that have something on both sides, what the languages are called, and what the user should know.
 
     Raises:
         UserError: as `read_parallel`.
@@ -141,10 +152,17 @@ def _read_table(path: Path) -> tuple[Pairs, Languages]:
             raise UserError(f"{path} line {line} has no tab; a line is the sentence, a tab, and its translation")
         rows.append((cells[0].strip(), cells[1].strip() if len(cells) > 1 else ""))
     languages = ("", "")
-    if rows and all(cell.lower() in _HEADERS or _LANGUAGE.fullmatch(cell) for cell in rows[0]):
+    if rows and all(_names_a_language(cell) for cell in rows[0]):
         first = rows.pop(0)
         languages = ("", "") if first[0].lower() in _HEADERS else (first[0].lower(), first[1].lower())
     return Pairs(tuple(row[0] for row in rows), tuple(row[1] for row in rows)), languages
+
+
+def _names_a_language(cell: str) -> bool:
+    """Whether the cell of a first line is a header: "source", or a code of ISO 639-1, in small letters or capitals."""
+    return cell.lower() in _HEADERS or (
+        cell in (cell.lower(), cell.upper()) and re.split("[-_]", cell.lower())[0] in _ISO_639_1
+    )
 
 
 def _lines(path: Path) -> list[str]:

@@ -38,11 +38,12 @@ NAMES = {
 OTHERS = Standard(0, 0.1, 0.1)
 
 
-def read_source(data: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def read_source(data: str | Path | pd.DataFrame, series_id: str) -> tuple[pd.DataFrame, str]:
     """A table of series, and what to call it in a message.
 
     Arguments:
         data: a name of `NAMES`, a .csv, .tsv or .parquet file, or a table.
+        series_id: the column of names, which stay the texts that they are; "" for none.
 
     Raises:
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
@@ -51,9 +52,9 @@ def read_source(data: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
         return checked_table(data, "the table"), "the table"
     if str(data) in NAMES:
         dataset = find(str(data))
-        return read_table(fetch(dataset.name) / dataset.files[0].file), dataset.files[0].file
+        return read_table(fetch(dataset.name) / dataset.files[0].file, texts={series_id}), dataset.files[0].file
     path = own_path(data, "series in time", list(NAMES))
-    return read_table(path), str(path)
+    return read_table(path, texts={series_id}), str(path)
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ def read_forecast_data(data: str | Path, reading: Reading) -> ForecastData:
     Raises:
         UserError: whatever of this fails; the message says where.
     """
-    table, source = read_source(data)
     r = reading
+    table, source = read_source(data, r.series_id)
     roles = roles_of(
         list(table.columns), source, time=r.time, targets=r.target, past=r.past, known=r.known, series_id=r.series_id
     )
@@ -146,7 +147,7 @@ def read_other(
     Raises:
         UserError: a column is missing, the times have another step, a series was never seen, or as for training.
     """
-    table, source = read_source(data)
+    table, source = read_source(data, fitted.roles.series_id)
     series, _ = read_series(table, fitted.roles, source, missing=missing, frequency=fitted.frequency)
     return [scale_series(one, fitted, source, ahead) for one in series]
 

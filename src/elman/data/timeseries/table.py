@@ -124,7 +124,7 @@ def read_series(
     columns = (*roles.measured, *roles.known)
     cells = numbers(table, columns, source)
     series = []
-    for name, rows in _groups(table, roles.series_id):
+    for name, rows in _groups(table, roles.series_id, source):
         place = f"{source}, series {name!r}" if name else source
         check_order(times[rows], rows, place)
         frequency = frequency or find_frequency(times[rows], place)
@@ -137,11 +137,16 @@ def read_series(
     return series, frequency
 
 
-def _groups(table: pd.DataFrame, series_id: str) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(table: pd.DataFrame, series_id: str, source: str) -> list[tuple[str, NDArray[np.int64]]]:
     """The rows of each series, the first seen first."""
     if not series_id:
         return [("", np.arange(len(table)))]
-    names = table[series_id].astype(str).to_numpy()
+    column = table[series_id]
+    missing = (column.isna() | (column.astype(str) == "")).to_numpy()
+    if missing.any():
+        row = int(missing.argmax()) + 1
+        raise UserError(f"{source} row {row} has no {series_id!r}; say which series it belongs to")
+    names = column.astype(str).to_numpy()
     return [(name, np.flatnonzero(names == name)) for name in dict.fromkeys(names.tolist())]
 
 

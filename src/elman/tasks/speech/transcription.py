@@ -20,7 +20,8 @@ from elman.data.audio.io import Sound
 from elman.data.audio.log_mel import Frames
 from elman.data.audio.recordings import PARTS, Part
 from elman.data.batching import Buckets, batches_by_length, pad_sequences
-from elman.errors import UserError, optional_imports
+from elman.errors import UserError
+from elman.metrics.transcription import error_rates
 from elman.models.decoding.ctc import Emitted, Greedy, PrefixBeam, ctc_loss, steps_needed
 from elman.training.report import Table
 
@@ -214,28 +215,16 @@ class Transcription:
 
     def metrics(self) -> dict[str, float]:
         """Loss, word and character error rates of greedy decoding, and the word error rate by beam."""
-        with optional_imports():
-            from torchmetrics.functional.text import char_error_rate, word_error_rate
-
-        right = [given == said for given, said in zip(self.greedy, self.truth, strict=True)]
-        return {
-            "loss": self.loss,
-            "wer": float(word_error_rate(self.greedy, self.truth)),
-            "wer_beam": float(word_error_rate(self.beam, self.truth)),
-            "cer": float(char_error_rate(self.greedy, self.truth)),
-            "whole_right": float(np.mean(right)),
-        }
+        greedy, beam = error_rates(self.greedy, self.truth), error_rates(self.beam, self.truth)
+        return {"loss": self.loss, **greedy, "wer_beam": beam["wer"]}
 
     def tables(self, where: str, names: Sequence[str]) -> tuple[Table, ...]:
         """Error rates by the number of words, and what was misheard."""
-        with optional_imports():
-            from torchmetrics.functional.text import word_error_rate
-
         rows = []
         for length in sorted({len(text.split()) for text in self.truth}):
             chosen = [number for number, text in enumerate(self.truth) if len(text.split()) == length]
             rates = (
-                float(word_error_rate([given[i] for i in chosen], [self.truth[i] for i in chosen]))
+                error_rates([given[i] for i in chosen], [self.truth[i] for i in chosen])["wer"]
                 for given in (self.greedy, self.beam)
             )
             rows.append((length, len(chosen), *rates))

@@ -1,0 +1,113 @@
+"""Delimited text, .csv and .tsv: the one reader of it, which every reader of tables stands on.
+
+A field in quotes may hold the delimiter, and in a .csv file line breaks too; a quote is doubled inside quotes. In a
+.tsv file a record is one line, and a quote that does not surround its whole field is text. Empty lines are passed over.
+A first line "sep=;" names the delimiter, as Excel writes it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elman.data.io.text import decode_utf8, read_bytes
+from elman.errors import UserError
+
+DELIMITERS = ",;|\t"
+_LONGEST_FIELD = 1 << 30
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+Record = tuple[int, list[str]]
+"""The line on which a record begins, from 1, and its fields without white space around them."""
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A file with a line of names: C columns, N records of C fields each."""
+
+    path: Path
+    header: tuple[str, ...]
+    records: tuple[Record, ...]
+
+    def column(self, name: str) -> list[str]:
+        """The N fields of a column."""
+        place = self.header.index(name)
+        return [fields[place] for _, fields in self.records]
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """The first column that has one of these names, in any mixture of capitals; in order of `names`."""
+        small = {column.lower(): column for column in reversed(self.header)}
+        return next((small[name] for name in names if name in small), None)
+
+
+def read_delimited(path: Path, *, fill: bool = False) -> Delimited:
+    """A .csv or .tsv file whose first line names its columns.
+
+    Arguments:
+        fill: a record may lack its last fields, which are empty then.
+
+    Raises:
+        UserError: no such file, not UTF-8, a quote that is not closed, or a record with more or fewer fields than the
+            first line has: says the line.
+    """
+    records = read_records(path)
+    _, first = next(records, (0, []))
+    header = tuple(first)
+    found = []
+    for line, fields in records:
+        if fill:
+            fields = fields + [""] * (len(header) - len(fields))
+        if len(fields) != len(header):
+            raise UserError(
+                f"{path} line {line} has {len(fields)} columns where the first line has {len(header)};"
+                " mend the line (a text with the separator in it must stand in quotes)"
+            )
+        found.append((line, fields))
+    return Delimited(path, header, tuple(found))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """All records of a file, the first line as any other; raises as `read_delimited`."""
+    text = decode_utf8(read_bytes(path), path)
+    named = _SEPARATOR_LINE.match(text)
+    first = 1
+    if named:
+        text, first = text[named.end() :], 2
+    if path.suffix.lower() == ".tsv":
+        return _tab_records(text, first)
+    return _comma_records(path, text, named[1] if named else _delimiter(text), first)
+
+
+def _delimiter(text: str) -> str:
+    """The sign that the first line has most of, outside quotes."""
+    line = _QUOTED.sub("", text.lstrip("\r\n").split("\n", 1)[0])
+    return max(DELIMITERS, key=line.count)
+
+
+def _comma_records(path: Path, text: str, delimiter: str, first: int) -> Iterator[Record]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    begin = first
+    try:
+        for record in reader:
+            if any(field.strip() for field in record):
+                yield begin, [field.strip() for field in record]
+            begin = reader.line_num + first
+    except csv.Error as error:
+        raise UserError(f"{path} line {begin} is not a record of a CSV file ({error}); mend its quotes") from error
+
+
+def _tab_records(text: str, first: int) -> Iterator[Record]:
+    for line, content in enumerate(text.split("\n"), first):
+        if content.strip():
+            yield line, [_unquoted(field.strip()) for field in content.rstrip("\r").split("\t")]
+
+
+def _unquoted(field: str) -> str:
+    whole = len(field) > 1 and field[0] == field[-1] == '"'
+    return field[1:-1].replace('""', '"') if whole else field
