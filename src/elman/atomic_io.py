@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from elman.errors import UserError
+
+_LEFTOVER = re.compile(r"\.(\w*)-(\d+)-\w+\.part$")
+_LONGEST_STEM = 150  # of a file's name in that of its temporary file
+_OLD = 24 * 3600.0  # seconds
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -19,7 +26,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """
     with naming_the_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        prefix = f".{path.name[:_LONGEST_STEM]}.{_host()}-{os.getpid()}-"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=path.parent)
         os.close(handle)
         part = Path(name)
         try:
@@ -41,6 +49,36 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove the temporary files of killed processes of this computer from a folder; returns how many there were.
+
+    A file whose process lives, or of another computer, stays.
+    """
+    removed = 0
+    for path in folder.glob(".*.part"):
+        found = _LEFTOVER.search(path.name)
+        old = found is None and time.time() - path.stat().st_mtime > _OLD  # of version 0.1, which names no process
+        if old or (found is not None and found[1] == _host() and not _lives(int(found[2]))):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _host() -> str:
+    return re.sub(r"\W", "", socket.gethostname())[:20]
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 EXTRAS = {
     "cli": ("cyclopts", "rich"),
-    "train": ("accelerate", "tomli_w", "torchmetrics", "requests", "platformdirs"),
+    "train": ("accelerate", "msgspec", "tomli_w", "torchmetrics", "requests", "platformdirs"),
     "plots": ("matplotlib", "networkx"),
     "text": ("tokenizers", "sacrebleu"),
     "audio": ("soundfile", "soxr"),

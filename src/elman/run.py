@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from elman.errors import MissingPackageError, UserError, optional_imports
+from elman.atomic_io import remove_leftovers
+from elman.errors import UserError, optional_imports
 from elman.tasks import task_module
 from elman.training.report import Report
-from elman.training.run_folder import RunFolder
+from elman.training.run_folder import RunFolder, settings_from
+from elman.training.run_lock import RunLock
 from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -129,10 +131,14 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
     """
+    from elman.training.tensor_files import check_sizes
+
     folder = RunFolder(Path(out))
     if resume:
         check_task(folder, task_name)
         folder.check_same(settings)
+        if folder.checkpoint.is_file():
+            check_sizes(settings, folder.checkpoint)
     kind = task_module(task_name).Task
     task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
 
@@ -141,17 +147,21 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
         from elman.training.optim import start_accelerator
 
     accelerator = start_accelerator(settings)
-    if accelerator.is_main_process:
-        if not resume:
-            folder.check_free()
-        task.prepare()  # before the loop sets the random state: what it draws must not differ in a resumed run
-        if not resume:
-            folder.write_settings(task_name, settings)
-            task.save(folder.path)
-    accelerator.wait_for_everyone()
-    result = train_loop(task, settings, folder, accelerator, resume=resume)
-    if accelerator.is_main_process:
-        finish(task, folder)
+    with contextlib.ExitStack() as held:
+        if accelerator.is_main_process:
+            if not resume:
+                folder.check_free()
+            task.prepare()  # before the loop sets the random state: what it draws must not differ in a resumed run
+            held.enter_context(RunLock(folder.path))
+            remove_leftovers(folder.path)
+            if not resume:
+                folder.check_free()  # another training may have been quicker
+                task.save(folder.path)
+                folder.write_settings(task_name, settings)  # last: it makes a run of the folder
+        accelerator.wait_for_everyone()
+        result = train_loop(task, settings, folder, accelerator, resume=resume)
+        if accelerator.is_main_process:
+            finish(task, folder)
     return result
 
 
@@ -159,8 +169,8 @@ def finish(task: Task[Any], folder: RunFolder) -> None:
     """Draw what shows how training went; without the plotting packages only say so, since the run is complete."""
     try:
         task.finish(folder, load(folder.path).model)
-    except MissingPackageError as error:
-        log.warning("the run is complete, but has no plots: %s", error)
+    except UserError as error:
+        log.warning("the run is complete, but not all of its plots: %s", error)
 
 
 def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device: str = "cpu") -> Run:
@@ -173,18 +183,22 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     Raises:
         UserError: no run there, or files that are damaged or do not fit.
     """
-    from elman.training.checkpoint import fill_model, group, load_weights, read_tensors
+    from elman.training.checkpoint import fill_model, group, load_weights
+    from elman.training.tensor_files import check_sizes, read_tensors
 
     folder = RunFolder(Path(path))
     name, table = folder.read()
     module = task_module(name)
-    task: Task[Any] = module.Task.load(folder.path, settings_from(module.Settings, table, folder.settings))
+    settings = settings_from(module.Settings, table, folder.settings)
+    path = folder.weights if weights == "best" else folder.checkpoint
+    check_sizes(settings, path)
+    task: Task[Any] = module.Task.load(folder.path, settings)
     model = task.build_model()
     if weights == "best":
-        header = load_weights(folder.weights, model)
+        header = load_weights(path, model)
     else:
-        tensors, header = read_tensors(folder.checkpoint)
-        fill_model(model, group(tensors, "model"), folder.checkpoint)
+        tensors, header = read_tensors(path)
+        fill_model(model, group(tensors, "model"), path)
     return Run(folder, task, model.to(device).eval(), header)
 
 
@@ -195,18 +209,3 @@ def check_task(folder: RunFolder, task_name: str) -> None:
         raise UserError(
             f"{folder.path} is a run of the task {name}, not {task_name}; name a run of the task {task_name}"
         )
-
-
-def settings_from(kind: type[Any], table: dict[str, Any], path: Path) -> Any:
-    """Settings as they stand in a run's file, checked again.
-
-    Raises:
-        UserError: a setting that this version does not know, or of the wrong type.
-    """
-    known = {field.name for field in fields(kind)}
-    if unknown := sorted(table.keys() - known):
-        raise UserError(f"{path} has the setting {unknown[0]!r}, which this version of elman does not know; remove it")
-    try:
-        return kind(**table)
-    except TypeError as error:
-        raise UserError(f"{path} is damaged: {error}; restore it from a copy") from error

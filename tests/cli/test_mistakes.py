@@ -136,7 +136,7 @@ def test_full_disk(
     monkeypatch.setattr("os.fsync", full)
     out = tmp_path / "run"
     arguments = ["train", "language", "--data", str(text), "--out", str(out), *TINY]
-    check_mistake(arguments, capsys, "no space left", "settings.toml")
+    check_mistake(arguments, capsys, "no space left", "vocabulary.json")
     assert not any(out.iterdir())
 
 

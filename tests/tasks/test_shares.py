@@ -26,8 +26,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_share_counts_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.run import settings_from
-    from elman.training.run_folder import RunFolder
+    from elman.training.run_folder import RunFolder, settings_from
 
     monkeypatch.chdir(RUNS)
     kind, table = RunFolder(Path(name)).read()

@@ -99,7 +99,6 @@ def show_notes() -> None:
     """Show the toolkit's notes from now on."""
     log = logging.getLogger("elman")
     log.setLevel(logging.INFO)
-    log.propagate = False
     if not any(isinstance(handler, Notes) for handler in log.handlers):
         log.addHandler(Notes())
 

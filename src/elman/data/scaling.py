@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 
 Scale = Literal["channels", "all", "none"]
@@ -52,15 +53,12 @@ class Scaler:
         Raises:
             UserError: the file is missing or damaged.
         """
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            mean, std = (np.array(table[name], dtype=np.float32) for name in ("mean", "std"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
-        if mean.ndim != 1 or mean.shape != std.shape or not len(mean):
-            raise UserError(
-                f"{path} is damaged: it holds {mean.shape} means, {std.shape} sizes; restore it from a copy"
-            )
+        table = read_json(path, dict[str, list[float]], "means and sizes of channels")
+        mean, std = (np.array(table.get(name, []), dtype=np.float32) for name in ("mean", "std"))
+        if not len(mean) or mean.shape != std.shape:
+            raise UserError(f"{path} is damaged: it holds {len(mean)} means, {len(std)} sizes; restore it from a copy")
+        if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+            raise UserError(f"{path} is damaged: a mean is not finite, or a size not above 0; restore it from a copy")
         return cls(mean, std)
 
 

@@ -1,4 +1,4 @@
-"""Weights and checkpoints as safetensors: one file each, written whole, never unpickled.
+"""Weights and checkpoints: saving them, filling a model and an optimiser from them, resuming.
 
 A checkpoint is everything that decides how training goes on: weights, the optimiser's state, the carried hidden state,
 the random state of every process, and in the header, as JSON, the counters. So a resumed run is equal to the bit.
@@ -6,55 +6,23 @@ the random state of every process, and in the header, as JSON, the counters. So 
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from elman.atomic_io import write_bytes
 from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_weights
 from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, Window
 from elman.training.task import Carry
+from elman.training.tensor_files import naming_damage, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write tensors and a JSON header into one safetensors file, whole or not at all."""
-    metadata = {"elman": json.dumps(header)}
-    owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    data = save(owned, metadata=metadata)  # as bytes: a full disk is then an OSError, which names the file
-    write_bytes(path, data)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the header of a file that `write_tensors` wrote.
-
-    Raises:
-        UserError: the file is missing, damaged, cut short, or not elman's.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} is missing; the run was not trained far enough to have it, or it was moved")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy or train again"
-        ) from error
-    if "elman" not in metadata:
-        raise UserError(f"{path} was not written by elman; put the run's own file in its place")
-    return tensors, json.loads(metadata["elman"])
 
 
 def save_weights(path: Path, model: nn.Module, header: dict[str, Any]) -> None:
@@ -82,6 +50,11 @@ def fill_model(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None
         if tensor.shape != own[name].shape:
             shapes = f"{tuple(tensor.shape)} in the file, {tuple(own[name].shape)} by the settings"
             raise UserError(f"{path} does not fit the settings beside it: {name} is {shapes}")
+        if tensor.dtype != own[name].dtype:
+            types = f"{tensor.dtype} in the file, {own[name].dtype} by the settings"
+            raise UserError(f"{path} is damaged: {name} is {types}; restore it from a copy")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise UserError(f"{path} is damaged: {name} holds NaN or infinity; restore it from a copy")
     with torch.no_grad():
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
@@ -95,12 +68,27 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
+def fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path, step: int) -> None:
+    """The inverse of `optimizer_tensors`.
+
+    Raises:
+        UserError: a parameter's state is missing, or of another name, shape or type than the optimiser's own.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        index, name = key.split("/", 1)
+        index, _, name = key.partition("/")
+        if not index.isdigit():
+            raise UserError(f"{path} is damaged: the optimiser has no state {key!r}; restore it from a copy")
         state.setdefault(int(index), {})[name] = tensor
+    shapes = [parameter.shape for entry in optimizer.param_groups for parameter in entry["params"]]
+    if not set(state) <= set(range(len(shapes))) or (step and not state):
+        raise UserError(f"{path} is damaged: the optimiser's state is not that of this model; restore it from a copy")
+    for number, entry in state.items():
+        wanted = {"step": torch.Size(()), "exp_avg": shapes[number], "exp_avg_sq": shapes[number]}
+        if {name: tensor.shape for name, tensor in entry.items()} != wanted:
+            raise UserError(f"{path} is damaged: the optimiser's state {number} does not fit; restore it from a copy")
+        if not all(bool(tensor.isfinite().all()) for tensor in entry.values()):
+            raise UserError(f"{path} is damaged: the optimiser's state {number} is not finite; restore it from a copy")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -158,24 +146,24 @@ def restore(
     Raises:
         UserError: the checkpoint is damaged, or made by other settings.
     """
-    tensors, header = read_tensors(folder.checkpoint)
+    path = folder.checkpoint
+    tensors, header = read_tensors(path)
     try:
         judge, window = BestTracker(**header["judge"]), Window(**header["window"])
         step, grad_norm, seconds = int(header["step"]), float(header["grad_norm"]), float(header["seconds"])
         random = tensors["random"]
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{folder.checkpoint} is not a checkpoint to resume from; train into another folder") from None
-    fill_model(model, group(tensors, "model"), folder.checkpoint)
-    fill_optimizer(optimizer, group(tensors, "optimizer"))
-    state.judge, state.window, state.step, state.grad_norm, state.seconds = (
-        judge,
-        window,
-        step,
-        grad_norm,
-        seconds,
-    )
-    torch.set_rng_state(random[accelerator.process_index % len(random)].contiguous())
+        assert random.dtype == torch.uint8
+        assert random.ndim == 2
+    except (KeyError, TypeError, ValueError, AssertionError):
+        raise UserError(f"{path} is not a checkpoint to resume from; train into another folder") from None
+    fill_model(model, group(tensors, "model"), path)
+    fill_optimizer(optimizer, group(tensors, "optimizer"), path, step)
+    state.judge, state.window, state.step, state.grad_norm, state.seconds = judge, window, step, grad_norm, seconds
+    with naming_damage(path):
+        torch.set_rng_state(random[accelerator.process_index % len(random)].contiguous())
     parts = group(tensors, "carry")
+    if set(parts) != {str(index) for index in range(len(parts))} or any(part.ndim < 2 for part in parts.values()):
+        raise UserError(f"{path} is damaged: its carried state has gaps; restore it from a copy")
     return tuple(_share(parts[str(index)], accelerator) for index in range(len(parts)))
 
 

@@ -8,13 +8,20 @@ Value = TypeVar("Value")
 
 SETTINGS = {"quiet": "small_init"}
 """Settings: the old name, and today's."""
+VALUES: dict[str, tuple[tuple[object, object], ...]] = {"calibrate": ((True, "validation"), (False, "none"))}
+"""Settings: old values, and today's."""
 WEIGHTS = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}
 """Modules that hold weights: the beginning of the old name, and of today's."""
 
 
 def current_settings(table: dict[str, Value]) -> dict[str, Value]:
-    """Settings by today's names."""
-    return {SETTINGS.get(name, name): value for name, value in table.items()}
+    """Settings by today's names, with today's values."""
+    current = {SETTINGS.get(name, name): value for name, value in table.items()}
+    for name, values in VALUES.items():
+        for old, new in values:
+            if current.get(name) is old:
+                current[name] = new  # type: ignore[assignment]
+    return current
 
 
 def current_weights(tensors: dict[str, Value]) -> dict[str, Value]:

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from elman.atomic_io import write_text
+from elman.data.io.files import is_file, path_kind, read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_settings
+from elman.training.run_lock import was_begun
 from elman.training.settings import TrainingSettings
 
 S = TypeVar("S", bound=TrainingSettings)
 
+LARGEST_SETTINGS = 1 << 20
+"""Bytes of a settings file, at most."""
 MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "watch", "tensorboard"})
 """Settings that do not decide what the weights become (but for rounding), so that a resumed run may change them."""
 
@@ -34,7 +39,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Whether a run is here: its settings are."""
-        return self.settings.is_file()
+        return is_file(self.settings)
 
     def check_free(self) -> None:
         """Raise a UserError unless a new run may move into the folder."""
@@ -42,7 +47,7 @@ class RunFolder:
             raise UserError(f"{self.path} holds a run already; add `resume` to go on with it, or choose another `out`")
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; choose a folder for `out`")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and any(self.path.iterdir()) and not was_begun(self.path):
             raise UserError(f"{self.path} is not empty and holds no run; choose another `out`")
 
     def write_settings(self, task: str, settings: TrainingSettings) -> None:
@@ -86,12 +91,40 @@ class RunFolder:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A settings file as a dictionary, by today's names; a UserError names the file and what is wrong with it."""
+    """A settings file as a dictionary, by today's names.
+
+    Raises:
+        UserError: names the file and what is wrong with it.
+    """
+    if path_kind(path) == "nothing":
+        raise UserError(f"{path} does not exist; name a TOML file of settings, such as a run's settings.toml")
+    text = decode_utf8(read_bytes(path, LARGEST_SETTINGS), path)
     try:
-        return current_settings(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; name a TOML file of settings, such as a run's settings.toml") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from error
+        return current_settings(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:  # ValueError: a number of 5,000 digits
+        reason = str(error)[:120] or type(error).__name__
+        raise UserError(f"{path} is not valid TOML: {reason}; restore it from a copy") from error
+
+
+def settings_from(kind: type[S], table: dict[str, Any], source: Path) -> S:
+    """Settings as they stand in a file, each of its type, checked again.
+
+    Raises:
+        UserError: a setting that this version does not know, or of another type or range.
+    """
+    with optional_imports():
+        import msgspec
+
+    known = {field.name for field in fields(kind)}
+    if unknown := sorted(table.keys() - known):
+        raise UserError(
+            f"{source} has the setting {unknown[0]!r}, which this version of elman does not know; remove it"
+        )
+    try:
+        return msgspec.convert(table, kind, strict=True)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    except (msgspec.MsgspecError, RecursionError) as error:
+        if isinstance(error.__cause__, UserError):  # of the settings themselves, which msgspec wraps
+            raise UserError(f"{source}: {error.__cause__}") from error
+        raise UserError(f"{source} is damaged: {str(error)[:160]}; restore it from a copy") from error

@@ -18,7 +18,7 @@ from elman.run import Run, load, train
 from elman.tasks.translation.settings import Options, Settings
 from elman.tasks.translation.steps import Encoded, VocabularyPair, batch_loss
 from elman.tasks.translation.task import Task
-from elman.training.checkpoint import read_tensors
+from elman.training.tensor_files import read_tensors
 
 ADJECTIVES = {"red": "roter", "big": "großer", "old": "alter"}
 ANIMALS = {"dog": "Hund", "bird": "Vogel", "bear": "Bär"}

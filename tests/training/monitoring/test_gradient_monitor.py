@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import nn
 
-from elman.cli.messages import as_options
+from elman.cli.messages import as_options, show_notes
 from elman.errors import UserError
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
@@ -136,15 +136,16 @@ def test_the_figures_are_those_of_the_gradient_that_training_sees(tmp_path: Path
 
 
 def test_sequences_of_one_step_are_said_once_and_training_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert looks(run(language, writer(tmp_path / "run", chunk=1, watch=2), tmp_path / "run")) == []
-    assert capsys.readouterr().err.count("at least 2 steps") == 1
+    assert caplog.text.count("at least 2 steps") == 1
 
 
 def test_the_warning_comes_once_on_standard_error_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    show_notes()
     run(language, writer(tmp_path / "run", init=0.01, watch=2), tmp_path / "run")
     lines = [line for line in capsys.readouterr().err.splitlines() if "vanish" in line]
     assert len(lines) == 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.text import read_bytes
+from elman.data.io.files import read_bytes
 from elman.errors import UserError, optional_imports
 
 Sound = NDArray[np.float32]

@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from elman.atomic_io import remove_leftovers
 from elman.data.datasets.download import Progress, download_all
 from elman.data.datasets.registry import Remote, find
 from elman.errors import UserError, optional_imports
@@ -41,6 +42,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     """
     dataset = find(name)
     folder = cache_folder() / dataset.folder
+    if folder.is_dir():
+        remove_leftovers(folder)
     missing = [remote for remote in dataset.files if _present(folder, remote) is None]
     if missing:
         download_all(name, [(remote, folder / remote.file) for remote in missing], progress)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.files import read_bytes
 from elman.data.io.folders import part_named
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 _PICTURE_COLUMNS = ("image", "picture", "file", "filename", "file_name", "image_name", "path")

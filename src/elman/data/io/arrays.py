@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.delimited import read_records
+from elman.data.io.files import read_bytes
 from elman.data.io.folders import class_files
 from elman.data.io.records import Record
-from elman.data.io.text import read_bytes
 from elman.errors import UserError
 
 Array = NDArray[Any]

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.files import read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 DELIMITERS = ",;|\t"

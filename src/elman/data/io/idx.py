@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.io.files import read_gzip
 from elman.data.io.records import Record
-from elman.data.io.text import read_bytes
 from elman.errors import UserError
 
 Order = Literal["rows", "pixels", "permuted"]
@@ -44,10 +42,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is missing, damaged, or of another type.
     """
-    try:
-        raw = gzip.decompress(read_bytes(path))
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and fetch it again") from error
+    raw = read_gzip(path)
     if len(raw) < 4 or raw[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
         raise UserError(f"{path} is no idx file of bytes; delete it and fetch it again")
     begin = 4 + 4 * raw[3]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from elman.data.io.columns import Columns
 from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.files import read_bytes
 from elman.data.io.folders import class_files, part_paths
 from elman.data.io.rows import Parts, Row
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 _TABLES = (".csv", ".tsv", ".jsonl")

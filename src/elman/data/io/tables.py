@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import read_delimited
-from elman.data.io.text import read_bytes
+from elman.data.io.files import read_bytes
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from elman.data.io.files import read_bytes
 from elman.errors import UserError
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -73,27 +74,6 @@ def decode_utf8(raw: bytes, path: Path) -> str:
             f"{path} is not UTF-8: byte 0x{raw[offset]:02x} at byte offset {offset} (line {line});"
             f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
         ) from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that is there, readable, and not empty.
-
-    Raises:
-        UserError: it is not so.
-    """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"there is no file {path}; check the path") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path} is a folder; give the file inside it") from error
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}; check its permissions"
-        ) from error
-    if not raw:
-        raise UserError(f"{path} is empty; give a file with something in it")
-    return raw
 
 
 def _read_file(path: Path) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.io.files import read_bytes
 from elman.data.io.records import Record
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 Header = dict[str, list[str]]

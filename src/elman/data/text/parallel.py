@@ -6,9 +6,7 @@ two files with as many lines each.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -19,7 +17,8 @@ import numpy as np
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.files import read_bytes, read_gzip
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 MULTI30K = {f"multi30k-{one}-{other}": (one, other) for one, other in permutations(("en", "de", "fr"), 2)}
@@ -170,12 +169,7 @@ def _lines(path: Path) -> list[str]:
 
     They are parted by a newline and nothing else, so that a stray form feed on one side shifts no line of it.
     """
-    raw = read_bytes(path)
-    if path.suffix == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+    raw = read_gzip(path) if path.suffix == ".gz" else read_bytes(path)
     return [line.strip() for line in decode_utf8(raw, path).removesuffix("\n").split("\n")]
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from elman.data.io.files import read_bytes
 from elman.data.io.rows import Parts, Row
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 SENTIMENT = ("negative", "positive")

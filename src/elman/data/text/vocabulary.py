@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
-from elman.data.io.text import decode_utf8, read_bytes
+from elman.data.io.files import read_bytes
+from elman.data.io.text import decode_utf8
 from elman.data.text.char_codec import CharacterTable
 from elman.data.text.tokenizers import SPECIAL, Kind, kind_of, make_tokenizer
 from elman.errors import UserError, optional_imports

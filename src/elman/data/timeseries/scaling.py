@@ -9,19 +9,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.data.scaling import LEAST_STD, Scaler
 from elman.data.timeseries.table import Roles, TimeSeries, Values
-from elman.data.timeseries.timestamps import Feature, shown
+from elman.data.timeseries.timestamps import Feature, check_frequency, shown
 from elman.errors import UserError
 
 Transform = Literal["none", "log", "sqrt"]
 Array = NDArray[np.float32]
+_LONGEST_SEASON = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,33 @@ class FittedSeries:
         Raises:
             UserError: the file is missing or damaged.
         """
+        saved = read_json(path, _Saved, "roles and scales of series")
+        columns = len(saved.roles.measured) + len(saved.roles.known)
         try:
-            table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            roles = Roles(**{name: _tuples(value) for name, value in table.pop("roles").items()})
-            transform = table["transform"]
-            columns = len(roles.measured) + len(roles.known)
-            scales = {name: _scale(entry, transform, columns) for name, entry in table.pop("scales").items()}
-            return cls(roles=roles, scales=scales, calendar=tuple(table.pop("calendar")), **table)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            check_frequency(saved.frequency)
+            scales = {name: _scale(entry, saved.transform, columns) for name, entry in saved.scales.items()}
+            if not (saved.roles.targets and scales and 1 <= saved.season <= _LONGEST_SEASON):
+                raise ValueError("it has no target, no scale, or no season")
+        except ValueError as error:
             raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+        return cls(saved.roles, saved.frequency, saved.season, saved.calendar, saved.transform, scales)
+
+
+@dataclass(frozen=True)
+class _SavedScale:
+    mean: list[float]
+    std: list[float]
+    naive_error: list[float]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    roles: Roles
+    frequency: str
+    season: int
+    calendar: tuple[Feature, ...]
+    transform: Transform
+    scales: dict[str, _SavedScale]
 
 
 def fit_series(
@@ -174,12 +194,11 @@ def _transformed(series: TimeSeries, roles: Roles, transform: Transform) -> Valu
     return columns
 
 
-def _scale(entry: dict[str, list[float]], transform: Transform, columns: int) -> SeriesScale:
-    mean, std = (np.array(entry[name], dtype=np.float32) for name in ("mean", "std"))
+def _scale(entry: _SavedScale, transform: Transform, columns: int) -> SeriesScale:
+    mean, std = np.array(entry.mean, dtype=np.float32), np.array(entry.std, dtype=np.float32)
+    naive = np.array(entry.naive_error)
     if mean.shape != (columns,) or std.shape != (columns,):
         raise ValueError(f"it scales {len(mean)} columns of {columns}")
-    return SeriesScale(transform, Scaler(mean, std), np.array(entry["naive_error"]))
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all() and np.isfinite(naive).all()):
+        raise ValueError("a scale is not finite, or not above 0")
+    return SeriesScale(transform, Scaler(mean, std), naive)

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
 from elman.data.io.tables import numbers
-from elman.data.timeseries.timestamps import check_order, find_frequency, full_times, parse_times, shown
+from elman.data.timeseries.timestamps import (
+    asked_frequency,
+    check_order,
+    find_frequency,
+    full_times,
+    parse_times,
+    shown,
+)
 from elman.errors import UserError
 
 if TYPE_CHECKING:
@@ -127,7 +134,7 @@ def read_series(
     for name, rows in _groups(table, roles.series_id, source):
         place = f"{source}, series {name!r}" if name else source
         check_order(times[rows], rows, place)
-        frequency = frequency or find_frequency(times[rows], place)
+        frequency = asked_frequency(frequency, times, place) if frequency else find_frequency(times[rows], place)
         grid, filled = _on_grid(times[rows], cells[rows], rows, frequency, missing, place)
         count = _observed(filled[:, : len(roles.targets)]) if roles.known else len(filled)
         measured = len(roles.measured)

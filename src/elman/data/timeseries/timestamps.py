@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Feature = Literal["hour", "weekday", "month"]
 _RUNS = (8, 4)  # times from which a step can be told: five days in a row may be business days or all days
+MOST_GAPS = 50
+"""Times for each row of a table, at most: where there are more, one of the times is taken to be wrong."""
 _PLACES = 200  # how many such runs are looked at
 _SEASONS = {"h": 24, "D": 7, "B": 5, "W": 52, "ME": 12, "MS": 12, "QE": 4, "QS": 4, "min": 1440, "s": 60}
 
@@ -35,6 +37,9 @@ def parse_times(column: pd.Series, source: str) -> pd.Index:
         import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+        if not np.isfinite(column.to_numpy(dtype=np.float64)).all():
+            row = int(np.argmin(np.isfinite(column.to_numpy(dtype=np.float64)))) + 1
+            raise UserError(f"{source} row {row}, column {column.name!r}: the time is infinite; mend it")
         return pd.Index(column)
     try:
         times = pd.to_datetime(column, errors="coerce")
@@ -95,17 +100,72 @@ def find_frequency(times: pd.Index, place: str) -> str:
     raise UserError(f"{place}: the times follow no regular step; write them at one, such as hourly or monthly")
 
 
+def check_frequency(frequency: str) -> None:
+    """Raise ValueError unless a step is a number above 0, or an offset of pandas that goes forwards."""
+    with optional_imports():
+        import pandas as pd
+
+    if _is_number(frequency):
+        if not 0 < float(frequency) < float("inf"):
+            raise ValueError(f"the step {frequency!r} is not above 0")
+        return
+    offset = pd.tseries.frequencies.to_offset(frequency)  # a ValueError of its own where it is none
+    if offset is None or offset.n < 1:
+        raise ValueError(f"the step {frequency!r} goes nowhere")
+
+
+def asked_frequency(frequency: str, times: pd.Index, place: str) -> str:
+    """The step that the user asked for, after a look at whether it fits the times.
+
+    Raises:
+        UserError: it is no step, or a number where the times are dates, or the reverse.
+    """
+    with optional_imports():
+        import pandas as pd
+
+    try:
+        check_frequency(frequency)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"`frequency` is {frequency!r} ({str(error)[:80]}); write one such as h, D or MS") from error
+    if _is_number(frequency) == isinstance(times, pd.DatetimeIndex):
+        what, such = ("dates", "h, D or MS") if isinstance(times, pd.DatetimeIndex) else ("numbers", "1 or 0.5")
+        raise UserError(
+            f"`frequency` is {frequency!r}, and the times of {place} are {what}; write a step such as {such}"
+        )
+    return frequency
+
+
 def full_times(times: pd.Index, frequency: str, place: str) -> pd.Index:
     """All times from the first to the last at the step `frequency`.
 
     Raises:
-        UserError: a time lies between two steps.
+        UserError: a time lies between two steps; or the times would be so many more than the rows that one of them
+            must be wrong: names it before anything of that size is made.
     """
+    steps = _steps_between(times[0], times[-1], frequency)
+    if steps > MOST_GAPS * len(times) + 1000:
+        gaps = np.diff(times.to_numpy().astype(np.float64 if not hasattr(times, "asi8") else np.int64))
+        row = int(np.argmax(gaps)) + 1
+        raise UserError(
+            f"{place}: at the step {frequency!r} there are {steps:,.0f} times from {shown(times[0])} to"
+            f" {shown(times[-1])}, and {len(times):,} rows; look at time {shown(times[row])} of row {row + 1}"
+        )
     full = _span(times[0], frequency, end=times[-1])
     off = times.difference(full)
     if len(off):
         raise UserError(f"{place}: time {shown(off[0])} does not lie on the step {frequency!r} of the others; mend it")
     return full
+
+
+def _steps_between(first: Any, last: Any, frequency: str) -> float:
+    """About how many steps lie between two times, found without making them."""
+    with optional_imports():
+        import pandas as pd
+
+    if _is_number(frequency):
+        return float((last - first) / float(frequency))
+    two = pd.date_range(first, periods=3, freq=frequency)
+    return float((last - first) / max(two[2] - two[1], pd.Timedelta(1)))
 
 
 def times_after(last: Any, frequency: str, count: int) -> pd.Index:

@@ -6,11 +6,13 @@ import json
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.captioning.prediction import Caption, draw_captions
 from elman.tasks.captioning.settings import Options, Settings
@@ -30,9 +32,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("elman")
 VOCABULARY, FEATURES = "vocabulary.json", "features.json"
+LARGEST_FEATURE = 1_000_000
 EXAMPLES = 20
 """Captions that evaluation shows."""
 PLACES = {"first": ("first",), "state": ("state",), "every": ("every",), "first+state": ("first", "state")}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What features are: how many numbers, and the network that made them, "" for another's."""
+
+    size: int
+    maker: str = ""
 
 
 class Task(BaseTask[Settings]):
@@ -60,9 +71,9 @@ class Task(BaseTask[Settings]):
         return read
 
     @cached_property
-    def seen(self) -> dict[str, Any]:
+    def seen(self) -> Seen:
         """What the features are: their size, and the network that made them."""
-        return {"size": self.captioned.parts["train"].vectors.shape[1], "maker": self.captioned.maker}
+        return Seen(self.captioned.parts["train"].vectors.shape[1], self.captioned.maker)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -108,7 +119,7 @@ class Task(BaseTask[Settings]):
     def save(self, folder: Path) -> None:
         """Write the vocabulary, and what the features are."""
         self.vocabulary.save(folder / VOCABULARY)
-        write_text(folder / FEATURES, json.dumps(self.seen) + "\n")
+        write_text(folder / FEATURES, json.dumps(asdict(self.seen)) + "\n")
 
     def restore(self, folder: Path) -> None:
         """Read what `save` wrote."""
@@ -124,7 +135,7 @@ class Task(BaseTask[Settings]):
         from elman.models.captioner import Captioner
 
         s = self.settings
-        V, D, shape = len(self.vocabulary), self.seen["size"], s.shape(s.embedding_size)
+        V, D, shape = len(self.vocabulary), self.seen.size, s.shape(s.embedding_size)
         model = Captioner(V, D, shape, feature_as=PLACES[s.feature_as], dropout=s.dropout, tied=s.tied)
         if self.folder is None:
             model.scale_by(torch.from_numpy(self.captioned.parts["train"].vectors))
@@ -249,7 +260,7 @@ class Task(BaseTask[Settings]):
 
         if len(inputs) == 1 and Path(inputs[0]).suffix in FORMS:
             paths, features = [], read_features(Path(inputs[0]))
-        elif self.seen["maker"]:
+        elif self.seen.maker:
             paths = picture_files(inputs)
             features = extract_with_progress(paths)
         else:
@@ -257,8 +268,8 @@ class Task(BaseTask[Settings]):
                 "this run learned from features of your own, and elman does not know what makes them; give a file of"
                 " such features in place of pictures"
             )
-        if features.vectors.shape[1] != self.seen["size"]:
-            own, size = self.seen["size"], features.vectors.shape[1]
+        if features.vectors.shape[1] != self.seen.size:
+            own, size = self.seen.size, features.vectors.shape[1]
             raise UserError(f"{inputs[0]} has {size} numbers for each picture, and this run learned from {own}")
         return paths, features
 
@@ -267,17 +278,16 @@ class Task(BaseTask[Settings]):
         return draw_captions([one for one in predictions if isinstance(one, Caption)], path)
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> Seen:
     """What a run has written down of its features.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        return {"size": int(facts["size"]), "maker": str(facts["maker"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); take it from a whole copy of the run") from error
+    seen = read_json(path, Seen, "size and maker of features")
+    if not 1 <= seen.size <= LARGEST_FEATURE:
+        raise UserError(f"{path} is damaged: features of {seen.size} numbers; restore it from a copy")
+    return seen
 
 
 def extract_with_progress(files: list[Path]) -> Features:

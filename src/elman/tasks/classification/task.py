@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
@@ -200,10 +201,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: the file cannot be read, or holds something else.
     """
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
-    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-        raise UserError(f"{path} is damaged: it holds no list of names; restore it from a copy")
+    names = read_json(path, list[str], "list of names")
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"{path} is damaged: it holds no names, or one twice; restore it from a copy")
     return tuple(names)

@@ -6,11 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.translation.prediction import Translation
 from elman.tasks.translation.settings import Options, Settings
@@ -38,6 +40,19 @@ MOST = 2000
 """Tokens of a text that are read."""
 UNLIMITED = 10**6
 """Tokens of a translation, where its source's length sets the limit."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What must be known of the training pairs where they are not read.
+
+    Attributes:
+        languages: from which to which; empty where the data did not say.
+        longest: the tokens of the longest source.
+    """
+
+    languages: tuple[str, str] = ("", "")
+    longest: int = 0
 
 
 class Task(BaseTask[Settings]):
@@ -99,7 +114,7 @@ class Task(BaseTask[Settings]):
         """Write both vocabularies, and what else must be known of the pairs."""
         self.codes.source.save(folder / SOURCE)
         self.codes.target.save(folder / TARGET)
-        write_text(folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+        write_text(folder / FACTS, json.dumps(asdict(self.facts), indent=1) + "\n")
 
     def restore(self, folder: Path) -> None:
         """Read what `save` wrote."""
@@ -165,20 +180,20 @@ class Task(BaseTask[Settings]):
         return self._measure(model, self.data.validation, self.encoded("validation"), 1)[0]
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What must be known of the training pairs where they are not read: their languages and longest source."""
         longest = max(len(source) - 1 for source in self.encoded("train").source)
-        return {"languages": list(self.data.languages), "longest": longest}
+        return Facts(self.data.languages, longest)
 
     @property
     def languages(self) -> tuple[str, str]:
         """From which to which; empty where the data did not say."""
-        return self.facts["languages"][0], self.facts["languages"][1]
+        return self.facts.languages
 
     @property
     def longest(self) -> int:
         """The tokens of the longest source in training."""
-        return int(self.facts["longest"])
+        return self.facts.longest
 
     def _measure(
         self, model: nn.Module, pairs: Pairs, encoded: Encoded, beam: int
@@ -364,14 +379,13 @@ class Task(BaseTask[Settings]):
         return InspectionExample(inputs, names, targets, about, layer=layer)
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> Facts:
     """The languages and the longest source that a run has written down.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
-        facts: dict[str, Any] = {"languages": ["", ""], "longest": 0} | json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); take it from a whole copy of the run") from error
+    facts = read_json(path, Facts, "languages and the longest source")
+    if facts.longest < 0:
+        raise UserError(f"{path} is damaged: the longest source has {facts.longest} tokens; restore it from a copy")
     return facts

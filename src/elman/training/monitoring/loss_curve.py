@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from elman.errors import UserError
 from elman.plotting.palette import PALETTE
 from elman.plotting.style import DASHES, MARKERS, new_figure, save_figure
 from elman.training.monitoring.metrics_log import Row, read_metrics
@@ -21,6 +22,8 @@ def draw_loss_curve(folder: RunFolder, metric: str, unit: str, *, higher_is_bett
     rows = read_metrics(folder.metrics)
     steps, losses = _column(rows, "loss")
     seen, values = _column(rows, f"validation_{metric}")
+    if not (values and losses):
+        raise UserError(f"{folder.metrics} has no rows to draw; the run itself is complete")
     best = (max if higher_is_better else min)(range(len(values)), key=values.__getitem__)
     title = f"Best validation {metric} {values[best]:.3f} at step {seen[best]:,.0f} of {steps[-1]:,.0f}"
     apart = metric != "loss"

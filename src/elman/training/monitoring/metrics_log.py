@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from pathlib import Path
 
 from elman.atomic_io import write_text
+from elman.data.io.files import read_bytes
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 Row = dict[str, float]
+log = logging.getLogger("elman")
 
 
 class MetricsLog:
@@ -21,8 +25,16 @@ class MetricsLog:
 
     @classmethod
     def resumed(cls, path: Path, step: int) -> MetricsLog:
-        """The rows up to `step`, so that what came after the checkpoint is not counted twice."""
-        return cls(path, [row for row in read_metrics(path) if row["step"] <= step])
+        """The rows up to `step`, so that what came after the checkpoint is not counted twice.
+
+        A damaged file loses no run: what can be read of it is kept, and what is dropped is logged.
+        """
+        try:
+            rows = read_metrics(path)
+        except UserError as error:
+            rows = []
+            log.warning("the metrics before step %d are dropped: %s", step, error)
+        return cls(path, [row for row in rows if row.get("step", step + 1) <= step])
 
     def add(self, row: Row) -> None:
         """Take in a row; one of the same step is completed."""
@@ -47,15 +59,18 @@ def read_metrics(path: Path) -> list[Row]:
     Raises:
         UserError: a cell is no number: says the line.
     """
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return []
     rows = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for line, cells in enumerate(csv.DictReader(file), start=2):
-            try:
-                rows.append({name: float(cell) for name, cell in cells.items() if cell})
-            except (TypeError, ValueError, AttributeError):
-                raise UserError(f"{path}, line {line}: a cell is not a number; remove the damaged line") from None
+    text = decode_utf8(read_bytes(path), path)
+    for line, cells in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2):
+        try:
+            row = {name: float(cell) for name, cell in cells.items() if cell}
+        except (TypeError, ValueError, AttributeError):
+            raise UserError(f"{path}, line {line}: a cell is not a number; remove the damaged line") from None
+        if "step" not in row:
+            raise UserError(f"{path}, line {line}: it has no step; remove the damaged line")
+        rows.append(row)
     return rows
 
 

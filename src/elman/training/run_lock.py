@@ -1,0 +1,85 @@
+"""One training at a time in one folder: a lock that the operating system takes from a process that dies."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from elman.atomic_io import naming_the_file
+from elman.errors import UserError
+
+NAME = ".elman.lock"
+"""The file in the run's folder. It names the holder; what counts is the lock on it."""
+
+
+class RunLock:
+    """Holds a folder while it is entered; a killed process holds nothing.
+
+    Raises:
+        UserError: another process holds it, or the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._handle = -1
+
+    def __enter__(self) -> Self:
+        with naming_the_file(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+                if not _lock(handle):
+                    holder = os.read(handle, 200).decode("utf-8", "replace").strip()
+                    os.close(handle)
+                    raise UserError(
+                        f"{self.path.parent} is in use by {holder or 'another training'}; wait for it, or choose"
+                        " another `out`"
+                    )
+                if self._is_still_there(handle):
+                    break
+                os.close(handle)  # its holder has just removed it
+            self._handle = handle
+            os.ftruncate(handle, 0)
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.path.unlink(missing_ok=True)
+        os.close(self._handle)
+
+    def _is_still_there(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+
+def was_begun(folder: Path) -> bool:
+    """Whether a training began in the folder and was killed before it made a run of it."""
+    return (folder / NAME).is_file()
+
+
+def _lock(handle: int) -> bool:
+    """Take the lock without waiting; False where another process has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
