@@ -4,8 +4,8 @@
     print(flow.verdict)
     insight.save_figure(insight.plot_gradient_flow(flow), "flow")
 
-Works on elman.RNN and on torch.nn.RNN, LSTM and GRU, alone or inside a model. The names are imported when first used,
-so that numbers do not wait for matplotlib.
+Works on elman.RNN, on torch.nn.RNN, LSTM and GRU, and on every registered cell (`elman.nn.registry`), alone or inside
+a model. The names are imported when first used, so that numbers do not wait for matplotlib.
 """
 
 from importlib import import_module

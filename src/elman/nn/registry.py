@@ -12,8 +12,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from elman.errors import UserError
@@ -106,9 +107,9 @@ def _no_state(module: nn.Module) -> Tensor | None:
 class CellKind:
     """A kind of recurrent layer.
 
-    Its modules are called as `torch.nn.RNN` is: `module(x, state)` with x (T, B, I) gives the output (T, B, D*H) and the
-    last state, one tensor or a tuple, each (L*D, B, H). They have the attributes `hidden_size`, `num_layers`,
-    `bidirectional` and `batch_first`, or else one layer, one direction, and time first.
+    Its modules are called as `torch.nn.RNN` is: `module(x, state)` with x (T, B, I) gives the output (T, B, D*H) and
+    the last state, one tensor or a tuple, each (L*D, B, H). They have the attributes `input_size` and `hidden_size`;
+    without `num_layers`, `bidirectional` and `batch_first` they have one layer, one direction, and time first.
 
     Attributes:
         name: as `cell` names it in settings.
@@ -156,7 +157,13 @@ def unregister_cell(name: str) -> None:
 
 def cell_names() -> tuple[str, ...]:
     """The names of all kinds: the built-in ones, then those that were registered or that installed packages bring."""
-    return tuple(dict.fromkeys([*BUILT_IN, *_registered, *(entry.name for entry in entry_points(group=ENTRY_POINTS))]))
+    return tuple(dict.fromkeys([*BUILT_IN, *_registered, *_installed()]))
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """The kinds that installed packages bring, by name."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
 def cell_kind(name: str) -> CellKind:
@@ -168,9 +175,8 @@ def cell_kind(name: str) -> CellKind:
     if name in BUILT_IN:
         kind: CellKind = import_module(BUILT_IN[name]).KIND
         return kind
-    if name not in _registered:
-        for entry in entry_points(group=ENTRY_POINTS, name=name):
-            register_cell(entry.load())
+    if name not in _registered and name in _installed():
+        register_cell(_installed()[name].load())
     if name not in _registered:
         near = difflib.get_close_matches(name, cell_names(), 1)
         hint = f"; did you mean `cell={near[0]}`?" if near else ""

@@ -8,7 +8,8 @@ from elman.cli.inspect.common import Out, answer, folder_for
 from elman.cli.running import Json, RunPath, Weights
 
 if TYPE_CHECKING:
-    from elman.insight.gradient_flow import GradientFlow, LayerFlow
+    from elman.insight.gradient_flow import GradientFlow
+    from elman.insight.layer_flow import LayerFlow
 
 
 def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weights = "best") -> None:
