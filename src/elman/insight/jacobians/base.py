@@ -69,7 +69,7 @@ class StepJacobians(ABC):
 
     @abstractmethod
     def jvp(self, t: int, v: Tensor) -> Tensor:
-        """Carry a change of s_(t-1) forward to s_t: J_t v, for v (..., B, S)."""
+        """Carry a change of s_(t-1) forward to s_t: J_t v, for v (B, S)."""
 
     @abstractmethod
     def vjp(self, t: int, v: Tensor) -> Tensor:
@@ -94,10 +94,9 @@ class StepJacobians(ABC):
         """Turn dC/ds_t, (T, B, S), into the LSTM's dC/dc_t with what passes through h_t; None for other cells."""
         return None
 
+    @abstractmethod
     def matrix(self, t: int) -> Tensor:
         """J_t in full, (B, S, S)."""
-        basis = torch.eye(self.size, dtype=self.sample.dtype, device=self.sample.device)
-        return self.jvp(t, basis[:, None].expand(self.size, self.rows, self.size)).permute(1, 2, 0)
 
     def singular(self) -> Tensor:
         """Where J_t is singular by its form, (T, B); False where only its numbers can say."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vjp, vmap
+from torch.func import vjp, vmap
 
 from elman.insight.jacobians.base import Contributions, StepJacobians, cut_out
 from elman.insight.jacobians.cell import Cell
@@ -67,16 +67,16 @@ class AutogradJacobians(StepJacobians):
         return AutogradJacobians(self.cell.to(dtype, self.x.device), self.x.to(dtype), self.before.to(dtype))
 
     def jvp(self, t: int, v: Tensor) -> Tensor:
-        """J_t v, for v (..., B, S)."""
+        """J_t v, for v (B, S): the transpose of the map u -> u J_t."""
+        (forward,) = vjp(lambda u: vjp(self._step(t), self.before[t])[1](u)[0], torch.zeros_like(v))[1](v)
+        change: Tensor = forward
+        return change
 
-        def push(one: Tensor) -> Tensor:
-            changed: Tensor = jvp(self._step(t), (self.before[t],), (one,))[1]
-            return changed
-
-        if v.dim() == 2:
-            return push(v)
-        several: Tensor = vmap(push)(v.reshape(-1, *v.shape[-2:]))
-        return several.reshape(v.shape)
+    def matrix(self, t: int) -> Tensor:
+        """J_t in full, (B, S, S), row by row."""
+        basis = torch.eye(self.size, dtype=self.sample.dtype, device=self.sample.device)
+        rows: Tensor = vmap(lambda row: self.vjp(t, row))(basis[:, None].expand(-1, self.rows, -1))
+        return rows.transpose(0, 1)
 
     def vjp(self, t: int, v: Tensor) -> Tensor:
         """v J_t."""

@@ -64,6 +64,15 @@ class FactoredJacobians(StepJacobians):
         return type(self)(self.w_ih.to(dtype), self.w_hh.to(dtype), tuple(f.to(dtype) for f in self.factors))
 
     @abstractmethod
+    def jvp(self, t: int, v: Tensor) -> Tensor:
+        """Carry a change of s_(t-1) forward to s_t: J_t v, for v (..., B, S)."""
+
+    def matrix(self, t: int) -> Tensor:
+        """J_t in full, (B, S, S)."""
+        basis = torch.eye(self.size, dtype=self.sample.dtype, device=self.sample.device)
+        return self.jvp(t, basis[:, None].expand(self.size, self.rows, self.size)).permute(1, 2, 0)
+
+    @abstractmethod
     def delta(self, t: int | slice, v: Tensor) -> Tensor:
         """Turn a gradient with respect to s_t, (..., B, S), into that with respect to the drive, (..., B, G*H).
 
