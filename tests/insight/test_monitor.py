@@ -97,9 +97,9 @@ def test_a_healthy_network_brings_no_warning() -> None:
 def test_looking_too_often_is_said_once_with_a_better_interval() -> None:
     lines: list[str] = []
     _train(GradientMonitor(every=1, warn=lines.append))
-    assert sum("watching takes" in line for line in lines) == 1
+    assert sum("following the gradient takes" in line for line in lines) == 1
 
 
 def test_an_interval_of_no_steps_is_refused() -> None:
-    with pytest.raises(UserError, match="every 0 steps"):
+    with pytest.raises(UserError, match="`watch` is 0"):
         GradientMonitor(every=0)

@@ -14,10 +14,11 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman
 from elman.errors import UserError
-from elman.insight.cell_jacobians import Cell
 from elman.insight.fixed_points import fixed_points
+from elman.insight.jacobians.cell import Cell, cells
 from elman.insight.plots.states import plot_states
 from elman.insight.state_space import StateSpace, states
+from elman.nn.registry import cell_kind
 from elman.tasks.memory.parity_states import parity_states
 from elman.tasks.memory.plots import plot_parity
 from tests.insight.looks import check
@@ -94,8 +95,11 @@ def test_fixed_points_stand_still_and_have_autograds_eigenvalues(kind: Any) -> N
 
 
 def _one_unit(weight: float, bias: float = 0.0) -> Cell:
-    one = torch.ones(1, 1)
-    return Cell("unit", "tanh", 0 * one, weight * one, torch.tensor([bias]), torch.zeros(1))
+    rnn = nn.RNN(1, 1)
+    with torch.no_grad():
+        for parameter, value in zip(rnn.parameters(), (0.0, weight, bias, 0.0), strict=True):
+            parameter.fill_(value)
+    return cells("unit", rnn, cell_kind("rnn"))[0][0]
 
 
 def test_a_single_unit_has_the_fixed_points_of_its_equation() -> None:

@@ -21,7 +21,7 @@ from elman.models.squeezenet import SqueezeNet, load_squeezenet
 @pytest.mark.parametrize("layers", [1, 2])
 def test_one_step_at_a_time_is_the_same_as_all_at_once(cell: str, places: tuple[str, ...], layers: int) -> None:
     torch.manual_seed(0)
-    shape = RecurrentConfig(input_size=6, hidden_size=8, layers=layers, cell=cell)  # type: ignore[arg-type]
+    shape = RecurrentConfig(input_size=6, hidden_size=8, layers=layers, cell=cell)
     model = Captioner(11, 5, shape, feature_as=places, tied=True).eval()
     features, tokens = torch.randn(3, 5), torch.randint(0, 11, (4, 3))
     whole = model(features, tokens)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from elman.models.config import Cell, RecurrentConfig
+from elman.models.config import RecurrentConfig
 from elman.models.decoding.config import Choice
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
@@ -13,14 +13,14 @@ from elman.models.losses import token_loss
 from elman.models.recurrent import cut
 
 
-def language_model(cell: Cell = "rnn", *, tied: bool = False) -> LanguageModel:
+def language_model(cell: str = "rnn", *, tied: bool = False) -> LanguageModel:
     torch.manual_seed(0)
     shape = RecurrentConfig(input_size=12, hidden_size=12, layers=2, cell=cell)
     return LanguageModel(7, shape, tied=tied).eval()
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_carried_state_is_as_good_as_the_whole_text(cell: Cell) -> None:
+def test_a_carried_state_is_as_good_as_the_whole_text(cell: str) -> None:
     model = language_model(cell)
     tokens = torch.randint(7, (20, 3))
     whole, _ = model(tokens)
@@ -48,7 +48,7 @@ def test_loss_counts_what_counts() -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_greedy_writing_is_what_the_whole_text_says(cell: Cell) -> None:
+def test_greedy_writing_is_what_the_whole_text_says(cell: str) -> None:
     model = language_model(cell)
     prompt = torch.tensor([1, 4, 2])
     written = [int(token) for token in generate(model, prompt, 15, Choice(temperature=0).drawing(1))]
@@ -60,7 +60,7 @@ def test_greedy_writing_is_what_the_whole_text_says(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_samples_side_by_side_differ_and_the_seed_repeats_them(cell: Cell) -> None:
+def test_samples_side_by_side_differ_and_the_seed_repeats_them(cell: str) -> None:
     model = language_model(cell)
     prompt = torch.tensor([1])
     texts = [

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from elman.cli.running import Json
 from elman.errors import UserError
+from elman.insight.remedies.remedy import remedy_names
 from elman.training.report import Table
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ def compare(
     remedies: Annotated[
         str,
         Parameter(
-            help="Names with commas between: none, clip, orthogonal, identity, residual, truncated, lstm, gru; "
+            help=f"Names with commas between: {', '.join(remedy_names())}; "
             "a plus sign joins several, as in orthogonal+clip."
         ),
-    ] = "none,clip,orthogonal,identity,residual,truncated,lstm,gru",
+    ] = ",".join(remedy_names()),
     seeds: Annotated[str, Parameter(help="Numbers with commas between; one run for each.")] = "0,1,2",
     steps: Annotated[int, Parameter(help="Optimiser steps of each run.")] = 1000,
     hidden_size: Annotated[int, Parameter(help="Hidden units of each network.")] = 64,
     batch_size: Annotated[int, Parameter(help="Sequences in one step.")] = 32,
     lr: Annotated[float, Parameter(help="Learning rate of Adam.")] = 2e-3,
     clip_norm: Annotated[float, Parameter(help="Largest norm of the gradient, for the remedy clip.")] = 1.0,
-    eval_every: Annotated[int, Parameter(help="Steps from one look at the validation part to the next.")] = 50,
+    eval_every: Annotated[int, Parameter(help="Steps from one validation to the next.")] = 50,
     out: Annotated[Path, Parameter(help="Folder for the plot and the tables.")],
     json: Json = False,
 ) -> None:
@@ -116,7 +117,7 @@ def runs_table(found: Comparison, budget: Budget) -> Table:
 
 
 def losses_table(found: Comparison, budget: Budget) -> Table:
-    """A row for each look at the validation part."""
+    """A row for each validation."""
     rows = tuple(
         (remedy, seed, step, loss)
         for remedy, runs in found.runs.items()

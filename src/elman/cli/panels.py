@@ -7,11 +7,12 @@ import inspect
 import textwrap
 import typing
 from dataclasses import MISSING, Field, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from elman.cli.messages import as_options
+from elman.models.config import OneOf
 
 PANELS = ("Data", "Model", "Optimisation", "Run", "Advanced")
 GROUPS = {name: Group.create_ordered(name) for name in PANELS}
@@ -66,11 +67,18 @@ def _parameter(field: Field[Any], hint: Any, text: str, panel_name: str | None =
         how |= {"consume_multiple": True, "negative": ""}
     if field.name in TAKES_A_HYPHEN:
         how["allow_leading_hyphen"] = True
+    hint = _with_choices(hint)
     annotation = Annotated[hint, Parameter(help=as_options(text), **how)]
     default = field.default
     if default is MISSING and field.default_factory is not MISSING:
         default = field.default_factory()
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _with_choices(hint: Any) -> Any:
+    """The type of a setting that names something registered, such as a cell, as the names that there are now."""
+    marks = (mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, OneOf))
+    return next((Literal[mark.names()] for mark in marks), hint)
 
 
 def field_help(kind: type[Any]) -> dict[str, str]:

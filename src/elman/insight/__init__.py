@@ -4,8 +4,8 @@
     print(flow.verdict)
     insight.save_figure(insight.plot_gradient_flow(flow), "flow")
 
-Works on elman.RNN and on torch.nn.RNN, LSTM and GRU, alone or inside a model. The names are imported when first used,
-so that numbers do not wait for matplotlib.
+Works on elman.RNN, on torch.nn.RNN, LSTM and GRU, and on every registered cell (`elman.nn.registry`), alone or inside
+a model. The names are imported when first used, so that numbers do not wait for matplotlib.
 """
 
 from importlib import import_module
@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     from elman.insight.plots.text import coloured, html_page, nearest_table, save_html, terminal_view
     from elman.insight.plots.units import plot_units
     from elman.insight.plots.unrolled import frames, plot_unrolled
-    from elman.insight.remedies.compare import REMEDIES, Budget, compare
+    from elman.insight.remedies.compare import Budget, compare
     from elman.insight.remedies.problems import Problem, memory_problem
+    from elman.insight.remedies.remedy import REMEDIES, Remedy, remedy_names
     from elman.insight.state_space import states
     from elman.insight.unrolled import unroll
     from elman.plotting.style import new_figure, save_figure
 
 _HOMES = {
     "Budget": "elman.insight.remedies.compare",
-    "REMEDIES": "elman.insight.remedies.compare",
+    "REMEDIES": "elman.insight.remedies.remedy",
+    "Remedy": "elman.insight.remedies.remedy",
+    "remedy_names": "elman.insight.remedies.remedy",
     "Problem": "elman.insight.remedies.problems",
     "GradientMonitor": "elman.insight.monitor",
     "bptt": "elman.insight.graph.worked_example",
@@ -73,6 +76,7 @@ __all__ = [
     "Budget",
     "GradientMonitor",
     "Problem",
+    "Remedy",
     "bptt",
     "coloured",
     "compare",
@@ -92,6 +96,7 @@ __all__ = [
     "plot_states",
     "plot_units",
     "plot_unrolled",
+    "remedy_names",
     "save_figure",
     "save_html",
     "states",

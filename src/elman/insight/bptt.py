@@ -1,106 +1,25 @@
 """The backward pass through recorded layers: dC/ds_t at every step, as autograd would find it.
 
-A fused layer returns the states of its last layer only, and autograd the gradients at the two ends only. Here
-each layer's states are worked out again where the layer kept them to itself, and the gradient that arrives
-from above (the direct one) is carried back step by step: total_t = direct_t + total_(t+1) J_(t+1).
+Autograd gives a fused layer's gradients at its two ends only. Here the gradient that arrives from above (the direct
+one) is carried back step by step: total_t = direct_t + total_(t+1) J_(t+1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.insight.cell_jacobians import Cell, Local, Lstm, is_still
-from elman.insight.recording import Call, Sequences, cells
+from elman.insight.recording import Call, Sequences
+from elman.insight.trace import Trace, turned
+from elman.nn.registry import layers_of
 from elman.ops.autograd import apply_adjoint
 
-_BLOCK = 16  # steps looked at together: memory for all at once costs more than the arithmetic
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What one layer did in one direction, its steps in the order in which it took them.
-
-    Attributes:
-        x: (T, B, I) its input.
-        h: (T, B, H) its hidden state after each step.
-        state: (B, S) its state before the first.
-        lengths: (B,) steps of each sequence.
-    """
-
-    cell: Cell
-    x: Tensor
-    h: Tensor
-    state: Tensor
-    lengths: Tensor
-
-    def local(self) -> Local:
-        return self._local
-
-    @cached_property
-    def _local(self) -> Local:
-        return self.cell.local(self.x, self.h, self.state)
-
-    @property
-    def whole(self) -> bool:
-        """Whether no sequence ends before the others."""
-        return bool((self.lengths == len(self.h)).all())
-
-    def of(self, rows: list[int]) -> Trace:
-        """Give the same for some of the sequences."""
-        x, h = self.x[:, rows], self.h[:, rows]
-        return replace(self, x=x, h=h, state=self.state[rows], lengths=self.lengths[rows])
-
-    def saturated(self) -> dict[str, float]:
-        """Give for each gate the share of its values, over all real steps, that are saturated."""
-        if self.cell.plain:
-            parts = (is_still(self.cell, h).sum(-1) for h in torch.split(self.h, _BLOCK))
-            counts = {"h": torch.cat(list(parts))}
-        else:
-            counts = {gate: still.sum(-1) for gate, still in self.local().saturated.items()}
-        real = self.real()
-        return {g: float(count[real].sum() / (real.sum() * self.cell.hidden_size)) for g, count in counts.items()}
-
-    def real(self) -> Tensor:
-        """Say which steps lie inside their sequence, (T, B)."""
-        return torch.arange(len(self.h), device=self.h.device)[:, None] < self.lengths
-
-
-def turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Read each sequence of x (T, B, ...) from its own end; what lies past the end stays."""
-    t = torch.arange(len(x), device=x.device)[:, None]
-    index = torch.where(t < lengths, lengths - 1 - t, t)
-    return x[index, torch.arange(x.shape[1], device=x.device)]
-
-
-@torch.no_grad()
-def traces(call: Call) -> list[list[Trace]]:
-    """Give what each layer did, [layer][direction]; the states below the last layer are worked out again."""
-    layers = cells(call.name, call.module)
-    dtype, device = layers[0][0].w_hh.dtype, call.x.device
-    x, lengths = call.x.to(dtype), call.lengths.to(device)
-    top = call.padded(call.output).detach().to(dtype)
-    found: list[list[Trace]] = []
-    for number, directions in enumerate(layers):
-        row: list[Trace] = []
-        for d, cell in enumerate(directions):
-            mine = turned(x, lengths) if cell.reverse else x
-            state = torch.cat([s[number * len(directions) + d] for s in call.state], -1).to(dtype)
-            if number == len(layers) - 1:
-                h = top[..., d * cell.hidden_size : (d + 1) * cell.hidden_size]
-                h = turned(h, lengths) if cell.reverse else h
-            else:
-                h = cell.run(mine, state)[..., : cell.hidden_size]
-            row.append(Trace(cell, mine, h, state, lengths))
-        found.append(row)
-        x = torch.cat([turned(r.h, lengths) if r.cell.reverse else r.h for r in row], -1)
-    return found
+_BLOCK = 16  # steps whose norms are taken together: memory for all at once costs more than the arithmetic
 
 
 @dataclass(frozen=True)
@@ -138,7 +57,7 @@ def _seeds(call: Call, found: Mapping[int, Tensor | None]) -> Seeds:
         gradient = torch.zeros_like(last) if gradient is None else gradient
         return (gradient.unsqueeze(1) if call.batch_dim is None else gradient).to(dtype)
 
-    lower = call.lower or (None,) * (call.module.num_layers - 1)
+    lower = call.lower or (None,) * (layers_of(call.module) - 1)
     outputs = (*(None if s is None else sequences(s) for s in lower), sequences(call.output))
     return Seeds(outputs, tuple(map(state, call.last)))
 
@@ -166,19 +85,9 @@ class Gradients:
     last: Tensor
     alone: bool
 
-    @property
-    def local(self) -> Local:
-        """The layer's derivative at every step."""
-        return self.trace.local()
-
-    @property
-    def delta(self) -> Tensor:
-        """Give dC with respect to the drive W_ih x_t + b_ih, (T, B, G*H)."""
-        return self.local.delta(slice(None), self.total)
-
     def x(self) -> Tensor:
         """Give dC/dx_t, (T, B, I), in the order of the layer's steps."""
-        return self.delta @ self.trace.cell.w_ih
+        return self.trace.jacobians.input_gradient(self.total)
 
     def h(self) -> Tensor:
         """Give dC/dh_t, (T, B, H)."""
@@ -186,10 +95,7 @@ class Gradients:
 
     def c(self) -> Tensor | None:
         """Give dC/dc_t with what passes through h_t, (T, B, H); None but for the LSTM."""
-        if not isinstance(self.local, Lstm):
-            return None
-        h, c = self.total.chunk(2, -1)
-        return c + h * self.local.cell_to_hidden
+        return self.trace.jacobians.memory_gradient(self.total)
 
     def carried(self) -> Tensor:
         """Give the norm of what arrives at the end and is carried back by the recurrence alone, (T, B) float64."""
@@ -236,12 +142,11 @@ def carried_back(trace: Trace, direct: Tensor) -> Tensor:
     Arguments:
         direct: (T, B, S).
     """
-    if trace.cell.plain:
+    if trace.cell.map.plain:
         direct[:-1] += _fused(trace, direct, None, trace.lengths)[1:]
         return direct
-    local = trace.local()
     for t in reversed(range(1, len(direct))):
-        direct[t - 1] += local.vjp(t, direct[t])[0]
+        direct[t - 1] += trace.jacobians.vjp(t, direct[t])
     return direct
 
 
@@ -249,19 +154,19 @@ def carried_alone(trace: Trace, last: Tensor, ends: Tensor) -> Tensor:
     """Carry back only what arrives, `last` (B, S), at each sequence's step in `ends` (B,); its norm, (T, B) float64."""
     begin = norms(last)
     found = begin.new_zeros(trace.h.shape[:2])
-    if trace.cell.plain:
+    if trace.cell.map.plain:
         found[:-1] = norms(_fused(trace, None, last, ends + 1)[1:])
         some = (ends >= 0).nonzero()[:, 0]
         found[ends[some], some] = begin[some]
         return found
-    local, carried, starts = trace.local(), torch.zeros_like(last), set(ends.tolist())
+    carried, starts = torch.zeros_like(last), set(ends.tolist())
     for t in range(max(starts), -1, -1):
         if t in starts:
             carried = torch.where((ends == t)[:, None], last, carried)
         elif t < min(starts) and not carried.any():
             break  # too small for a float: all that follows is zero
         found[t] = norms(carried)
-        carried = local.vjp(t, carried)[0]
+        carried = trace.jacobians.vjp(t, carried)
     return found
 
 
@@ -270,11 +175,11 @@ def _fused(trace: Trace, grad_h: Tensor | None, grad_last: Tensor | None, length
 
     The adjoint gives delta_t W_ih; with W_hh in the place of W_ih, that is it.
     """
-    cell, h = trace.cell, trace.h
+    cell, h, w_hh = trace.cell, trace.h, trace.cell.weights["weight_hh"]
     whole = bool((lengths == len(h)).all())
-    options = (None if whole else lengths, cell.kind, False, False, None)
+    options = (None if whole else lengths, cell.map.options["nonlinearity"], False, False, None)
     needs = (True, False, False, False, False)
-    return apply_adjoint(grad_h, grad_last, h, trace.state, cell.w_hh, cell.w_hh, None, h, *options, needs)[0]
+    return apply_adjoint(grad_h, grad_last, h, trace.state, w_hh, w_hh, None, h, *options, needs)[0]
 
 
 def norms(x: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from elman.errors import UserError
-from elman.insight.cell_jacobians import Cell
+from elman.insight.jacobians.cell import Cell
+from elman.insight.jacobians.linearise import step_jacobians
 from elman.insight.state_space import StateSpace
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def fixed_points(
         where: the states to start from, or the bare weights of a layer (then pass `starts`).
         x: (I,) the input that stays constant; zero if not given.
         starts: (N, S) states to start from; 64 of those that `where` went through if not given.
-        rounds: at most so many steps of the minimisation.
+        rounds: steps of the minimisation, at most.
         slow: report points up to this speed, per root of the number of units.
 
     Raises:
@@ -125,10 +126,10 @@ def fixed_points(
     cell = cell.to(torch.float64, "cpu")
     if starts is None:
         starts = where.visited(STARTS) if isinstance(where, StateSpace) else torch.zeros(0, cell.state_size)
-    x = torch.zeros(cell.w_ih.shape[1]) if x is None else x
-    if not len(starts) or starts.shape[-1] != cell.state_size or x.shape != cell.w_ih.shape[1:]:
+    x = torch.zeros(cell.input_size) if x is None else x
+    if not len(starts) or starts.shape[-1] != cell.state_size or x.shape != (cell.input_size,):
         raise UserError(
-            f"{cell.name} takes states of {cell.state_size} numbers and inputs of {cell.w_ih.shape[1]}; "
+            f"{cell.name} takes states of {cell.state_size} numbers and inputs of {cell.input_size}; "
             f"got starts {tuple(starts.shape)} and x {tuple(x.shape)}"
         )
     x = x.double().cpu()
@@ -148,7 +149,7 @@ def _moved(cell: Cell, x: Tensor, state: Tensor) -> Tensor:
 def _jacobian(cell: Cell, x: Tensor, state: Tensor) -> Tensor:
     """Give dF/ds at N states, (N, S, S)."""
     h = _moved(cell, x, state)[:, : cell.hidden_size]
-    return cell.local(x.expand(1, len(state), -1), h[None], state).matrix(0)
+    return step_jacobians(cell, x.expand(1, len(state), -1), h[None], state).matrix(0)
 
 
 def _minimised(cell: Cell, x: Tensor, state: Tensor, rounds: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What each hidden unit does on a text: what it tracks, how closely, and which passages look alike inside."""
+"""What each hidden unit does on a text: what it tracks, how closely, and which passages are alike in state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.bptt import Trace, traces, turned
 from elman.insight.recording import call, recording
 from elman.insight.text_features import checked_track, text_tracks
+from elman.insight.trace import Trace, traces, turned
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -126,15 +126,15 @@ def units(
     tracks: Mapping[str, Iterable[float]] | None = None,
     text: bool = True,
 ) -> Units:
-    """See what the hidden units do on a text.
+    """Find what the hidden units do on a text.
 
     Arguments:
-        model: any with an elman.RNN, torch.nn.RNN, LSTM or GRU in it.
+        model: any with a recurrent layer of a registered kind in it.
         x: the text as the model takes it, one sequence of T steps; a tuple gives the model's arguments.
         tokens: the text itself, T characters (a string will do) or pieces.
         layer: which, by name; the last if not given.
-        tracks: more to look for: a name, and a number (0 or 1, say) for each token.
-        text: also look for what there is in a text: quotes, brackets, lines.
+        tracks: more that a unit might follow: a name, and a number (0 or 1, say) for each token.
+        text: also the tracks that any text has: quotes, brackets, lines.
 
     Raises:
         UserError: a text of fewer than two tokens or of another length than x, no such layer, a track that
@@ -149,17 +149,16 @@ def units(
         raise UserError("a text of one token leaves nothing to compare: give a longer one")
     if B != 1 or len(tokens) != T:
         raise UserError(
-            f"the text has {len(tokens)} tokens, and the layer saw B={B} sequences of T={T}: they must agree"
+            f"the text has {len(tokens)} tokens, and the layer was given B={B} sequences of T={T}: they must agree"
         )
     h = (turned(trace.h, trace.lengths) if trace.cell.reverse else trace.h)[:, 0].float().cpu()
     every = text_tracks(tokens) if text else {}
     every.update({name: checked_track(name, values, T) for name, values in (tracks or {}).items()})
-    bounded = trace.cell.kind != "relu" and not trace.cell.residual
     return Units(
         layer=trace.cell.name,
         tokens=tuple(tokens),
         h=h,
-        limit=1.0 if bounded else float(h.abs().max()) or 1.0,
+        limit=1.0 if trace.cell.map.bounded else float(h.abs().max()) or 1.0,
         tracks=every,
         correlation={name: correlation(h, track) for name, track in every.items() if bool((track != track[0]).any())},
     )

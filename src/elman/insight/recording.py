@@ -1,6 +1,6 @@
 """Find the recurrent layers of a model and record what went through them.
 
-Works on torch.nn.RNN, LSTM and GRU and on elman.RNN, alone or anywhere inside a model, batch first or not,
+Works on layers of every registered kind (`elman.nn.registry`), alone or anywhere inside a model, batch first or not,
 batched or not, packed or not. T steps, B sequences, I inputs, H hidden units, L layers, D directions.
 """
 
@@ -9,20 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from elman.errors import UserError
-from elman.insight.cell_jacobians import Cell
-from elman.nn import RNN
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
-_KINDS = {"RNN_TANH": "tanh", "RNN_RELU": "relu", "LSTM": "LSTM", "GRU": "GRU"}
+from elman.nn.registry import CellKind, cell_names, directions_of, kind_of
 
 Loss = Callable[[nn.Module, Any], Tensor]
 Sequences = Tensor | PackedSequence
@@ -36,18 +30,20 @@ class Call:
         name: the module's path in the model, or its class where it is the model.
         path: the module's path in the model; empty where it is the model.
         module: it.
+        kind: what cell it is.
         x: (T, B, I) the input.
-        state: h_0, and c_0 for the LSTM, each (L*D, B, H).
+        state: the state before the first step, h_0 and c_0 for the LSTM, each (L*D, B, H).
         lengths: (B,) steps of each sequence.
         output: the output of the last layer as the module returned it, a tensor or a PackedSequence.
-        last: h_n, and c_n for the LSTM, as the module returned them.
+        last: the last state, h_n and c_n for the LSTM, as the module returned it.
         lower: the outputs of the layers below the last, if the module was asked for them.
         batch_dim: where B stands in what the module takes and returns; None where it stands nowhere.
     """
 
     name: str
     path: str
-    module: nn.RNNBase
+    module: nn.Module
+    kind: CellKind
     x: Tensor
     state: tuple[Tensor, ...]
     lengths: Tensor
@@ -61,28 +57,34 @@ class Call:
         return _padded(output, self.batch_dim)[0]
 
 
-def is_recurrent(module: nn.Module) -> TypeIs[nn.RNNBase]:
-    """Say whether `module` is a recurrent layer that can be looked into."""
-    return isinstance(module, nn.RNNBase) and module.mode in _KINDS
+def is_recurrent(module: nn.Module) -> bool:
+    """Say whether `module` is a recurrent layer of a registered kind, which `insight` can inspect."""
+    return kind_of(module) is not None
 
 
-def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
+def recurrent_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Give the recurrent modules of `model` by name; a model that is one itself is named by its class.
+
+    A recurrent module inside another is a part of that one.
 
     Raises:
         UserError: there is none, one projects its state (proj_size), or weights are not finite or not there.
     """
-    found = {name or type(m).__name__: m for name, m in model.named_modules() if is_recurrent(m)}
+    found: dict[str, nn.Module] = {}
+    for path, module in model.named_modules():
+        if is_recurrent(module) and not any(path.startswith(f"{outer}.") or outer == "" for outer in found):
+            found[path] = module
     if not found:
         raise UserError(
-            f"{type(model).__name__} has no recurrent layer to look into: "
-            "give a model with an elman.RNN, torch.nn.RNN, LSTM or GRU in it"
+            f"{type(model).__name__} has no recurrent layer to inspect: "
+            f"give a model with a layer of a known kind in it ({', '.join(cell_names())})"
         )
-    for name, module in found.items():
-        if module.proj_size:
+    named = {path or type(module).__name__: module for path, module in found.items()}
+    for name, module in named.items():
+        if getattr(module, "proj_size", 0):
             raise UserError(f"{name} projects its state (proj_size={module.proj_size}): build it without")
         _check_values(name, module)
-    return found
+    return named
 
 
 def _check_values(name: str, module: nn.Module) -> None:
@@ -96,32 +98,6 @@ def _check_values(name: str, module: nn.Module) -> None:
                 f"{name}.{weight} has {bad} of {value.numel()} values that are not finite: go back to a "
                 "checkpoint from before the loss became nan, and lower the learning rate or clip"
             )
-
-
-def cells(name: str, module: nn.RNNBase) -> list[list[Cell]]:
-    """Give the weights of each layer of `module`, for each direction: [layer][direction]."""
-    directions = ("", "_reverse") if module.bidirectional else ("",)
-    return [[_cell(name, module, layer, end) for end in directions] for layer in range(module.num_layers)]
-
-
-def _cell(name: str, module: nn.RNNBase, layer: int, end: str) -> Cell:
-    def weight(kind: str) -> Tensor:
-        value: Tensor = getattr(module, f"{kind}_l{layer}{end}")
-        return value.detach()
-
-    w_ih, w_hh = weight("weight_ih"), weight("weight_hh")
-    none = w_hh.new_zeros(len(w_hh))
-    return Cell(
-        name=f"{name}.l{layer}{end.replace('_', '.')}",
-        kind=_KINDS[module.mode],
-        w_ih=w_ih,
-        w_hh=w_hh,
-        b_ih=weight("bias_ih") if module.bias else none,
-        b_hh=weight("bias_hh") if module.bias else none,
-        reverse=bool(end),
-        residual=isinstance(module, RNN) and module.residual,
-        gain=weight("layer_norm_weight") if isinstance(module, RNN) and module.layer_norm else None,
-    )
 
 
 @contextlib.contextmanager
@@ -143,21 +119,24 @@ def recording(model: nn.Module) -> Iterator[list[Call]]:
             undo.callback(setattr, module, "training", module.training)
         model.eval()
         for name, module in found.items():
+            kind = kind_of(module)
+            assert kind is not None
             for drop in ("dropout", "recurrent_dropout"):
                 if hasattr(module, drop):
                     undo.callback(setattr, module, drop, getattr(module, drop))
                     setattr(module, drop, 0.0)
             module.train()  # cuDNN can go backward through a recurrent layer in training mode only
-            undo.callback(module.register_forward_hook(_recorder(name, model, calls), with_kwargs=True).remove)
+            undo.callback(module.register_forward_hook(_recorder(name, kind, model, calls), with_kwargs=True).remove)
         yield calls
 
 
-def _recorder(name: str, model: nn.Module, calls: list[Call]) -> Callable[..., Any]:
+def _recorder(name: str, kind: CellKind, model: nn.Module, calls: list[Call]) -> Callable[..., Any]:
     def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], returned: Any) -> Any:
-        assert isinstance(module, nn.RNNBase)
         x = args[0] if args else kwargs["input"]
         hx = args[1] if len(args) > 1 else kwargs.get("hx")
-        batch_dim = None if not isinstance(x, PackedSequence) and x.dim() == 2 else 1 - module.batch_first
+        batch_dim = (
+            None if not isinstance(x, PackedSequence) and x.dim() == 2 else 1 - getattr(module, "batch_first", False)
+        )
         steps, lengths = _padded(x, batch_dim)
         if kwargs.get("lengths") is not None:
             lengths = torch.as_tensor(kwargs["lengths"])
@@ -168,18 +147,20 @@ def _recorder(name: str, model: nn.Module, calls: list[Call]) -> Callable[..., A
         if torch.is_grad_enabled() and not handles[0].requires_grad:  # no weight below asks for a gradient
             for handle in handles:
                 handle.requires_grad_()
-        state = _first_state(module, hx, last, batch_dim)
+        state = _first_state(kind.initial_state(module), hx, last, batch_dim)
         path = "" if module is model else name
-        calls.append(Call(name, path, module, steps.detach(), state, lengths, returned[0], last, lower, batch_dim))
+        calls.append(
+            Call(name, path, module, kind, steps.detach(), state, lengths, returned[0], last, lower, batch_dim)
+        )
         return (*returned[:2], (*lower, returned[0])) if len(returned) > 2 else returned
 
     return record
 
 
-def _first_state(module: nn.RNNBase, hx: Any, last: tuple[Tensor, ...], batch_dim: int | None) -> tuple[Tensor, ...]:
-    if hx is None and isinstance(module, RNN) and module.learned_h0:
-        hx = module.initial_state.expand_as(last[0] if batch_dim is not None else last[0].unsqueeze(1))
-        return (hx.detach(),)
+def _first_state(own: Tensor | None, hx: Any, last: tuple[Tensor, ...], batch_dim: int | None) -> tuple[Tensor, ...]:
+    """The parts of the state before the first step: given (hx), the module's own, or zeros."""
+    if hx is None and own is not None:
+        return (own.expand_as(last[0] if batch_dim is not None else last[0].unsqueeze(1)).detach(),)
     given = hx if isinstance(hx, tuple) else (hx,) if hx is not None else map(torch.zeros_like, last)
     return tuple((s.unsqueeze(1) if batch_dim is None else s).detach() for s in given)
 
@@ -202,7 +183,7 @@ def _padded(x: Sequences, batch_dim: int | None) -> tuple[Tensor, Tensor]:
 
 
 def cost_of(model: nn.Module, batch: Any, loss: Loss | None) -> Tensor:
-    """Give the cost C that is looked at, one number.
+    """Give the cost C whose gradient is followed, one number.
 
     Arguments:
         loss: what to call with the model and the batch. Without it the model is called with the batch (a
@@ -215,7 +196,7 @@ def cost_of(model: nn.Module, batch: Any, loss: Loss | None) -> Tensor:
     cost = call(model, batch, loss)
     if loss is None and is_recurrent(model):
         last = cost[1][0] if isinstance(cost[1], tuple) else cost[1]
-        cost = last[-2 if model.bidirectional else -1 :].sum()
+        cost = last[-directions_of(model) :].sum()
     if not isinstance(cost, Tensor) or cost.numel() != 1:
         raise UserError(
             "the model returns no single number to go backward from: "

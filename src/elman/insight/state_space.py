@@ -1,4 +1,4 @@
-"""The state space of a recurrent layer: where its states go, seen in the two directions in which they vary most."""
+"""The state space of a recurrent layer: where its states go, in the two directions in which they vary most."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.insight.bptt import traces, turned
-from elman.insight.cell_jacobians import Cell
+from elman.insight.jacobians.cell import Cell
 from elman.insight.recording import Loss, call, recording
+from elman.insight.trace import traces, turned
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class StateSpace:
     Attributes:
         cell: the layer's weights.
         h: (T, B, H) the hidden states.
-        state: (T, B, S) the whole states: h, or for the LSTM h and c.
+        state: (T, B, S) the whole states: h, and for the LSTM c after it.
         x: (T, B, I) the layer's inputs.
         lengths: (B,) steps of each sequence; what lies past them means nothing.
         mean: (H,) of all states.
@@ -59,8 +59,8 @@ class StateSpace:
 
     def visited(self, count: int) -> Tensor:
         """Give `count` of the whole states that were visited, spread evenly, (N, S); fewer if there were fewer."""
-        seen = self.state[self.real]
-        return seen[torch.linspace(0, len(seen) - 1, min(count, len(seen))).round().long()]
+        visited = self.state[self.real]
+        return visited[torch.linspace(0, len(visited) - 1, min(count, len(visited))).round().long()]
 
     @property
     def summary(self) -> str:
@@ -71,7 +71,7 @@ class StateSpace:
 
 
 def states(model: nn.Module, batch: Any, layer: str | None = None, *, run: Loss | None = None) -> StateSpace:
-    """Run `model` on a batch of sequences and look at where one layer's states go.
+    """Run `model` on a batch of sequences and find where one layer's states go.
 
     Arguments:
         batch: what the model, or `run`, takes; a tuple or a dict gives the model's arguments.
@@ -90,14 +90,14 @@ def states(model: nn.Module, batch: Any, layer: str | None = None, *, run: Loss 
     trace = found[layer if layer is not None else list(found)[-1]]
     cell, lengths = trace.cell.to(torch.float64, "cpu"), trace.lengths.cpu()
     x, h, before = (part.double().cpu() for part in (trace.x, trace.h, trace.state))
-    whole = torch.cat((h, cell.memory(x, h, before)), -1) if cell.kind == "LSTM" else h
+    whole = cell.states(x, h, before)
     if cell.reverse:
         x, h, whole = (turned(part, lengths) for part in (x, h, whole))
-    seen = h[torch.arange(len(h))[:, None] < lengths]
-    if len(seen) < 2:
-        raise UserError(f"{cell.name} went through {len(seen)} state: give at least two steps")
-    mean = seen.mean(0)
-    variances, directions = torch.linalg.eigh((seen - mean).T @ (seen - mean))
+    visited = h[torch.arange(len(h))[:, None] < lengths]
+    if len(visited) < 2:
+        raise UserError(f"{cell.name} went through {len(visited)} state: give at least two steps")
+    mean = visited.mean(0)
+    variances, directions = torch.linalg.eigh((visited - mean).T @ (visited - mean))
     axes = directions.flip(-1).T[:2]
     if len(axes) == 1:  # a single unit has no second direction
         axes = torch.cat((axes, torch.zeros_like(axes)))

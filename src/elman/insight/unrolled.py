@@ -17,8 +17,11 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import UserError
-from elman.insight.bptt import Gradients, gradients, seeds, traces, turned
+from elman.insight.bptt import Gradients, gradients, seeds
+from elman.insight.jacobians.base import Contributions
 from elman.insight.recording import Call, call, recording
+from elman.insight.trace import traces, turned
+from elman.nn.registry import weight_path
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,31 +58,17 @@ class SharedWeight:
 
     Attributes:
         name: the parameter's, "rnn.weight_hh_l0".
-        value: (G*H, N), or (G*H,) for a bias.
-        delta: (T, G*H) dC with respect to what the weight is multiplied into, by the step of the sequence.
-        met: (T, N) what the weight is multiplied with; None for a bias.
+        value: the weight: (G*H, N), or (G*H,) for a bias.
+        gradient: dC/dW, of the shape of the weight.
+        by_step: (T,) the norm of each step's contribution, by the step of the sequence.
+        of_step: what step t (from 0) of the sequence contributes, of the shape of the weight.
     """
 
     name: str
     value: Tensor
-    delta: Tensor
-    met: Tensor | None
-
-    @property
-    def gradient(self) -> Tensor:
-        """dC/dW, of the shape of the weight."""
-        gradient: Tensor = self.delta.sum(0) if self.met is None else self.delta.T @ self.met
-        return gradient
-
-    def of_step(self, t: int) -> Tensor:
-        """What step t (from 0) contributes to the gradient."""
-        return self.delta[t] if self.met is None else torch.outer(self.delta[t], self.met[t])
-
-    @property
-    def by_step(self) -> Tensor:
-        """The norm of each step's contribution, (T,)."""
-        norms: Tensor = self.delta.norm(dim=-1)
-        return norms if self.met is None else norms * self.met.norm(dim=-1)
+    gradient: Tensor
+    by_step: Tensor
+    of_step: Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -166,7 +155,7 @@ def unroll(
     """Unroll `model` over one sequence: all values forward, all gradients backward.
 
     Arguments:
-        model: an elman.RNN, torch.nn.RNN, LSTM or GRU, or a model that calls one, once; or several, and `layer` is
+        model: a recurrent layer of a registered kind, or a model that calls one, once; or several, and `layer` is
             unrolled.
         x: what the model takes, for one sequence; a tuple or a dict gives its arguments.
         target: (T, ...) for each y_t, or (1, ...) where the model answers once; a whole number that is -100
@@ -191,11 +180,11 @@ def unroll(
     (grad_y,) = torch.autograd.grad(cost, y, retain_graph=True)
     found = gradients(traces(one), seeds([one], cost)[0])
     flat = [g for row in found for g in row]
-    x_seen = one.x[:, 0].cpu()
+    inputs = one.x[:, 0].cpu()
     return Unrolled(
         tokens=tuple(tokens),
-        x=x_seen,
-        grad_x=sum((_in_order(g, g.x()) for g in found[0]), torch.zeros_like(x_seen)),
+        x=inputs,
+        grad_x=sum((_in_order(g, g.x()) for g in found[0]), torch.zeros_like(inputs)),
         layers=tuple(map(_layer, flat)),
         y=y.detach().cpu(),
         grad_y=grad_y.cpu(),
@@ -258,32 +247,38 @@ def _in_order(g: Gradients, steps: Tensor) -> Tensor:
 
 
 def _layer(g: Gradients) -> LayerSteps:
-    size, grad_c = g.trace.cell.hidden_size, g.c()
-    first = g.local.vjp(0, g.total[0])[0][0, :size]
-    c = None if grad_c is None else g.trace.cell.memory(g.trace.x, g.trace.h, g.trace.state)
+    trace, cell, grad_c = g.trace, g.trace.cell, g.c()
+    first = trace.jacobians.vjp(0, g.total[0])[0, : cell.hidden_size]
+    c = None if grad_c is None else cell.states(trace.x, trace.h, trace.state)[..., cell.hidden_size :]
     return LayerSteps(
-        name=g.trace.cell.name,
-        reverse=g.trace.cell.reverse,
-        h=_in_order(g, g.trace.h),
+        name=cell.name,
+        reverse=cell.reverse,
+        h=_in_order(g, trace.h),
         grad_h=_in_order(g, g.h()),
         c=None if c is None else _in_order(g, c),
         grad_c=None if grad_c is None else _in_order(g, grad_c),
-        h0=g.trace.state[0, :size].cpu(),
+        h0=trace.state[0, : cell.hidden_size].cpu(),
         grad_h0=first.cpu(),
     )
 
 
 def _weights(one: Call, g: Gradients) -> list[SharedWeight]:
-    cell, delta = g.trace.cell, g.delta
-    before = torch.cat((g.trace.state[None, :, : cell.hidden_size], g.trace.h[:-1]))
-    into_input, into_hidden = _in_order(g, delta), _in_order(g, g.local.hidden_delta(delta))
-    end = cell.name.rpartition(".l")[2].replace(".", "_")
+    trace, cell = g.trace, g.trace.cell
     owner = f"{one.path}." if one.path else ""
-    found = [
-        SharedWeight(f"{owner}weight_ih_l{end}", cell.w_ih.cpu(), into_input, _in_order(g, g.trace.x)),
-        SharedWeight(f"{owner}weight_hh_l{end}", cell.w_hh.cpu(), into_hidden, _in_order(g, before)),
-    ]
-    if one.module.bias and cell.gain is None:
-        found.append(SharedWeight(f"{owner}bias_ih_l{end}", cell.b_ih.cpu(), into_input, None))
-        found.append(SharedWeight(f"{owner}bias_hh_l{end}", cell.b_hh.cpu(), into_hidden, None))
+    found = []
+    parts = trace.jacobians.weight_gradients(cell, trace.x[:, 0], trace.h_before[:, 0], g.total)
+    for name, part in parts.items():
+
+        def of_step(t: int, part: Contributions = part) -> Tensor:
+            return part.of_step(len(trace.h) - 1 - t if cell.reverse else t).cpu()
+
+        found.append(
+            SharedWeight(
+                name=owner + weight_path(one.module, name, cell.layer, cell.direction),
+                value=cell.weights[name].cpu(),
+                gradient=part.gradient.cpu(),
+                by_step=(part.by_step.flip(0) if cell.reverse else part.by_step).cpu(),
+                of_step=of_step,
+            )
+        )
     return found

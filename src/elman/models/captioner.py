@@ -115,7 +115,7 @@ class Captioner(nn.Module):
             hidden = features.new_zeros(shape.layers, B, shape.hidden_size)
         else:
             hidden = torch.tanh(self.initial(features)).view(B, shape.layers, -1).transpose(0, 1).contiguous()
-        return (hidden, torch.zeros_like(hidden)) if shape.cell == "lstm" else (hidden,)
+        return (hidden, *(torch.zeros_like(hidden) for _ in self.recurrent.kind.state[1:]))
 
     def _with_picture(self, inputs: Tensor, memory: State) -> Tensor:
         """Inputs (T, B, E) with the picture beside each, where it is given at every step."""

@@ -1,4 +1,4 @@
-"""The recurrent part of every model: elman's own layer, or torch's gated ones to compare with."""
+"""The recurrent part of every model: any registered cell (`elman.nn.registry`), called in one way."""
 
 from __future__ import annotations
 
@@ -6,39 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from elman.models.config import RecurrentConfig
-from elman.nn import RNN
+from elman.nn.registry import cell_kind
 
 State = tuple[Tensor, ...]
-"""(h_n,) or, for an LSTM, (h_n, c_n); each (layers * directions, B, H)."""
+"""The parts of the state, (h_n,) or for the LSTM (h_n, c_n); each (layers * directions, B, H)."""
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer behind one face: (T, B, I) -> (T, B, directions * H), with the state as a tuple."""
+    """A recurrent layer of any kind: (T, B, I) -> (T, B, directions * H), with the state as a tuple.
+
+    Arguments:
+        shape: what it is made of.
+    """
 
     def __init__(self, shape: RecurrentConfig) -> None:
         super().__init__()
         self.shape = shape
-        between = shape.dropout if shape.layers > 1 else 0.0
-        self.layer: nn.Module
-        if shape.cell == "rnn":
-            self.layer = RNN(
-                shape.input_size,
-                shape.hidden_size,
-                shape.layers,
-                shape.nonlinearity,
-                dropout=between,
-                bidirectional=shape.bidirectional,
-                recurrent_dropout=shape.recurrent_dropout,
-                locked_dropout=True,
-                residual=shape.residual,
-                layer_norm=shape.layer_norm,
-                init=shape.init,
-            )
-        else:
-            gated = nn.LSTM if shape.cell == "lstm" else nn.GRU
-            self.layer = gated(
-                shape.input_size, shape.hidden_size, shape.layers, dropout=between, bidirectional=shape.bidirectional
-            )
+        self.kind = cell_kind(shape.cell)
+        self.layer = self.kind.build(
+            shape.input_size,
+            shape.hidden_size,
+            shape.layers,
+            dropout=shape.dropout if shape.layers > 1 else 0.0,
+            bidirectional=shape.bidirectional,
+            **{name: getattr(shape, name) for name in self.kind.options},
+        )
         self.output_size = shape.hidden_size * (2 if shape.bidirectional else 1)
 
     def forward(self, x: Tensor, state: State = (), lengths: Tensor | None = None) -> tuple[Tensor, State]:
@@ -48,13 +40,15 @@ class Recurrent(nn.Module):
             x: (T, B, I).
             state: as returned by an earlier call, or () for zeros.
             lengths: (B,) steps of each sequence; outputs past the end are zero.
+
+        Returns:
+            the last layer's states, (T, B, directions * H), and the state after each sequence's last step.
         """
-        if self.shape.cell == "rnn":
-            output, h_n = self.layer(x, state[0] if state else None, lengths=lengths)
-            return output, (h_n,)
-        hx = None if not state else state if self.shape.cell == "lstm" else state[0]
+        hx = None if not state else state if len(self.kind.state) > 1 else state[0]
         if lengths is None:
             output, last = self.layer(x, hx)
+        elif self.kind.takes_lengths:
+            output, last = self.layer(x, hx, lengths=lengths)
         else:
             packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu().clamp(min=1), enforce_sorted=False)
             packed_output, last = self.layer(packed, hx)
@@ -68,5 +62,9 @@ def cut(state: State) -> State:
 
 
 def select(state: State, columns: Tensor) -> State:
-    """The state of some sequences of the batch."""
+    """The state of some sequences of the batch.
+
+    Arguments:
+        columns: (N,) numbers of sequences.
+    """
     return tuple(torch.index_select(part, 1, columns) for part in state)

@@ -1,8 +1,55 @@
-"""The layer: `RNN` and `RNNCell`, which take the place of torch's, and initialisers."""
+"""The layer: `RNN` and `RNNCell`, which take the place of torch's, and initialisers.
 
-from elman.nn import init
-from elman.nn.cell import RNNCell
-from elman.nn.rnn import RNN
-from elman.nn.streaming import pack_for_steps
+The names are imported when first used, so that the names of cells (`elman.nn.registry`) do not wait for torch.
+"""
 
-__all__ = ["RNN", "RNNCell", "init", "pack_for_steps"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elman.nn import init
+    from elman.nn.cell import RNNCell
+    from elman.nn.registry import CellKind, Gate, StepMap, cell_kind, cell_names, kind_of, register_cell
+    from elman.nn.rnn import RNN
+    from elman.nn.streaming import pack_for_steps
+
+_HOMES = {
+    "RNN": "elman.nn.rnn",
+    "RNNCell": "elman.nn.cell",
+    "pack_for_steps": "elman.nn.streaming",
+    "CellKind": "elman.nn.registry",
+    "Gate": "elman.nn.registry",
+    "StepMap": "elman.nn.registry",
+    "cell_kind": "elman.nn.registry",
+    "cell_names": "elman.nn.registry",
+    "kind_of": "elman.nn.registry",
+    "register_cell": "elman.nn.registry",
+}
+
+__all__ = [
+    "RNN",
+    "CellKind",
+    "Gate",
+    "RNNCell",
+    "StepMap",
+    "cell_kind",
+    "cell_names",
+    "init",
+    "kind_of",
+    "pack_for_steps",
+    "register_cell",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "init":
+        return import_module("elman.nn.init")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'elman.nn' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "init"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from elman.models.config import InitSetting, RecurrentConfig, suited
+from elman.models.config import CellName, InitSetting, RecurrentConfig, suited
 from elman.training.settings import TrainingSettings, at_least, below_one
 
 
@@ -11,8 +11,8 @@ from elman.training.settings import TrainingSettings, at_least, below_one
 class RecurrentSettings(TrainingSettings):
     """Training settings and the shape of the recurrent part."""
 
-    cell: Literal["rnn", "lstm", "gru"] = "rnn"
-    """rnn is elman's vanilla cell; lstm and gru are torch's, to compare with."""
+    cell: CellName = "rnn"
+    """rnn is elman's vanilla cell; lstm and gru are torch's; other names are registered cells."""
     hidden_size: int = 128
     """Hidden units of each layer."""
     layers: int = 1
@@ -28,7 +28,7 @@ class RecurrentSettings(TrainingSettings):
     layer_norm: bool = False
     """Layer normalisation inside the recurrence (slower)."""
     init: InitSetting = "uniform"
-    """How the recurrent matrix begins; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
+    """How the recurrent matrix starts; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

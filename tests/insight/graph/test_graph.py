@@ -145,7 +145,7 @@ def test_the_table_multiplies_upstream_and_local() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: (nn.Linear(2, 2), torch.ones(3, 2)), "no recurrent layer"),
+        (lambda: (nn.Linear(2, 2), torch.ones(3, 2)), "Linear is none of them"),
         (lambda: (nn.RNN(2, 2), torch.ones(3, 1, 2)), r"one sequence, \(T, 2\)"),
         (lambda: (nn.RNN(2, 2), torch.ones(3, 3)), r"one sequence, \(T, 2\)"),
         (lambda: (nn.RNN(2, 2), torch.ones(3, 2), torch.ones(3, 1)), "target has shape"),

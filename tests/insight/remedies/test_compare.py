@@ -16,8 +16,9 @@ import elman
 from elman.errors import UserError
 from elman.insight.gradient_flow import gradient_flow
 from elman.insight.plots.remedies import plot_remedies
-from elman.insight.remedies.compare import REMEDIES, Budget, Comparison, RemedyRun, compare
+from elman.insight.remedies.compare import Budget, Comparison, RemedyRun, compare
 from elman.insight.remedies.problems import Problem
+from elman.insight.remedies.remedy import REMEDIES, Remedy, remedy_names
 
 SMALL = Budget(steps=60, seeds=(0,), hidden_size=8, lr=2e-2, every=20)
 
@@ -36,9 +37,9 @@ def _compare(remedies: list[str], batches: Any = _first, budget: Budget = SMALL,
 
 def test_every_remedy_runs_and_learning_beats_truncation(tmp_path: Path) -> None:
     lines: list[str] = []
-    found = _compare([*REMEDIES, "orthogonal+clip"], tell=lines.append)
+    found = _compare([*remedy_names(), "orthogonal+clip"], tell=lines.append)
     assert len(lines) == 9
-    assert list(found.runs) == [*REMEDIES, "orthogonal+clip"]
+    assert list(found.runs) == [*remedy_names(), "orthogonal+clip"]
     for runs in found.runs.values():
         for run in runs:
             assert list(run.losses) == [20, 40, 60]
@@ -49,6 +50,20 @@ def test_every_remedy_runs_and_learning_beats_truncation(tmp_path: Path) -> None
     console.print(found.table())
     assert "orthogonal+clip" in console.export_text()
     assert found.finding.split(";")[0] in check(plot_remedies(found), tmp_path).replace("\n", " ")
+
+
+def test_a_new_remedy_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REMEDIES, "contracting", Remedy("W_hh starts with spectral radius 0.5", options={"init": 0.5}))
+    assert "contracting" in remedy_names()
+    found = _compare(["contracting", "contracting+clip"])
+    torch.manual_seed(0)
+    plain = elman.RNN(1, 8, init=0.5)
+    x, _ = _first(0, 0, "validation")
+    flow = gradient_flow(plain, x, lambda m, b: m(b)[0][-1].sum())
+    for runs in found.runs.values():
+        assert len(runs[0].flow_before) == len(flow.layers[0].carried)
+        assert math.isfinite(runs[0].final)
+    assert found.runs["contracting"][0].left[0] < 0.5
 
 
 def test_all_get_the_same_batches_and_the_same_seed_gives_the_same_run() -> None:
@@ -101,10 +116,11 @@ def test_the_finding_names_who_solves_it() -> None:
 @pytest.mark.parametrize(
     ("remedies", "words"),
     [
-        (["warmth"], "no remedy called 'warmth'; there are none, clip"),
+        (["warmth"], "no remedy called 'warmth' .there are none, clip"),
         (["lstm+gru"], "two different layers"),
         (["none+clip"], "two different layers"),
         ([], "at least one remedy"),
+        (["gruu"], "did you mean gru"),
     ],
 )
 def test_remedies_that_make_no_sense_are_refused(remedies: list[str], words: str) -> None:

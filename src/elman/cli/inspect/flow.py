@@ -8,7 +8,8 @@ from elman.cli.inspect.common import Out, answer, folder_for
 from elman.cli.running import Json, RunPath, Weights
 
 if TYPE_CHECKING:
-    from elman.insight.gradient_flow import GradientFlow, LayerFlow
+    from elman.insight.gradient_flow import GradientFlow
+    from elman.insight.layer_flow import LayerFlow
 
 
 def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weights = "best") -> None:
@@ -18,9 +19,11 @@ def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weigh
     """
     from elman.insight import gradient_flow, plot_gradient_flow, save_figure
     from elman.run import load
+    from elman.training.monitoring.gradient_monitor import remedies
 
     loaded = load(run, weights=weights)
-    found = gradient_flow(loaded.model, loaded.batch(), loaded.cost)
+    advice = remedies(loaded.task.settings)
+    found = gradient_flow(loaded.model, loaded.batch(), loaded.cost, remedies=advice)
     written = save_figure(plot_gradient_flow(found), folder_for(out, run) / "flow")
     answer([found.table()], _facts(found), written, json=json, run=run)
 

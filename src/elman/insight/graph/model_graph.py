@@ -12,7 +12,7 @@ from elman.insight.unrolled import Unrolled
 
 
 def model_graph(model: nn.Module, unrolled: Unrolled, target: Tensor) -> Graph:
-    """Write out the computational graph of what `unroll` saw: every product and sum a node, from x_t to C.
+    """Write out the computational graph of what `unroll` gave: every product and sum a node, from x_t to C.
 
     Arguments:
         model: one whose answer is a linear layer of the last layer's state.
@@ -40,5 +40,5 @@ def _readout(model: nn.Module, unrolled: Unrolled) -> nn.Linear | None:
                 return module
     raise UserError(
         f"{type(model).__name__} does more than one linear layer between the last state and its answer: "
-        "the graph is drawn of models that do not, such as one with --readout last in one direction"
+        "the graph is drawn of models that do not, such as one with `readout=last` in one direction"
     )

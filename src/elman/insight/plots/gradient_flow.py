@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from elman.insight.gradient_flow import GradientFlow, LayerFlow, headline
+from elman.insight.gradient_flow import GradientFlow
+from elman.insight.layer_flow import LayerFlow
+from elman.insight.verdict import headline
 from elman.plotting.palette import GREY, INK, PALETTE
 from elman.plotting.style import blank_figure, plain, series, styled
 
@@ -23,8 +26,8 @@ def plot_gradient_flow(flow: GradientFlow) -> Figure:
     Where the only loss is at the last step, the gradient with the losses of all steps is the same and is left
     out.
     """
-    worst, rows = flow.worst, sum(len(layer.weights) for layer in flow.layers)
-    figure = blank_figure(headline(worst, len(worst.carried) - 1), height=7.6 + 0.28 * rows)
+    rows = sum(len(layer.weights) for layer in flow.layers)
+    figure = blank_figure(headline(flow.worst), height=7.6 + 0.28 * rows)
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(5.6, 1.4 + 0.28 * rows))
     upper, lower = parts[0, 0], parts[1, 0]
     several = any(not torch.equal(layer.carried, layer.gradient) for layer in flow.layers)
@@ -34,7 +37,8 @@ def plot_gradient_flow(flow: GradientFlow) -> Figure:
         _norms(axes["gradient"], flow.layers, "gradient", "With the losses of all steps")
     _products(axes["products"], flow.layers)
     _weights(lower.subplots(), flow.layers)
-    lower.legend(loc="outside lower center", ncols=3)
+    if rows:
+        lower.legend(loc="outside lower center", ncols=3)
     return figure
 
 
@@ -44,71 +48,77 @@ def _norms(axes: Axes, layers: Sequence[LayerFlow], field: str, title: str) -> N
         style = series(k)
         if len(norms) > 30:
             style["marker"] = ""
-        axes.plot(range(len(norms)), _above_zero(norms), label=plain(layer.name), **style)
+        axes.plot(range(len(norms)), _above_zero(norms), label=_named(plain(layer.name), norms), **style)
     _logarithmic(axes)
     unit = r"norm of $\partial C/\partial h_t$"
     axes.set(title=title, xlabel="distance back from the loss (steps)", ylabel=unit)
-    if field == "carried":
+    if axes.get_legend_handles_labels()[0] and field == "carried":
         axes.legend(loc="best")
 
 
+def _named(name: str, values: Tensor) -> str | None:
+    """The name that a line of `values` has in the legend: none where no part of the line can be seen."""
+    return name if bool((_above_zero(values) > 0).any()) else None
+
+
 def _products(axes: Axes, layers: Sequence[LayerFlow]) -> None:
-    state = "(h, c)" if all(layer.kind == "LSTM" for layer in layers) else "h"
+    several = {layer.state_parts for layer in layers if len(layer.state_parts) > 1}
+    state = f"({', '.join(several.pop())})" if len(several) == 1 and _all_alike(layers) else "h"
     axes.set(
         title=rf"Singular values of $\partial {state}_t/\partial {state}_k$, $t$ the last step",
         xlabel=r"distance $t-k$ (steps)",
         ylabel="singular value",
     )
-    shown = False
+    named: set[str] = set()
     for k, layer in enumerate(layers):
         if layer.jacobians is None:
             continue
-        colour = PALETTE[k % len(PALETTE)]
         for values, dash, marker, name in (
             (layer.jacobians.largest, "-", "^", "largest"),
             (layer.jacobians.smallest, (0, (3, 2)), "v", "smallest"),
         ):
-            middle = _above_zero(values.nanmedian(-1).values)
-            axes.plot(
-                layer.jacobians.distance,
-                middle,
-                color=colour,
-                linestyle=dash,
-                marker=marker,
-                markersize=5,
-                label=None if shown else name,
-            )
-        shown = True
+            middle = values.nanmedian(-1).values
+            label = None if name in named else _named(name, middle)
+            style: dict[str, Any] = {
+                "color": PALETTE[k % len(PALETTE)],
+                "linestyle": dash,
+                "marker": marker,
+                "markersize": 5,
+            }
+            axes.plot(layer.jacobians.distance, _above_zero(middle), label=label, **style)
+            named |= {label} if label else set()
     axes.axhline(1, color=GREY, linewidth=1)
     axes.set_xscale("log")
     _logarithmic(axes)
-    if shown:
+    if named:
         axes.legend(loc="lower left")
-    else:
+    elif all(layer.jacobians is None for layer in layers):
         axes.text(0.5, 0.5, "not worked out", transform=axes.transAxes, ha="center", color=GREY)
 
 
+def _all_alike(layers: Sequence[LayerFlow]) -> bool:
+    return len({layer.state_parts for layer in layers}) == 1
+
+
 def _weights(axes: Axes, layers: Sequence[LayerFlow]) -> None:
-    names, row = [], 0
+    names: list[str] = []
+    labels = {"largest": "largest singular value", "radius": "spectral radius", "bound": "1/γ, the bound"}
     for layer in layers:
         for weight in layer.weights:
-            sole = weight.gate == "h"
-            share = layer.saturated[weight.gate]
-            names.append(plain(f"{layer.name}{'' if sole else ' ' + weight.gate}, {share:.0%} {_stuck(layer.kind)}"))
-            first = row == 0
-            axes.plot(weight.largest, row, "o", color=PALETTE[0], label="largest singular value" if first else None)
+            row, gate = len(names), "" if weight.gate == "h" else f" {weight.gate}"
+            share = layer.saturated.get(weight.gate)
+            much = "" if share is None else f", {share:.0%} {layer.saturation(weight.gate)}"
+            names.append(plain(f"{layer.name}{gate}{much}"))
+            axes.plot(weight.largest, row, "o", color=PALETTE[0], label=labels.pop("largest", None))
             if weight.radius == weight.radius:
-                axes.plot(weight.radius, row, "s", color=PALETTE[1], label="spectral radius" if first else None)
-            label = "1/γ, the bound" if first else None
-            axes.plot(weight.bound, row, "|", color=INK, markersize=18, markeredgewidth=2, label=label)
-            row += 1
-    axes.set(title=r"$W_{hh}$ against its bound", xlabel="size (no unit)", ylim=(row - 0.4, -0.6))
-    axes.set_yticks(range(row), names)
+                axes.plot(weight.radius, row, "s", color=PALETTE[1], label=labels.pop("radius", None))
+            style: dict[str, Any] = {"color": INK, "markersize": 18, "markeredgewidth": 2}
+            axes.plot(weight.bound, row, "|", label=labels.pop("bound", None), **style)
+    axes.set(title=r"$W_{hh}$ against its bound", xlabel="size (no unit)", ylim=(len(names) - 0.4, -0.6))
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlim(left=0)
-
-
-def _stuck(kind: str) -> str:
-    return "at zero" if kind == "relu" else "saturated"
+    if not names:
+        axes.text(0.5, 0.5, "no gate has a W_hh of its own", transform=axes.transAxes, ha="center", color=GREY)
 
 
 def _above_zero(values: Tensor) -> Tensor:

@@ -190,7 +190,7 @@ def _arrows(axes: Axes, rows: list[_Row], r: int, x: int, t: int, backward_from:
 def _contributions(axes: Axes, unrolled: Unrolled, backward_from: int) -> None:
     """Draw what each step contributes to the gradient of the weights that all share."""
     steps = torch.arange(1, unrolled.steps + 1)
-    matrices = [weight for weight in unrolled.weights if weight.met is not None]
+    matrices = [weight for weight in unrolled.weights if weight.value.dim() == 2]
     for k, weight in enumerate(matrices):
         norms = torch.where(steps >= backward_from, weight.by_step, math.nan)
         name = f"{weight.name}: sum ‖{float(weight.gradient.norm()):.2g}‖"

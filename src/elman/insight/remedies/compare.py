@@ -1,4 +1,4 @@
-"""The lecture's remedies for vanishing and exploding gradients, compared on one problem: same data, same budget.
+"""Remedies for vanishing and exploding gradients, compared on one problem: same data, same budget.
 
 Each remedy stands alone, or together with others by a plus sign: "orthogonal+clip". What changes is the recurrent
 layer, or how its gradient is treated; everything else, the batches included, is the same for all.
@@ -19,22 +19,10 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.insight.gradient_flow import gradient_flow
 from elman.insight.remedies.problems import Problem
-from elman.nn import RNN
+from elman.insight.remedies.remedy import Remedy, remedy, remedy_names
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-REMEDIES = {
-    "none": "a tanh layer as torch starts it",
-    "clip": "the gradient's norm is cut to --clip-norm",
-    "orthogonal": "W_hh starts as an orthogonal matrix",
-    "identity": "relu units, W_hh starts as the identity",
-    "residual": "h_t = h_(t-1) + f(a_t)",
-    "truncated": "gradients go back a quarter of the length only",
-    "lstm": "torch's LSTM",
-    "gru": "torch's GRU",
-}
-_LAYERS = {"orthogonal", "identity", "residual", "lstm", "gru"}
 
 
 @dataclass(frozen=True)
@@ -104,18 +92,18 @@ class Comparison:
     steps: int
     runs: dict[str, tuple[RemedyRun, ...]]
 
-    def median_loss(self, remedy: str) -> float:
+    def median_loss(self, name: str) -> float:
         """The median over the seeds of the best validation loss."""
-        return median(run.final for run in self.runs[remedy])
+        return median(run.final for run in self.runs[name])
 
     @property
     def finding(self) -> str:
         """Who solves the problem and who does not, in one sentence."""
-        good = [remedy for remedy in self.runs if self.median_loss(remedy) < self.problem.solved]
+        good = [name for name in self.runs if self.median_loss(name) < self.problem.solved]
         best = min(self.runs, key=self.median_loss)
         found = f"the best, {best}, comes to a loss of {self.median_loss(best):.3g}"
-        name = self.problem.name
-        start = f"{', '.join(good)} solve{'s' * (len(good) == 1)} {name}" if good else f"No remedy solves {name}"
+        problem = self.problem.name
+        start = f"{', '.join(good)} solve{'s' * (len(good) == 1)} {problem}" if good else f"No remedy solves {problem}"
         return f"{start}, in {self.steps} training steps; {found} (chance {self.problem.chance:.3g})"
 
     def table(self) -> Table:
@@ -132,21 +120,21 @@ class Comparison:
             "seconds\na run",
         ):
             table.add_column(heading, justify="right")
-        for remedy, runs in self.runs.items():
+        for name, runs in self.runs.items():
             finals = [run.final for run in runs]
             spread = f"{min(finals):.3g} to {max(finals):.3g}"
             left = [f"{median(shares):.1e}" for shares in zip(*(run.left for run in runs), strict=True)]
             seconds = f"{median(run.seconds for run in runs):.1f}"
-            table.add_row(remedy, f"{median(finals):.3g}", spread, *left, seconds)
+            table.add_row(name, f"{median(finals):.3g}", spread, *left, seconds)
         return table
 
 
 class _Model(nn.Module):
     """A recurrent layer and a linear answer from its last state, or from every state."""
 
-    def __init__(self, layer: nn.RNNBase, problem: Problem, free: int) -> None:
+    def __init__(self, layer: nn.Module, hidden: int, problem: Problem, free: int) -> None:
         super().__init__()
-        self.rnn, self.head = layer, nn.Linear(layer.hidden_size, problem.outputs)
+        self.rnn, self.head = layer, nn.Linear(hidden, problem.outputs)
         self.every, self.free = problem.every, free
 
     def forward(self, x: Tensor) -> Tensor:
@@ -165,69 +153,51 @@ class _Model(nn.Module):
 def compare(
     problem: Problem,
     *,
-    remedies: Sequence[str] = tuple(REMEDIES),
+    remedies: Sequence[str] | None = None,
     budget: Budget | None = None,
     tell: Callable[[str], None] = lambda line: None,
     tick: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Train one network for each remedy and seed on the same batches, and see who learns and whose gradient lives.
+    """Train one network for each remedy and seed on the same batches: which one learns, and whose gradient lives.
 
     Ctrl-C ends it early: the remedies that are finished by then are compared, if there are any.
 
     Arguments:
-        remedies: names from `REMEDIES`, or several joined by a plus sign.
+        problem: what is learned.
+        remedies: names of `remedy_names()`, or several joined by a plus sign; all if not given.
+        budget: what each gets; `Budget()` if not given.
         tell: called with one line when a run ends.
         tick: called after every optimiser step.
 
     Raises:
         UserError: a remedy that is not known, two that exclude each other, or none.
     """
-    if not remedies:
-        raise UserError(f"name at least one remedy: {', '.join(REMEDIES)}")
+    names = remedy_names() if remedies is None else tuple(remedies)
+    if not names:
+        raise UserError(f"name at least one remedy: {', '.join(remedy_names())}")
     budget = budget or Budget()
-    for remedy in remedies:
-        _parts(remedy)
+    chosen = {name: remedy(name) for name in names}
     runs: dict[str, tuple[RemedyRun, ...]] = {}
     try:
-        for remedy in remedies:
+        for name, one in chosen.items():
             found = []
             for seed in budget.seeds:
-                found.append(_run(remedy, seed, problem, budget, tick))
-                tell(f"{remedy}, seed {seed}: loss {found[-1].final:.4g} after {found[-1].seconds:.1f} s")
-            runs[remedy] = tuple(found)
+                found.append(_run(one, seed, problem, budget, tick))
+                tell(f"{name}, seed {seed}: loss {found[-1].final:.4g} after {found[-1].seconds:.1f} s")
+            runs[name] = tuple(found)
     except KeyboardInterrupt:
         if not runs:
             raise
-        tell(f"stopped: {len(runs)} of {len(remedies)} remedies are finished, and are compared")
+        tell(f"stopped: {len(runs)} of {len(names)} remedies are finished, and are compared")
     return Comparison(problem, budget.steps, runs)
 
 
-def _parts(remedy: str) -> set[str]:
-    parts = set(remedy.split("+"))
-    unknown = parts - REMEDIES.keys()
-    if unknown:
-        raise UserError(f"there is no remedy called {sorted(unknown)[0]!r}; there are {', '.join(REMEDIES)}")
-    if len(parts & _LAYERS) > 1 or ("none" in parts and len(parts) > 1):
-        raise UserError(f"{remedy!r} asks for two different layers at once: choose one of its parts")
-    return parts
-
-
-def _layer(parts: set[str], inputs: int, hidden: int) -> nn.RNNBase:
-    if "lstm" in parts:
-        return nn.LSTM(inputs, hidden)
-    if "gru" in parts:
-        return nn.GRU(inputs, hidden)
-    if "identity" in parts:
-        return RNN(inputs, hidden, nonlinearity="relu", init="identity")
-    return RNN(inputs, hidden, init="orthogonal" if "orthogonal" in parts else "uniform", residual="residual" in parts)
-
-
-def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callable[[], None]) -> RemedyRun:
-    parts, (first, _) = _parts(remedy), problem.batches(seed, 0, "train")
+def _run(treated: Remedy, seed: int, problem: Problem, budget: Budget, tick: Callable[[], None]) -> RemedyRun:
+    first, _ = problem.batches(seed, 0, "train")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        layer = _layer(parts, first.shape[-1], budget.hidden_size)
-        model = _Model(layer, problem, len(first) * 3 // 4 if "truncated" in parts else 0)
+        layer = treated.layer(first.shape[-1], budget.hidden_size)
+        model = _Model(layer, budget.hidden_size, problem, int(len(first) * (1 - treated.share)))
     optimizer = torch.optim.Adam(model.parameters(), lr=budget.lr)
     held_out = problem.batches(seed, 0, "validation")
     before, begin, losses = _flow(model, problem, held_out), time.perf_counter(), dict[int, float]()
@@ -235,7 +205,7 @@ def _run(remedy: str, seed: int, problem: Problem, budget: Budget, tick: Callabl
         x, target = problem.batches(seed, step, "train")
         optimizer.zero_grad()
         problem.criterion(model(x), target).backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), budget.clip_norm if "clip" in parts else math.inf)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), budget.clip_norm if treated.clips else math.inf)
         if not bool(norm.isfinite()):
             break  # the next step would make every weight nan
         optimizer.step()

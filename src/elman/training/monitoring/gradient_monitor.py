@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from elman.insight.gradient_flow import TooShortError
 from elman.insight.monitor import GradientMonitor
 from elman.insight.recording import recurrent_layers
+from elman.nn.registry import cell_kind
 from elman.training.settings import TrainingSettings
 from elman.training.task import Carry, Task
 
@@ -77,16 +78,17 @@ class MonitorHook:
 
 def remedies(settings: TrainingSettings) -> dict[str, str]:
     """What to try, by the state of the gradient flow: settings that this task has and this run does not use yet."""
-    gated = getattr(settings, "cell", "rnn") != "rnn"
+    kind = cell_kind(getattr(settings, "cell", "rnn"))
     shorter = getattr(settings, "chunk", 0) // 2
     direct = _unused(settings, readout="mean", supervise="every")  # a loss, or an answer, nearer to early steps
     chosen = getattr(settings, "init", "auto") != "auto"  # auto is orthogonal where there are no gates
-    orthogonal = _unused(settings, init="orthogonal") if chosen and not gated else []
-    steadier = ["`cell=rnn` `residual`"] if gated else [*_unused(settings, residual=True), "`cell=gru`"]
+    orthogonal = _unused(settings, init="orthogonal") if chosen and "init" in kind.options else []
+    residual = _unused(settings, residual=True) if "residual" in kind.options else []
+    steadier = ["`cell=rnn` `residual`"] if kind.gated else [*residual, "`cell=gru`"]
     clip = f"`clip_norm={settings.clip_norm / 10 or 1:g}`"
     chunk = [f"`chunk={shorter}`"] if shorter > 1 else []
     slower = f"`lr={settings.lr / 4:g}`"
-    dead = _unused(settings, nonlinearity="tanh") if not gated else []
+    dead = _unused(settings, nonlinearity="tanh") if "nonlinearity" in kind.options else []
     return {
         "vanishing": _any_of([*orthogonal, *steadier, *direct]),
         "exploding": _any_of([clip, *orthogonal, *chunk, slower]),

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elman.insight.cell_jacobians import Local, Vanilla, times
-from elman.insight.lanczos import Operator, largest_singular_value
-from elman.insight.threads import one_thread
+from elman.insight.jacobians.base import StepJacobians
+from elman.insight.jacobians.factored import times
+from elman.insight.jacobians.lanczos import Operator, largest_singular_value
+from elman.insight.jacobians.threads import one_thread
 
 SMALL = 64  # numbers in the state up to which the products are worked out in full
 _NEAR = 16  # steps over which a large gated or residual layer's Jacobians are inverted, one by one
@@ -55,12 +56,12 @@ def distances(most: int, dense: int = 4) -> list[int]:
 @torch.no_grad()
 @one_thread()
 def jacobian_products(
-    local: Local, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 256, far: int = 64
+    jacobians: StepJacobians, exact: bool | None = None, tolerance: float = 1e-2, patience: int = 256, far: int = 64
 ) -> JacobianProducts:
-    """Work out the singular values of the products that end with the last step of `local`.
+    """Work out the singular values of the products that end with the last step of `jacobians`.
 
     Arguments:
-        local: the derivative of D steps, for R sequences.
+        jacobians: those of D steps, for R sequences.
         exact: by products in full; None: where the state has at most 64 numbers.
         tolerance: by iteration, the share of the value that the residual may have.
         patience: by iteration, the products with one Jacobian after which no further round is begun, but for
@@ -68,30 +69,30 @@ def jacobian_products(
         far: by iteration, the steps beyond which no smallest value is sought, for its cost.
     """
     if exact is None:
-        exact = local.size <= SMALL
+        exact = jacobians.size <= SMALL
     if exact:
-        wanted = distances(local.steps)
-        largest, smallest = _in_full(local.to(torch.float64), wanted)
+        wanted = distances(jacobians.steps)
+        largest, smallest = _in_full(jacobians.to(torch.float64), wanted)
         residual = torch.zeros_like(largest)
     else:
-        wanted = [4**k for k in range(16) if 4**k < local.steps] + [local.steps]
+        wanted = [4**k for k in range(16) if 4**k < jacobians.steps] + [jacobians.steps]
         rounds = [max(1 + (d <= patience), patience // (2 * d)) for d in wanted]
-        largest, residual = _largest(local, wanted, tolerance, rounds)
-        smallest = _smallest(local, wanted, tolerance, rounds, far)
+        largest, residual = _largest(jacobians, wanted, tolerance, rounds)
+        smallest = _smallest(jacobians, wanted, tolerance, rounds, far)
     return JacobianProducts(torch.tensor(wanted), largest, smallest, residual, exact)
 
 
-def _in_full(local: Local, wanted: list[int]) -> tuple[Tensor, Tensor]:
-    size, rows, dead = local.size, local.factors[0].shape[1], local.singular()
-    one = torch.eye(size, dtype=torch.float64, device=local.w_hh.device)
+def _in_full(jacobians: StepJacobians, wanted: list[int]) -> tuple[Tensor, Tensor]:
+    size, rows, dead = jacobians.size, jacobians.rows, jacobians.singular()
+    one = torch.eye(size, dtype=torch.float64, device=jacobians.sample.device)
     product = one.expand(rows, size, size)
     inverse, log, inverse_log = product, torch.zeros(rows), torch.zeros(rows)
     found = []
-    for d in range(1, local.steps + 1):
-        step = local.matrix(local.steps - d)
+    for d in range(1, jacobians.steps + 1):
+        step = jacobians.matrix(jacobians.steps - d)
         product, log = _scaled(product @ step, log)
         undo, info = torch.linalg.inv_ex(step)
-        flat = (info > 0) | dead[local.steps - d]
+        flat = (info > 0) | dead[jacobians.steps - d]
         undo = torch.where(flat[:, None, None], one, undo)
         inverse, inverse_log = _scaled(undo @ inverse, inverse_log)
         inverse_log = inverse_log.masked_fill(flat.cpu(), math.inf)
@@ -112,28 +113,28 @@ def _scaled(x: Tensor, log: Tensor) -> tuple[Tensor, Tensor]:
     return x / scale.reshape(-1, *[1] * (x.dim() - 1)), log + scale.double().log().cpu()
 
 
-def _largest(local: Local, wanted: list[int], tolerance: float, rounds: list[int]) -> tuple[Tensor, Tensor]:
+def _largest(jacobians: StepJacobians, wanted: list[int], tolerance: float, rounds: list[int]) -> tuple[Tensor, Tensor]:
     # The map begins at the last step. There the leading direction hardly changes as the product grows longer,
     # so each distance starts from where the one before it ended.
-    start = _draw(local, local.factors[0].shape[1])
+    start = _draw(jacobians, jacobians.rows)
     found = []
     for d, most in zip(wanted, rounds, strict=True):
-        forth = range(local.steps - d, local.steps)
-        vjp = _along(lambda t, v: local.vjp(t, v)[0], forth[::-1])
-        value, start, residual = largest_singular_value(vjp, _along(local.jvp, forth), start, tolerance, most)
+        forth = range(jacobians.steps - d, jacobians.steps)
+        vjp = _along(jacobians.vjp, forth[::-1])
+        value, start, residual = largest_singular_value(vjp, _along(jacobians.jvp, forth), start, tolerance, most)
         found.append((value, residual))
     return torch.stack([value for value, _ in found]), torch.stack([residual for _, residual in found])
 
 
-def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[int], far: int) -> Tensor:
-    rows = local.factors[0].shape[1]
-    undo = _Undo(local, far)
-    start = _draw(local, undo.rows)
+def _smallest(jacobians: StepJacobians, wanted: list[int], tolerance: float, rounds: list[int], far: int) -> Tensor:
+    rows = jacobians.rows
+    undo = _Undo(jacobians, far)
+    start = _draw(jacobians, undo.rows)
     found = torch.full((len(wanted), rows), math.nan, dtype=torch.float64)
     for n, (d, most) in enumerate(zip(wanted, rounds, strict=True)):
         if d > undo.reach:
             break
-        forth = range(local.steps - d, local.steps)
+        forth = range(jacobians.steps - d, jacobians.steps)
         back = _along(undo.jvp, forth[::-1], _RESCALE_UNDO)
         again = _along(undo.vjp, forth, _RESCALE_UNDO)
         value, start, _ = largest_singular_value(back, again, start, tolerance, most)
@@ -141,8 +142,8 @@ def _smallest(local: Local, wanted: list[int], tolerance: float, rounds: list[in
     return found
 
 
-def _draw(local: Local, rows: int) -> Tensor:
-    return torch.randn(rows, local.size, generator=torch.Generator().manual_seed(0)).to(local.w_hh)
+def _draw(jacobians: StepJacobians, rows: int) -> Tensor:
+    return torch.randn(rows, jacobians.size, generator=torch.Generator().manual_seed(0)).to(jacobians.sample)
 
 
 def _along(step: Callable[[int, Tensor], Tensor], steps: range, rescale: int = _RESCALE) -> Operator:
@@ -161,24 +162,25 @@ def _along(step: Callable[[int, Tensor], Tensor], steps: range, rescale: int = _
 class _Undo:
     """Products with each J_t's inverse: by one inverse of W_hh where J_t = diag(f') W_hh, else by its own."""
 
-    def __init__(self, local: Local, far: int) -> None:
-        shared = isinstance(local, Vanilla) and not local.residual
-        self.rows = local.factors[0].shape[1] if shared else 1
-        self.reach = min(local.steps, far if shared else _NEAR)
-        self.first = local.steps - self.reach
-        dead = local.singular()[self.first :, : self.rows]
+    def __init__(self, jacobians: StepJacobians, far: int) -> None:
+        shared = jacobians.diagonal()
+        self.rows = jacobians.rows if shared is not None else 1
+        self.reach = min(jacobians.steps, far if shared is not None else _NEAR)
+        self.first = jacobians.steps - self.reach
+        dead = jacobians.singular()[self.first :, : self.rows]
         self.slope: Tensor | None = None
-        if shared:
-            inverse, info = torch.linalg.inv_ex(local.w_hh.double())
-            self.inverses = [inverse.to(local.w_hh)] * self.reach
+        if shared is not None:
+            slope, w_hh = shared
+            inverse, info = torch.linalg.inv_ex(w_hh.double())
+            self.inverses = [inverse.to(jacobians.sample)] * self.reach
             self.dead: Tensor = dead | (info > 0)
             # Where a slope is zero the answer is zero, whatever stands here.
-            self.slope = torch.where(local.factors[0] == 0, 1, local.factors[0])
+            self.slope = torch.where(slope == 0, 1, slope)
         else:
-            one = local.window([0], [local.steps - 1], self.reach)
+            one = jacobians.window([0], [jacobians.steps - 1], self.reach)
             every = [torch.linalg.inv_ex(one.matrix(t)[0].double()) for t in range(self.reach)]
             bad = torch.stack([info > 0 for _, info in every])[:, None]
-            self.inverses = [torch.where(info > 0, 0, inverse).to(local.w_hh) for inverse, info in every]
+            self.inverses = [torch.where(info > 0, 0, inverse).to(jacobians.sample) for inverse, info in every]
             self.dead = dead | bad
 
     def singular(self, steps: range) -> Tensor:

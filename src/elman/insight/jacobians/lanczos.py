@@ -22,7 +22,7 @@ def largest_singular_value(
     """Find the largest singular value of each map.
 
     Arguments:
-        push, pull: the map and its transpose.
+        jvp, vjp: the map and its transpose.
         start: (R, S) a vector for each, not at right angles to the answer.
         tolerance: stop when the residual is less than this share of the value: a singular value lies that
             near, and as a rule the error is the residual's square.
