@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.insight.cell_jacobians import Cell, Local, Lstm, is_still
 from elman.insight.recording import Call, Sequences, cells
+from elman.kernels import Needs, RecurrenceInputs, RecurrenceOptions
 from elman.ops.autograd import apply_adjoint
 
 _BLOCK = 16  # steps looked at together: memory for all at once costs more than the arithmetic
@@ -272,9 +273,11 @@ def _fused(trace: Trace, grad_h: Tensor | None, grad_last: Tensor | None, length
     """
     cell, h = trace.cell, trace.h
     whole = bool((lengths == len(h)).all())
-    options = (None if whole else lengths, cell.kind, False, False, None)
-    needs = (True, False, False, False, False)
-    return apply_adjoint(grad_h, grad_last, h, trace.state, cell.w_hh, cell.w_hh, None, h, *options, needs)[0]
+    inputs = RecurrenceInputs(h, trace.state, cell.w_hh, cell.w_hh, lengths=None if whole else lengths)
+    needs = Needs(x=True, h0=False, w_ih=False, w_hh=False, bias=False)
+    gradient = apply_adjoint(grad_h, grad_last, inputs, h, RecurrenceOptions(cell.kind), needs).x
+    assert gradient is not None
+    return gradient
 
 
 def norms(x: Tensor) -> Tensor:
