@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import elman
-from elman.kernels import decoder
+from elman.kernels.cpu import decoder
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.cpu import library as native
 

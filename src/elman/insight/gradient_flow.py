@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.bptt import Gradients, gradients, norms, seeds
 from elman.insight.jacobians.products import jacobian_products
 from elman.insight.jacobians.recurrent_weights import recurrent_weights
@@ -152,9 +152,10 @@ def _by_distance(norms: Tensor, ends: Tensor) -> Tensor:
 
 def flow_table(flow: GradientFlow) -> Group:
     """Lay out every layer's numbers, in 80 columns."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
+    with optional_imports():
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
 
     norms = Table("layer", "kind", title="Gradient", title_justify="left")
     for heading in ("‖dC/dh‖\nnear", "‖dC/dh‖\nfar", "carried,\nfar/near", "a step", "under\n1 % after"):

@@ -7,14 +7,11 @@ from functools import cache
 from typing import Any
 
 import networkx as nx
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch
 
 from elman.errors import UserError
 from elman.insight.graph.graph import Graph
 from elman.insight.graph.tape import Node
+from elman.plotting.mpl import Axes, FancyBboxPatch, Figure, Line2D
 from elman.plotting.palette import BLUE, GREEN, GREY, INK, ORANGE, VERMILLION, WHITE
 from elman.plotting.style import blank_figure, plain, styled
 

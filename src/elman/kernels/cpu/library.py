@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 _ABI = 3  # ELMAN_ABI in native/elman.h
+NONLINEARITIES = {"tanh": 0, "relu": 1}
+"""The functions of the recurrence -> their number in the C interface."""
 
 
 def available() -> bool:
@@ -72,10 +75,8 @@ def set_isa(name: str) -> None:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    import elman.kernels
-
     # An editable install has the sources in one folder and the library in another; both are on the package's path.
-    for folder in elman.kernels.__path__:
+    for folder in sys.modules["elman.kernels"].__path__:
         for path in sorted(Path(folder).glob("libelman.*")):
             library = ctypes.CDLL(str(path))
             if library.elman_abi() != _ABI:
@@ -105,3 +106,8 @@ def library() -> ctypes.CDLL:
     if loaded is None:
         raise RuntimeError(f"elman was installed without its native library: {why_missing()}")
     return loaded
+
+
+def pointer(tensor: Tensor | None) -> int:
+    """Where its numbers lie; 0, which is null, for None."""
+    return 0 if tensor is None else tensor.data_ptr()
