@@ -122,7 +122,7 @@ class _Band:
         axes.axis("off")
         for a, b in self.net.edges:
             start, end = (self.column[a] + 0.44, self.row[a]), (self.column[b] - 0.44, self.row[b])
-            dash = "--" if self._is_weight(a) else "-"
+            dash = "dashed" if self._is_weight(a) else "-"
             axes.plot(*zip(start, end, strict=True), color=GREY, linestyle=dash, linewidth=0.8, zorder=1)
         for k in self.net:
             _box(axes, self.nodes[k], self.column[k], self.row[k], gradients)
@@ -137,7 +137,7 @@ def _box(axes: Axes, node: Node, x: float, y: float, gradients: bool) -> None:
             boxstyle="round,pad=0,rounding_size=0.06",
             facecolor=WHITE,
             edgecolor=_colour(node),
-            linestyle="--" if node.step is None else "-",
+            linestyle="dashed" if node.step is None else "-",
             linewidth=1.5,
             zorder=2,
         )
@@ -166,7 +166,7 @@ def _colour(node: Node) -> str:
 
 def _legend(gradients: bool) -> list[Line2D]:
     names: tuple[tuple[str, Any, str], ...] = (
-        (GREY, "--", "weight, shared by all steps"),
+        (GREY, "dashed", "weight, shared by all steps"),
         (BLUE, "-", "given"),
         (ORANGE, "-", "product"),
         (GREEN, "-", "sum"),
