@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.jacobians.cell import Cell
 from elman.insight.jacobians.linearise import step_jacobians
 from elman.insight.state_space import StateSpace
@@ -77,7 +77,8 @@ class FixedPoints:
 
     def table(self) -> Table:
         """Show the points in the terminal, the slowest first."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         table = Table(title=f"Under a constant input: {self.summary}", title_justify="left")
         table.add_column("kind")

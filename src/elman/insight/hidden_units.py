@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.recording import call, recording
 from elman.insight.text_features import checked_track, text_tracks
 from elman.insight.trace import Trace, traces, turned
@@ -108,7 +108,8 @@ class Units:
 
     def table(self, count: int = 3) -> Table:
         """Show the units that track most closely in the terminal."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         title = f"What units of {self.layer} track in {len(self.tokens)} tokens (Pearson's r)"
         table = Table("track", *(f"unit {place}" for place in ("1st", "2nd", "3rd")[:count]), title=title)

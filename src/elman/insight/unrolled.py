@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.bptt import Gradients, gradients, seeds
 from elman.insight.jacobians.base import Contributions
 from elman.insight.recording import Call, call, recording
@@ -113,7 +113,8 @@ class Unrolled:
 
     def table(self) -> Table:
         """Show it in the terminal, a row a step: short vectors in full, long ones by their norm."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         table = Table(title=f"{self.steps} copies of one network; C = {self.cost:.4g}", title_justify="left")
         table.add_column("t", justify="right")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.graph.tape import Node
 from elman.insight.graph.writer import STEPS, GraphWriter
 from elman.insight.jacobians.cell import Cell, cells
@@ -58,7 +58,8 @@ class Graph:
 
     def table(self, steps: tuple[int | None, ...] | None = None) -> Table:
         """Show the nodes of some steps, or of all, in the terminal."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         table = Table(title="Each node hands back: its own gradient (upstream) × the local one")
         for heading in ("step", "node", "made as", "value", "gradient", "hands back"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,7 +95,8 @@ class Backward:
 
     def table(self) -> Table:
         """Show the pass in the terminal, in the order in which it runs: the last step first."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         title = f"C = {self.cost:.4f}; read from the top, the last step comes first"
         table = Table(title=title, title_justify="left", box=None, collapse_padding=True)

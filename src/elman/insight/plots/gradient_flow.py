@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from elman.insight.gradient_flow import GradientFlow
 from elman.insight.layer_flow import LayerFlow
 from elman.insight.verdict import headline
+from elman.plotting.mpl import Axes, Figure
 from elman.plotting.palette import GREY, INK, PALETTE
 from elman.plotting.style import blank_figure, plain, series, styled
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import networkx as nx
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch
-
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.graph.graph import Graph
 from elman.insight.graph.tape import Node
+from elman.plotting.mpl import Axes, FancyBboxPatch, Figure, Line2D
 from elman.plotting.palette import BLUE, GREEN, GREY, INK, ORANGE, VERMILLION, WHITE
 from elman.plotting.style import blank_figure, plain, styled
+
+with optional_imports():
+    import networkx as nx
 
 _ROW = 0.44  # inches that a box takes
 _TALLEST = 200.0  # inches: 20,000 pixels

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from elman.insight.remedies.compare import Comparison
+from elman.plotting.mpl import Axes, Figure
 from elman.plotting.palette import GREY
 from elman.plotting.style import new_figure, series, styled
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from torch import Tensor
 
 from elman.insight.fixed_points import FixedPoints
 from elman.insight.state_space import StateSpace
+from elman.plotting.mpl import Axes, Figure, Legend
 from elman.plotting.palette import BLUE, GREEN, GREY, INK, PURPLE, VERMILLION
 from elman.plotting.style import new_figure, plain, series, styled
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.atomic_io import write_text
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.hidden_units import Passage, Units
 from elman.plotting.palette import colour
 
@@ -63,7 +63,8 @@ def coloured(units: Units, unit: int, start: int = 0, stop: int | None = 400) ->
     Raises:
         UserError: there is no such unit.
     """
-    from rich.text import Text
+    with optional_imports():
+        from rich.text import Text
 
     text = Text()
     for token, shade in _shades(units, unit, start, stop):
@@ -81,8 +82,9 @@ def terminal_view(units: Units, chosen: Sequence[int] | None = None, stop: int |
     Arguments:
         chosen: units by number; the best for each track if not given.
     """
-    from rich.console import Group
-    from rich.text import Text
+    with optional_imports():
+        from rich.console import Group
+        from rich.text import Text
 
     parts: list[Text] = []
     for unit, heading in _headings(units, chosen):
@@ -96,8 +98,9 @@ def nearest_table(units: Units, at: int, count: int = 5) -> Table:
     Raises:
         UserError: there is no such token.
     """
-    from rich.table import Table
-    from rich.text import Text
+    with optional_imports():
+        from rich.table import Table
+        from rich.text import Text
 
     table = Table("token", "distance", "passage", title=f"Nearest in state to token {at}", title_justify="left")
     for passage in (units.passage(at % len(units.tokens)), *units.nearest(at, count)):

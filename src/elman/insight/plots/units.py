@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.figure import Figure
 
 from elman.errors import UserError
 from elman.insight.hidden_units import Units
+from elman.plotting.mpl import Figure
 from elman.plotting.palette import BLUE, VERMILLION
 from elman.plotting.style import DASHES, labels, new_figure, styled
 

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from elman.errors import UserError
 from elman.insight.unrolled import Unrolled
+from elman.plotting.mpl import Axes, Figure, Line2D, Rectangle
 from elman.plotting.palette import GREY, INK, PALETTE, VERMILLION
 from elman.plotting.style import DIVERGING, blank_figure, labels, plain, series, styled
 

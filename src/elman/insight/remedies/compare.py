@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.gradient_flow import gradient_flow
 from elman.insight.remedies.problems import Problem
 from elman.insight.remedies.remedy import Remedy, remedy, remedy_names
@@ -108,7 +108,8 @@ class Comparison:
 
     def table(self) -> Table:
         """Show the runs in the terminal."""
-        from rich.table import Table
+        with optional_imports():
+            from rich.table import Table
 
         table = Table(title=self.finding, title_justify="left")
         table.add_column("remedy")

@@ -1,4 +1,4 @@
-"""How wide intervals must be, by how far earlier ones missed the actual values: those of validation, or the most recent ones.
+"""How wide intervals must be, by how far earlier ones missed: those of validation, or the most recent ones.
 
 W windows, F steps ahead, Y targets; everything is scaled as the network has it.
 """
