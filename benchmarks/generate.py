@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from elman.kernels.decoder import SamplingParams
 from elman.models.config import RecurrentConfig
-from elman.models.decoding.config import Choice
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
 
@@ -34,8 +34,8 @@ def by_torch(model: LanguageModel, rnn: nn.RNN, length: int) -> None:
 
 
 def by_elman(model: LanguageModel, length: int, *, bfloat16: bool = False) -> None:
-    drawing = Choice(temperature=0.8).drawing(1)
-    for _ in generate(model, torch.zeros(1, dtype=torch.int64), length, drawing, bfloat16=bfloat16):
+    params = SamplingParams(temperature=0.8)
+    for _ in generate(model, torch.zeros(1, dtype=torch.int64), length, params, bfloat16=bfloat16):
         pass
 
 

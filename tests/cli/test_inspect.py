@@ -17,7 +17,10 @@ from elman import insight
 from elman.cli.inspect.common import finite
 from elman.cli.inspect.units import read_track
 from elman.cli.main import INSPECTIONS, main
+from elman.cli.messages import as_options
 from elman.errors import UserError
+from elman.training.checkpoint import save_weights
+from elman.training.monitoring.gradient_monitor import remedies
 
 # by name: the task, its settings, and one input
 RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -158,12 +161,36 @@ def test_flow_from_python_is_the_commands(
 ) -> None:
     monkeypatch.chdir(place)
     run = elman.load("parity")
-    flow = insight.gradient_flow(run.model, run.batch(), run.cost)
+    flow = insight.gradient_flow(run.model, run.batch(), run.cost, remedies=remedies(run.task.settings))
     facts = asked(["inspect", "flow", "parity"], capsys)
-    assert facts["verdict"] == flow.verdict
+    assert facts["verdict"] == as_options(flow.verdict)
     (layer,) = facts["layers"].values()
     assert layer["carried"] == pytest.approx(flow.layers[0].carried.tolist())
     assert facts["steps"] == len(run.batch().inputs)
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_flow_advises_nothing_that_the_run_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path)
+    advice = {}
+    for init in ("orthogonal", "uniform"):
+        folder = tmp_path / init
+        make_run(folder, "language", data=("text.txt",), hidden_size=6, chunk=40, init=init, batch_size=4)
+        model = elman.load(folder).model
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if "weight_hh" in name:
+                    weight *= 0.01  # the gradient vanishes whatever the matrix started as
+        save_weights(folder / "model.safetensors", model, {"step": 0})
+        facts = asked(["inspect", "flow", init], capsys)
+        assert "vanish" in facts["verdict"]
+        advice[init] = facts["verdict"]
+    assert "--init orthogonal" in advice["uniform"]
+    assert "--init" not in advice["orthogonal"]
+    assert "--residual" in advice["orthogonal"]
 
 
 @pytest.mark.usefixtures("quick_pictures")

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
+from elman.kernels.decoder import SamplingParams
 from elman.models.config import RecurrentConfig
-from elman.models.decoding.config import Choice
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
 from elman.models.losses import token_loss
@@ -51,7 +51,7 @@ def test_loss_counts_what_counts() -> None:
 def test_greedy_writing_is_what_the_whole_text_says(cell: str) -> None:
     model = language_model(cell)
     prompt = torch.tensor([1, 4, 2])
-    written = [int(token) for token in generate(model, prompt, 15, Choice(temperature=0).drawing(1))]
+    written = [int(token) for token in generate(model, prompt, 15, SamplingParams(temperature=0))]
     tokens = prompt.tolist()
     for token in written:
         logits, _ = model(torch.tensor(tokens).unsqueeze(1))
@@ -64,7 +64,7 @@ def test_samples_side_by_side_differ_and_the_seed_repeats_them(cell: str) -> Non
     model = language_model(cell)
     prompt = torch.tensor([1])
     texts = [
-        torch.stack(list(generate(model, prompt, 30, Choice().drawing(5), samples=3))).T.tolist() for _ in range(2)
+        torch.stack(list(generate(model, prompt, 30, SamplingParams(seed=5), samples=3))).T.tolist() for _ in range(2)
     ]
     assert texts[0] == texts[1]
     assert all(left != right for left, right in itertools.pairwise(texts[0]))

@@ -42,5 +42,5 @@ def test_the_output_says_the_same_and_moves_faster() -> None:
 
 
 def test_gated_cells_have_none() -> None:
-    with pytest.raises(UserError, match="--small-init is for --cell rnn, not gru"):
+    with pytest.raises(UserError, match="`small_init` is for `cell=rnn`, not gru"):
         Settings(small_init=True, cell="gru")

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import elman
-from elman.kernels.cpu import decoder
 from elman.kernels.cpu import backend as cpu
+from elman.kernels.cpu import decoder
 from elman.kernels.cpu import library as native
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -81,7 +82,7 @@ def sample(
     """
     from elman.data.io.text import read_text
     from elman.errors import UserError
-    from elman.models.decoding.config import Choice
+    from elman.kernels.decoder import SamplingParams
     from elman.run import check_task, load
     from elman.tasks.language import Task
     from elman.training.run_folder import RunFolder
@@ -90,7 +91,7 @@ def sample(
         raise UserError("--prompt and --prompt-file are both given; leave one out")
     if length < 1 or samples < 1:
         raise UserError(f"--length is {length} and --samples is {samples}; both must be at least 1")
-    choice = Choice(temperature=temperature, top_k=top_k, top_p=top_p)
+    params = SamplingParams(temperature, top_k, top_p, seed)
     check_task(RunFolder(run), "language")
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
@@ -100,7 +101,8 @@ def sample(
     for number in range(samples):
         if samples > 1:
             show(f"--- sample {number + 1} of {samples}")
-        pieces = task.sample(loaded.model, prompt or "", length, choice, seed + number, bfloat16=rounded)
+        one = replace(params, seed=seed + number)
+        pieces = task.sample(loaded.model, prompt or "", length, one, bfloat16=rounded)
         show(prompt or "", end="")
         for piece in pieces:
             show(piece, end="")

@@ -1,4 +1,4 @@
-"""One input to be looked at: as the model takes it, and as a person calls it."""
+"""One input to be inspected: as the model takes it, and as the user calls it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class InspectionExample:
         tokens: T names, one for each step; where the input is a text, they make it up.
         targets: what each y_t should be, (T, ...), or (1, ...) where the model answers once; a whole number
             that is -100 stands for none.
-        about: whose targets they are, where a person should know: "the cost is that of ..."; else empty.
+        about: whose targets they are, where the user should know: "the cost is that of ..."; else empty.
         layer: the recurrent module whose steps these are, by its path, where the model has several.
         tracks: by name, T numbers that a hidden unit might follow; None for a text, which has its own.
     """

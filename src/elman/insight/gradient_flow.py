@@ -53,9 +53,13 @@ class GradientFlow:
         """What happens to the gradient, with the numbers, and what to try, in one sentence."""
         return verdict(self.worst, self.cost, self.remedies)
 
-    def table(self) -> Group:
-        """Show the numbers in the terminal: `rich.print(flow.table())`."""
-        return flow_table(self)
+    def table(self, verdict: str | None = None) -> Group:
+        """Show the verdict and the numbers in the terminal: `rich.print(flow.table())`.
+
+        Arguments:
+            verdict: the sentence to begin with, where the caller words it otherwise.
+        """
+        return flow_table(self, self.verdict if verdict is None else verdict)
 
 
 def gradient_flow(
@@ -150,8 +154,8 @@ def _by_distance(norms: Tensor, ends: Tensor) -> Tensor:
     return (torch.where(there, picked, 0).sum(1) / there.sum(1)).cpu()
 
 
-def flow_table(flow: GradientFlow) -> Group:
-    """Lay out every layer's numbers, in 80 columns."""
+def flow_table(flow: GradientFlow, verdict: str) -> Group:
+    """Lay out a verdict and every layer's numbers, in 80 columns."""
     with optional_imports():
         from rich.console import Group
         from rich.table import Table
@@ -170,4 +174,4 @@ def flow_table(flow: GradientFlow) -> Group:
         for w in layer.weights:
             share = f"{layer.saturated[w.gate]:.0%}" if w.gate in layer.saturated else "-"
             weights.add_row(layer.name, w.gate, f"{w.largest:.3g}", f"{w.radius:.3g}", f"{w.bound:g}", share)
-    return Group(Text(flow.verdict, style="bold"), norms, weights)
+    return Group(Text(verdict, style="bold"), norms, weights)

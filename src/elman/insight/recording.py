@@ -104,7 +104,7 @@ def _check_values(name: str, module: nn.Module) -> None:
 def recording(model: nn.Module) -> Iterator[list[Call]]:
     """Record each call of a recurrent module while the block runs; the list fills as they come.
 
-    Inside, the model is in evaluation mode and the recurrent layers drop nothing, so that what is seen is the
+    Inside, the model is in evaluation mode and the recurrent layers drop nothing, so that what is recorded is the
     network and not one draw of its noise, and the random state of a training run is left as it was. All is
     put back afterwards.
 

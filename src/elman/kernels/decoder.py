@@ -7,6 +7,7 @@ L layers, S sequences side by side, I inputs, H hidden units, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.errors import UserError
 from elman.kernels.options import PLAIN, RecurrenceOptions
 
 
@@ -42,12 +44,29 @@ class SamplingParams:
 
     Draw n of sequence s is number n S + s of the SplitMix64 counter of `seed` (Steele, Lea and Flood 2014): the same
     on every backend, whatever the thread count.
+
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        top_k: keep this many of the most probable tokens; 0 keeps all.
+        top_p: keep the smallest set of tokens whose probability reaches this (Holtzman et al. 2020); 1 keeps all.
+        seed: of the draws.
+
+    Raises:
+        UserError: a value outside its range.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise UserError(f"`temperature` is {self.temperature}; it must be 0 (greedy) or more")
+        if self.top_k < 0:
+            raise UserError(f"`top_k` is {self.top_k}; it must be 0 (all tokens) or more")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"`top_p` is {self.top_p}; it must be above 0 and at most 1")
 
 
 class Stack:

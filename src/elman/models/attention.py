@@ -1,6 +1,6 @@
 """Attention: what a decoder looks at while it writes.
 
-S steps of the input, T of the output, B sequences, A units of comparison, Q size of a query, C of what is looked at.
+S steps of the input, T of the output, B sequences, A units of comparison, Q size of a query, C of what is attended to.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Attention(nn.Module):
         Arguments:
             queries: (T, B, Q).
             keys: (S, B, A) from `project_keys`.
-            steps: (S, B, C) what is looked at.
+            steps: (S, B, C) what is attended to.
             inside: (S, B) whether a step belongs to the sequence; what is padding gets the weight 0.
 
         Returns:

@@ -29,4 +29,5 @@ class LockedDropout(nn.Module):
         return x * mask
 
     def extra_repr(self) -> str:
+        """The share that is dropped."""
         return f"{self.share}"

@@ -69,14 +69,14 @@ class Translator(nn.Module):
         self.source_embedding = nn.Embedding(shape.source, E)
         self.target_embedding = nn.Embedding(shape.target, E)
         self.encoder = Recurrent(shape.encoder)
-        seen = shape.attention != "none"
-        self.fed = shape.feed != "none" and not seen
-        above = shape.recurrent.layers - 1 if seen else 0
-        lower = replace(shape.recurrent, layers=shape.recurrent.layers - above, input_size=E + (H if self.fed else 0))
+        attends = shape.attention != "none"
+        self.fed = shape.feed != "none" and not attends
+        upper = shape.recurrent.layers - 1 if attends else 0
+        lower = replace(shape.recurrent, layers=shape.recurrent.layers - upper, input_size=E + (H if self.fed else 0))
         self.decoder = Recurrent(lower)
-        self.attention = Attention(H, H, H, shape.attention) if seen else None
-        self.upper_decoder = Recurrent(replace(shape.recurrent, layers=above, input_size=2 * H)) if above else None
-        self.gather = nn.Linear(H + E + (H if seen or self.fed else 0), E)
+        self.attention = Attention(H, H, H, shape.attention) if attends else None
+        self.upper_decoder = Recurrent(replace(shape.recurrent, layers=upper, input_size=2 * H)) if upper else None
+        self.gather = nn.Linear(H + E + (H if attends or self.fed else 0), E)
         self.output = nn.Linear(E, shape.target)
         nn.init.normal_(self.source_embedding.weight, std=_INPUT_STD)
         nn.init.normal_(self.target_embedding.weight, std=E**-0.5 if shape.tied else _INPUT_STD)
@@ -105,7 +105,7 @@ class Translator(nn.Module):
         """Read the source.
 
         Returns:
-            the decoder's first state, and what it may look at in every step, all with the sequences in dimension 1.
+            the decoder's first state, and what it may attend to in every step, all with the sequences in dimension 1.
         """
         steps, last = self.encoder(self.dropout(self.source_embedding(source)), (), lengths)
         if self.shape.bidirectional:  # (2 L, B, H/2), the directions of a layer side by side -> (L, B, H)

@@ -1,4 +1,4 @@
-"""A quiet beginning: a vanilla network that forgets nothing at first, because tanh hardly bends what is small."""
+"""Small initial states: a vanilla network that forgets nothing at first, because tanh is nearly linear near zero."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ OUTPUT_GAIN = 50.0  # by which the output layer learns faster than the rest, und
 class FastOutput(nn.Linear):
     """A linear layer whose numbers are `OUTPUT_GAIN` times smaller than what they stand for.
 
-    An optimiser whose steps have one size for all numbers, as Adam's, so moves it that much faster: it has to read
-    a quiet state before the rest of the network has become loud.
+    An optimiser whose steps have one size for all weights, as Adam's, so moves it that much faster: it has to read
+    small states before training has made them large.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -22,7 +22,7 @@ class FastOutput(nn.Linear):
 
 
 class ScaledOutput(nn.Module):
-    """What a layer needs before it that reads a quiet state and is not the last: numbers of the usual size."""
+    """Scales small states to the usual size, for a layer that reads them and is not the last."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., D) to (..., D)."""
@@ -30,7 +30,7 @@ class ScaledOutput(nn.Module):
 
 
 def small_inputs(recurrent: nn.Module) -> None:
-    """Take most of the input weights, and all biases, from a recurrent layer."""
+    """Scale the input weights of a recurrent layer by `INPUT_SHARE`, and set its biases to zero."""
     with torch.no_grad():
         for name, parameter in recurrent.named_parameters():
             if "bias" in name:
@@ -40,9 +40,9 @@ def small_inputs(recurrent: nn.Module) -> None:
 
 
 def fast_output(output: nn.Linear) -> FastOutput:
-    """A layer that says the same and learns faster."""
-    small_init = FastOutput(output.in_features, output.out_features)
+    """A layer that computes the same as `output` and learns faster."""
+    fast = FastOutput(output.in_features, output.out_features)
     with torch.no_grad():
-        small_init.weight.copy_(output.weight / OUTPUT_GAIN)
-        small_init.bias.copy_(output.bias / OUTPUT_GAIN)
-    return small_init
+        fast.weight.copy_(output.weight / OUTPUT_GAIN)
+        fast.bias.copy_(output.bias / OUTPUT_GAIN)
+    return fast

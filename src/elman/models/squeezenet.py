@@ -20,7 +20,7 @@ _POOLED_BEFORE = (0, 2, 4)  # the fire modules with a pooling layer in front
 
 
 class Fire(nn.Module):
-    """Few channels, seen through windows of 1 x 1 and of 3 x 3 points."""
+    """Few channels, read through windows of 1 x 1 and of 3 x 3 points."""
 
     def __init__(self, channels: int, squeezed: int, expanded: int) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ class Transcriber(nn.Module):
 
     @property
     def both_directions(self) -> bool:
+        """Whether a second recurrence reads from the end, so that no text can be written while the sound comes."""
         return self.recurrent.shape.bidirectional
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""The picture of an alignment: what each word that was written looked at."""
+"""The picture of an alignment: what each written word attends to."""
 
 from __future__ import annotations
 

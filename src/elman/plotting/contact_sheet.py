@@ -30,7 +30,7 @@ def draw_sheet(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], o
     from elman.atomic_io import write_whole
 
     if out.suffix not in _FORMS:
-        raise UserError(f"--plot {out} is no picture's name; end it in {', '.join(_FORMS)}")
+        raise UserError(f"`plot` is {out}, which is no picture's name; end it in {', '.join(_FORMS)}")
     shown = list(zip(pictures, captions, strict=True))[:MOST]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)

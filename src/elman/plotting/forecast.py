@@ -1,4 +1,4 @@
-"""The picture of a forecast: what was, what was said to come, how sure that was, and what came."""
+"""The picture of a forecast: the past, the forecast with its interval, and the actual values."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.lines import Line2D
 from tests.insight.looks import check
 from torch import nn
 
@@ -43,6 +44,26 @@ def test_the_picture_of_a_flow_that_is_cut_or_has_no_singular_values(tmp_path: P
     assert "nothing above zero" in check(plot_gradient_flow(flow), tmp_path)
     flow = gradient_flow(layer, torch.randn(5, 2, 2), jacobians=False)
     assert "not worked out" in check(plot_gradient_flow(flow), tmp_path)
+
+
+def test_the_legend_of_a_flow_names_only_what_is_drawn(tmp_path: Path) -> None:
+    """A normalised layer of many units has no smallest singular value above zero, and a cut layer no gradient."""
+    torch.manual_seed(0)
+    first, second = elman.RNN(3, 70, layer_norm=True), nn.RNN(70, 3)
+
+    def loss(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return second(first(x)[0].detach())[0].sum() + first(x)[0][0].sum()  # type: ignore[no-any-return]
+
+    flow = gradient_flow(nn.ModuleDict({"first": first, "second": second}), torch.randn(12, 2, 3), loss)
+    figure = plot_gradient_flow(flow)
+    check(figure, tmp_path)
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            assert isinstance(handle, Line2D)
+            values = torch.as_tensor(handle.get_ydata(), dtype=torch.float64)
+            assert bool(values.isfinite().any()), label
+    one = gradient_flow(elman.RNN(3, 70, layer_norm=True), torch.randn(12, 2, 3), lambda m, b: m(b)[0][-1].sum())
+    assert "smallest" not in check(plot_gradient_flow(one), tmp_path)
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])

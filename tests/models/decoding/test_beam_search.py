@@ -120,7 +120,7 @@ def test_drawn_texts_follow_the_seed() -> None:
 
 @pytest.mark.parametrize("wrong", [{"beam": 0}, {"max_length": 0}, {"length_penalty": -1.0}])
 def test_refuses(wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match="--"):
+    with pytest.raises(UserError, match=r"` is .*; it must be at least"):
         Decoding(**wrong)  # type: ignore[arg-type]
 
 

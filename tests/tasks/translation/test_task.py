@@ -263,7 +263,7 @@ def test_a_far_longer_text_is_translated_and_named(run: Run, capsys: pytest.Capt
         (["dog", "--file", "x"], "texts and --file are both given"),
         (["--file", "nowhere.txt"], "cannot read nowhere.txt"),
         (["dog", "--beam", "0"], "--beam is 0; it must be at least 1"),
-        (["dog", "--temperature", "1"], "--beam 5 looks for the best text and --temperature draws one"),
+        (["dog", "--temperature", "1"], "--beam 5 searches for the best text and --temperature 1 samples one"),
         (["dog", "--top-p", "2", "--beam", "1"], "--top-p is 2.0"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from elman.cli.inspect.common import Out, answer, folder_for
+from elman.cli.messages import as_options
 from elman.cli.running import Json, RunPath, Weights
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weigh
     advice = remedies(loaded.task.settings)
     found = gradient_flow(loaded.model, loaded.batch(), loaded.cost, remedies=advice)
     written = save_figure(plot_gradient_flow(found), folder_for(out, run) / "flow")
-    answer([found.table()], _facts(found), written, json=json, run=run)
+    answer([found.table(as_options(found.verdict))], _facts(found), written, json=json, run=run)
 
 
 def _facts(found: GradientFlow) -> dict[str, Any]:
     return {
-        "verdict": found.verdict,
+        "verdict": as_options(found.verdict),
         "cost": found.cost,
         "steps": found.steps,
         "layers": {layer.name: _layer(layer) for layer in found.layers},

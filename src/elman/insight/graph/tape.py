@@ -55,43 +55,55 @@ class Tape:
         self.part = ""
 
     def leaf(self, value: float, name: str) -> int:
+        """Write a number that is given, and give its node."""
         return self._add("leaf", value, (), (), name)
 
     def leaves(self, values: Sequence[float], name: str) -> list[int]:
+        """Write numbers that are given, named `name[0]`, `name[1]`, ..., and give their nodes."""
         return [self.leaf(value, f"{name}[{k}]") for k, value in enumerate(values)]
 
     def times(self, a: int, b: int, name: str = "") -> int:
+        """Write a product of two nodes."""
         return self._add("×", self.values[a] * self.values[b], (a, b), (self.values[b], self.values[a]), name)
 
     def plus(self, terms: Iterable[int], name: str = "") -> int:
+        """Write a sum of nodes."""
         terms = tuple(terms)
         return self._add("+", math.fsum(self.values[k] for k in terms), terms, (1.0,) * len(terms), name)
 
     def tanh(self, a: int, name: str = "") -> int:
+        """Write the hyperbolic tangent of a node."""
         value = math.tanh(self.values[a])
         return self._add("tanh", value, (a,), (1 - value * value,), name)
 
     def relu(self, a: int, name: str = "") -> int:
+        """Write the larger of a node and 0."""
         return self._add("relu", max(self.values[a], 0.0), (a,), (float(self.values[a] > 0),), name)
 
     def sigmoid(self, a: int, name: str = "") -> int:
+        """Write the logistic sigmoid of a node."""
         value = 0.5 * (1 + math.tanh(0.5 * self.values[a]))
         return self._add("σ", value, (a,), (value * (1 - value),), name)
 
     def one_minus(self, a: int) -> int:
+        """Write 1 minus a node."""
         return self._add("1-", 1 - self.values[a], (a,), (-1.0,))
 
     def negative(self, a: int) -> int:
+        """Write a node with the other sign."""
         return self._add("-", -self.values[a], (a,), (-1.0,))
 
     def exp(self, a: int) -> int:
+        """Write the exponential of a node."""
         value = math.exp(self.values[a])
         return self._add("exp", value, (a,), (value,))
 
     def log(self, a: int) -> int:
+        """Write the natural logarithm of a node."""
         return self._add("log", math.log(self.values[a]), (a,), (1 / self.values[a],))
 
     def half_square(self, a: int) -> int:
+        """Write half the square of a node."""
         return self._add("½²", 0.5 * self.values[a] ** 2, (a,), (self.values[a],))
 
     def weighted(

@@ -1,4 +1,4 @@
-"""The Jacobians of any registered cell: `torch.func` through its step, where nobody derived them by hand."""
+"""The Jacobians of any registered cell: `torch.func` through its step, where none are derived by hand."""
 
 from __future__ import annotations
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import networkx as nx
-
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.insight.graph.graph import Graph
 from elman.insight.graph.tape import Node
 from elman.plotting.mpl import Axes, FancyBboxPatch, Figure, Line2D
 from elman.plotting.palette import BLUE, GREEN, GREY, INK, ORANGE, VERMILLION, WHITE
 from elman.plotting.style import blank_figure, plain, styled
+
+with optional_imports():
+    import networkx as nx
 
 _ROW = 0.44  # inches that a box takes
 _TALLEST = 200.0  # inches: 20,000 pixels
@@ -119,7 +120,7 @@ class _Band:
         axes.axis("off")
         for a, b in self.net.edges:
             start, end = (self.column[a] + 0.44, self.row[a]), (self.column[b] - 0.44, self.row[b])
-            dash = "--" if self._is_weight(a) else "-"
+            dash = "dashed" if self._is_weight(a) else "-"
             axes.plot(*zip(start, end, strict=True), color=GREY, linestyle=dash, linewidth=0.8, zorder=1)
         for k in self.net:
             _box(axes, self.nodes[k], self.column[k], self.row[k], gradients)
@@ -134,7 +135,7 @@ def _box(axes: Axes, node: Node, x: float, y: float, gradients: bool) -> None:
             boxstyle="round,pad=0,rounding_size=0.06",
             facecolor=WHITE,
             edgecolor=_colour(node),
-            linestyle="--" if node.step is None else "-",
+            linestyle="dashed" if node.step is None else "-",
             linewidth=1.5,
             zorder=2,
         )
@@ -163,7 +164,7 @@ def _colour(node: Node) -> str:
 
 def _legend(gradients: bool) -> list[Line2D]:
     names: tuple[tuple[str, Any, str], ...] = (
-        (GREY, "--", "weight, shared by all steps"),
+        (GREY, "dashed", "weight, shared by all steps"),
         (BLUE, "-", "given"),
         (ORANGE, "-", "product"),
         (GREEN, "-", "sum"),

@@ -48,6 +48,7 @@ def plot_states(space: StateSpace, points: FixedPoints | None = None) -> Figure:
 
 
 def draw_dots(axes: Axes, points: Tensor, colour: str, name: str, marker: str = ".") -> None:
+    """Draw states, (N, 2) in the plane of the components, as dots: a spread of at most `DOTS` of them."""
     some = points[torch.linspace(0, len(points) - 1, min(DOTS, len(points))).round().long()] if len(points) else points
     size = 30 if marker == "." else 14
     across, up = some.T.numpy()
@@ -55,6 +56,7 @@ def draw_dots(axes: Axes, points: Tensor, colour: str, name: str, marker: str = 
 
 
 def mark_points(axes: Axes, places: Tensor, points: FixedPoints) -> None:
+    """Mark fixed and slow points at their places, (K, 2) in the plane of the components, by their kind."""
     named: set[str] = set()
     for place, kind in zip(places, points.kinds, strict=True):
         marker, colour = _POINTS[kind]

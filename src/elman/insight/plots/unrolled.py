@@ -169,7 +169,7 @@ def _arrows(axes: Axes, rows: list[_Row], r: int, x: int, t: int, backward_from:
     """Draw where a node passes its value on to: up, and to the next step (or the one before)."""
     row = rows[r]
     line: dict[str, Any] = {"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 0}
-    line["linestyle"] = "-" if row.label == "y" else "--"
+    line["linestyle"] = "-" if row.label == "y" else "dashed"
     for above in row.feeds:
         if rows[above].values[t] is None:
             continue
@@ -202,7 +202,7 @@ def _contributions(axes: Axes, unrolled: Unrolled, backward_from: int) -> None:
 
 def _legend() -> list[Line2D]:
     return [
-        Line2D([], [], color=GREY, linestyle="--", label="weights, shared by all steps"),
+        Line2D([], [], color=GREY, linestyle="dashed", label="weights, shared by all steps"),
         Line2D([], [], linestyle="", marker="s", color=PALETTE[0], label="below zero"),
         Line2D([], [], linestyle="", marker="s", color=VERMILLION, label="above zero"),
         Line2D(

@@ -68,7 +68,7 @@ def _adding(length: int, size: int) -> Problem:
         return x, sums.unsqueeze(1)
 
     # The sum of two numbers drawn evenly from 0 to 1 has variance 1/6. Under 0.01 the answers are off by less than
-    # 0.1, which nobody comes to who has not found both numbers.
+    # 0.1, which no network reaches that has not found both numbers.
     return Problem(f"adding, T = {length}", batches, F.mse_loss, 1, chance=1 / 6, solved=0.01)
 
 

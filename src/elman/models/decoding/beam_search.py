@@ -17,7 +17,7 @@ from elman.models.decoding.config import Decoding
 from elman.models.recurrent import State, select
 
 CANDIDATES = 2
-"""Continuations looked at for each place of the beam: with the end mark among them, K others are still there."""
+"""Continuations considered for each place of the beam: with the end mark among them, K others are still there."""
 
 
 class Writer(Protocol):
@@ -100,7 +100,7 @@ def _one_by_one(
     seed: int,
 ) -> list[Hypothesis]:
     some = (*state, *memory)[0]
-    B, drawing = some.shape[1], decoding.drawing(seed)
+    B, params = some.shape[1], decoding.sampling(seed)
     tokens = torch.full((B,), begin, device=some.device)
     columns = []
     total = torch.zeros(B, dtype=torch.float64, device=some.device)
@@ -108,7 +108,7 @@ def _one_by_one(
     for number in range(decoding.max_length):
         logits, state = model.step(tokens, state, memory)
         logits = _without(logits, banned)
-        tokens = choose(logits, drawing, number).masked_fill(ended, end)
+        tokens = choose(logits, params, number).masked_fill(ended, end)
         chosen = logits.log_softmax(-1).gather(1, tokens.unsqueeze(1)).squeeze(1)
         total += chosen.double().masked_fill(ended, 0)
         columns.append(tokens)
@@ -131,8 +131,8 @@ def _without(logits: Tensor, banned: Sequence[int]) -> Tensor:
 class _Beam:
     """The texts that are being written, those of the A that are not done, and what was finished.
 
-    Each has `width` places: one before anything is written, for all would begin alike, and K as soon as there are so
-    many ways to go on.
+    Each has `width` places: one before anything is written, for all would begin alike, and K as soon as there are K
+    ways to go on.
     """
 
     def __init__(

@@ -16,8 +16,9 @@ from torch import Tensor
 
 BLANK = 0
 CANDIDATES = 20
+"""Symbols at a step that lengthen a prefix, at most."""
 UNLIKELY = -14.0
-"""Of the symbols at a step, so many lengthen a prefix, and none with a log-probability below this."""
+"""The log-probability below which a symbol lengthens no prefix."""
 
 
 class Emitted(NamedTuple):

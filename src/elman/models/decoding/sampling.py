@@ -14,7 +14,7 @@ from elman.nn import RNN
 from elman.nn.streaming import pack_for_steps
 
 BLOCK = 64
-"""Tokens written in one native call: few enough that a person sees the text grow."""
+"""Tokens written in one native call: few enough that the user sees the text grow."""
 
 
 def generate(

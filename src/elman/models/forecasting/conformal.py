@@ -1,4 +1,4 @@
-"""How wide intervals must be, by how far earlier ones missed what came: those of validation, or the most recent ones.
+"""How wide intervals must be, by how far earlier ones missed: those of validation, or the most recent ones.
 
 W windows, F steps ahead, Y targets; everything is scaled as the network has it.
 """
@@ -18,7 +18,7 @@ from elman.models.forecasting.forecaster import Forecaster
 FEWEST_TO_CALIBRATE = 100
 """Fewer windows say too little."""
 RECENT = 336
-"""So many windows are recent: on ETTh1's validation part anything from 100 to 720 covered 79 to 81 % of 80 %."""
+"""Windows that count as recent: on ETTh1's validation part anything from 100 to 720 covered 79 to 81 % of 80 %."""
 WINDOWS_AT_ONCE = 256
 
 Places = NDArray[np.int64]
@@ -26,13 +26,13 @@ Places = NDArray[np.int64]
 
 
 def lacking(bounds: tuple[Tensor, Tensor], windows: Windows) -> Tensor:
-    """(W, F, Y) what the interval lacks to reach what came; below 0 where it reached further."""
+    """(W, F, Y) what the interval lacks to reach the actual value; below 0 where it reached further."""
     truth = torch.from_numpy(scaled_truth(windows))
     return torch.maximum(bounds[0] - truth, truth - bounds[1])
 
 
 def scaled_truth(windows: Windows) -> NDArray[np.float32]:
-    """(W, F, Y) what came."""
+    """(W, F, Y) the actual values."""
     steps = np.arange(windows.horizon)
     return np.stack([windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()])
 
@@ -49,7 +49,7 @@ def widening(model: Forecaster, steps: int) -> Tensor:
 
 
 def past_of(windows: Windows, past: Windows) -> Windows:
-    """Those of `past` that `recent_widening` may look at for `windows`."""
+    """Those of `past` that `recent_widening` may read for `windows`."""
     kept = np.zeros(len(past), dtype=bool)
     series, origins = past.places.T
     for number in np.unique(windows.places[:, 0]).tolist():

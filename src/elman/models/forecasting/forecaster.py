@@ -89,10 +89,12 @@ class DirectForecaster(Forecaster):
         return answers.transpose(0, 1)
 
     def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+        """Summed loss of all steps of the horizon, and what it was summed over; shapes as in `Forecaster.forward`."""
         losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values))
         return losses.sum(), losses.numel()
 
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
+        """Points and intervals of all steps at once; shapes as in `Forecaster.forecast`."""
         numbers, anchors = self.numbers(values, known).float(), self._anchors(values)
         bounds = self.head.interval(numbers)
         point = self.head.point(numbers) + anchors
@@ -118,7 +120,7 @@ class DirectForecaster(Forecaster):
 
 
 class RecursiveForecaster(Forecaster):
-    """One step at a time, each forecast being the next input; it has no past covariates, whose future nobody knows.
+    """One step at a time, each forecast being the next input; it has no past covariates, whose future is not known.
 
     It learns from every step of the window (teacher forcing, Williams and Zipser 1989).
     """
@@ -132,6 +134,7 @@ class RecursiveForecaster(Forecaster):
         return {"none": 0, "last": 1, "season": self.layout.season}[self.layout.anchor]
 
     def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+        """Summed loss of every next step, and what it was summed over; shapes as in `Forecaster.forward`."""
         targets = torch.cat([values, future])
         relative = self._relative(targets)
         numbers, _ = self._run(relative[:-1], known[1:], ())

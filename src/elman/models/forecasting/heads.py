@@ -49,13 +49,16 @@ class Value(Head):
         self._error = F.l1_loss if error == "absolute" else F.mse_loss
 
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
+        """The absolute or squared error (...)."""
         return self._error(numbers[..., 0], target, reduction="none")
 
     def point(self, numbers: Tensor) -> Tensor:
+        """The value (...)."""
         return numbers[..., 0]
 
     def interval(self, numbers: Tensor) -> None:
-        return None
+        """None: a value alone has no interval."""
+        return
 
 
 class Quantiles(Head):
@@ -70,14 +73,17 @@ class Quantiles(Head):
         self.quantiles = torch.tensor([0.5, (1 - level) / 2, (1 + level) / 2])
 
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
+        """The quantile loss (...), summed over the three quantiles."""
         quantiles = self.quantiles.to(numbers.device)
         error = target.unsqueeze(-1) - numbers
         return torch.maximum(quantiles * error, (quantiles - 1) * error).sum(-1)
 
     def point(self, numbers: Tensor) -> Tensor:
+        """The median (...)."""
         return numbers[..., 0]
 
     def interval(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The lower and the upper quantile (...)."""
         return numbers.amin(-1), numbers.amax(-1)  # quantiles that cross are put in order
 
 
@@ -90,6 +96,7 @@ class Gaussian(Head):
         self._width = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
 
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
+        """The negative log-likelihood (...)."""
         return F.gaussian_nll_loss(numbers[..., 0], target, self.std(numbers).square(), full=True, reduction="none")
 
     def start(self, bias: Tensor) -> None:
@@ -98,6 +105,7 @@ class Gaussian(Head):
             bias.view(-1, self.size)[:, 1] = FIRST_STD_NUMBER
 
     def point(self, numbers: Tensor) -> Tensor:
+        """The mean (...)."""
         return numbers[..., 0]
 
     def std(self, numbers: Tensor) -> Tensor:
@@ -105,6 +113,7 @@ class Gaussian(Head):
         return F.softplus(numbers[..., 1]) + LEAST_STD
 
     def interval(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The middle `level` of the normal distribution (...)."""
         half = self._width * self.std(numbers)
         return numbers[..., 0] - half, numbers[..., 0] + half
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from elman.data.text.bptt import Streams
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
-    from elman.models.decoding.config import Choice
+    from elman.kernels.decoder import SamplingParams
 
 
 VOCABULARY = "vocabulary.json"
@@ -142,11 +142,13 @@ class Task(BaseTask[Settings]):
         return super().examine(model, *data) if data else Report(self.evaluate(model, streams=1))
 
     def sample(
-        self, model: nn.Module, prompt: str, length: int, choice: Choice, seed: int, *, bfloat16: bool = False
+        self, model: nn.Module, prompt: str, length: int, params: SamplingParams, *, bfloat16: bool = False
     ) -> Iterator[str]:
         """Text that goes on from the prompt, piece by piece as it is written.
 
         Arguments:
+            length: tokens to write.
+            params: how a token is drawn; the same seed writes the same text.
             bfloat16: round the weights to bfloat16, for speed.
 
         Raises:
@@ -160,7 +162,7 @@ class Task(BaseTask[Settings]):
         assert isinstance(model, LanguageModel)
         ids = self.vocabulary.encode(prompt or "\n")
         tokens = torch.tensor(ids, device=next(model.parameters()).device)
-        written = (int(token) for token in generate(model, tokens, length, choice.drawing(seed), bfloat16=bfloat16))
+        written = (int(token) for token in generate(model, tokens, length, params, bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
@@ -184,10 +186,10 @@ class Task(BaseTask[Settings]):
 
     def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """Each prompt and how the model goes on from it."""
-        from elman.models.decoding.config import Choice
+        from elman.kernels.decoder import SamplingParams
 
-        choice = Choice(temperature=options.temperature)
-        written = ["".join(self.sample(model, text, options.length, choice, options.seed)) for text in inputs]
+        params = SamplingParams(options.temperature, seed=options.seed)
+        written = ["".join(self.sample(model, text, options.length, params)) for text in inputs]
         return [Continuation(prompt, text) for prompt, text in zip(inputs, written, strict=True)]
 
     def show(self, predictions: Sequence[Prediction]) -> str:
