@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.insight.recording import Call, Sequences
 from elman.insight.trace import Trace, turned
+from elman.kernels import Needs, RecurrenceInputs, RecurrenceOptions
 from elman.nn.registry import layers_of
 from elman.ops.autograd import apply_adjoint
 
@@ -177,9 +178,11 @@ def _fused(trace: Trace, grad_h: Tensor | None, grad_last: Tensor | None, length
     """
     cell, h, w_hh = trace.cell, trace.h, trace.cell.weights["weight_hh"]
     whole = bool((lengths == len(h)).all())
-    options = (None if whole else lengths, cell.map.options["nonlinearity"], False, False, None)
-    needs = (True, False, False, False, False)
-    return apply_adjoint(grad_h, grad_last, h, trace.state, w_hh, w_hh, None, h, *options, needs)[0]
+    inputs = RecurrenceInputs(h, trace.state, w_hh, w_hh, lengths=None if whole else lengths)
+    needs = Needs(x=True, h0=False, w_ih=False, w_hh=False, bias=False)
+    gradient = apply_adjoint(grad_h, grad_last, inputs, h, RecurrenceOptions(cell.map.options["nonlinearity"]), needs).x
+    assert gradient is not None
+    return gradient
 
 
 def norms(x: Tensor) -> Tensor:

@@ -1,21 +1,21 @@
 """Many single steps of a stack of layers, without gradients: streaming and generation.
 
-`Stack` is the equations in plain torch, the specification, and what runs where there is no native library;
-`NativeStack` packs the weights once and takes a step, or writes a whole text, in one native call. `make_stack` chooses.
+`Stack` is the equations in plain torch, the specification, and what runs where no backend has a faster one;
+`elman.kernels.make_stack` chooses.
 L layers, S sequences side by side, I inputs, H hidden units, V vocabulary.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elman.kernels.cpu import backend as cpu
+from elman.kernels.options import PLAIN, RecurrenceOptions
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,20 @@ class LayerWeights:
 
 
 @dataclass(frozen=True)
+class StackWeights:
+    """The weights of a stack of layers, and of what reads and writes tokens where it does."""
+
+    layers: Sequence[LayerWeights]  # from the bottom up
+    embedding: Tensor | None = None  # (V, I), if the bottom layer reads tokens
+    output: tuple[Tensor, Tensor | None] | None = None  # weight (V, H) and bias (V,), if tokens are written
+
+
+@dataclass(frozen=True)
 class SamplingParams:
     """How a token is drawn from logits: temperature (0 is greedy), then top-k (0 is all), then top-p (1 is all).
 
     Draw n of sequence s is number n S + s of the SplitMix64 counter of `seed` (Steele, Lea and Flood 2014): the same
-    on every machine, whatever the thread count.
+    on every backend, whatever the thread count.
     """
 
     temperature: float = 1.0
@@ -45,34 +54,27 @@ class Stack:
     """A stack of layers, taken one step at a time.
 
     Arguments:
-        layers: from the bottom up.
-        nonlinearity: "tanh" or "relu".
-        residual: the identity connection h_t = h_(t-1) + f(a_t).
-        embedding: (V, I), if the bottom layer reads tokens.
-        output: the output layer's weight (V, H) and bias (V,) or None, if tokens are written.
+        weights: of the layers, and of what reads and writes tokens.
+        options: of every layer.
         bfloat16: round the weights to bfloat16; sums stay in their own dtype.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[LayerWeights],
-        nonlinearity: str = "tanh",
-        residual: bool = False,
-        *,
-        embedding: Tensor | None = None,
-        output: tuple[Tensor, Tensor | None] | None = None,
-        bfloat16: bool = False,
-    ) -> None:
+    dtypes: ClassVar[tuple[torch.dtype, ...]] = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    """What it computes in."""
+
+    def __init__(self, weights: StackWeights, options: RecurrenceOptions = PLAIN, *, bfloat16: bool = False) -> None:
         def kept(weight: Tensor) -> Tensor:
             weight = weight.detach()
             return weight.to(torch.bfloat16).to(weight.dtype) if bfloat16 else weight
 
-        first = layers[0]
+        first, embedding, output = weights.layers[0], weights.embedding, weights.output
         # Every token's share of the bottom layer's sum: a row to look up instead of a product.
         self.table = None if embedding is None else _share_of_tokens(embedding, first)  # (V, H)
-        self.layers = [LayerWeights(kept(layer.w_ih), kept(layer.w_hh), _detached(layer.bias)) for layer in layers]
-        self.f = torch.tanh if nonlinearity == "tanh" else torch.relu
-        self.residual = residual
+        self.layers = [
+            LayerWeights(kept(layer.w_ih), kept(layer.w_hh), _detached(layer.bias)) for layer in weights.layers
+        ]
+        self.f = torch.tanh if options.nonlinearity == "tanh" else torch.relu
+        self.residual = options.residual
         self.output = None if output is None else (kept(output[0]), _detached(output[1]))
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class Stack:
         Raises:
             RuntimeError: the stack was made without an embedding or without an output layer.
         """
-        self._check_writes()
+        self.check_writes()
         assert self.output is not None
         tokens = torch.empty(length, first.shape[0], dtype=torch.int64, device=first.device)
         for n in range(length):
@@ -111,7 +113,8 @@ class Stack:
             first = tokens[n] = choose(F.linear(state[-1], *self.output), params, start + n)
         return tokens, state
 
-    def _check_writes(self) -> None:
+    def check_writes(self) -> None:
+        """Raise RuntimeError where the stack reads or writes no tokens."""
         if self.table is None or self.output is None:
             raise RuntimeError("this stack was made without an embedding or an output layer: it cannot write")
 
@@ -148,138 +151,6 @@ def uniform(seed: int, draw: int) -> float:
     return float(mix(mix(seed & word) + (draw + 1) * 0x9E3779B97F4A7C15 & word) >> 11) * 2.0**-53
 
 
-class _Spec(ctypes.Structure):  # elman_decoder_spec in native/elman.h
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("layers", "I", "H", "V", "nonlinearity", "residual", "bfloat16")),
-        ("table", ctypes.c_void_p),
-        *((name, ctypes.POINTER(ctypes.c_void_p)) for name in ("w_ih", "w_hh", "bias")),
-        ("w_out", ctypes.c_void_p),
-        ("b_out", ctypes.c_void_p),
-    )
-
-
-class _SamplingParams(ctypes.Structure):  # elman_sampling_params
-    _fields_ = (
-        ("temperature", ctypes.c_double),
-        ("top_p", ctypes.c_double),
-        ("top_k", ctypes.c_int64),
-        ("seed", ctypes.c_uint64),
-        ("first_draw", ctypes.c_uint64),
-    )
-
-
-class NativeStack(Stack):
-    """A `Stack` in float32 on the CPU, in native code. Calls on one stack may not overlap in time."""
-
-    def __init__(
-        self,
-        layers: Sequence[LayerWeights],
-        nonlinearity: str = "tanh",
-        residual: bool = False,
-        *,
-        embedding: Tensor | None = None,
-        output: tuple[Tensor, Tensor | None] | None = None,
-        bfloat16: bool = False,
-    ) -> None:
-        super().__init__(layers, nonlinearity, residual, embedding=embedding, output=output)
-        self._count, self._hidden = len(layers), layers[0].w_hh.shape[0]
-        self._library = _declared(cpu.library())
-        columns: list[list[Tensor | None]] = [
-            [_in_rows(layer.w_ih) for layer in self.layers],
-            [_in_rows(layer.w_hh) for layer in self.layers],
-            [_in_rows(layer.bias) for layer in self.layers],
-        ]
-        if self.table is not None:
-            columns[0][0] = columns[2][0] = None  # they are in the table
-        # The native side reads these two where they are, at every step.
-        table = self.table = _in_rows(self.table)
-        w_out, b_out = (None, None) if self.output is None else map(_in_rows, self.output)
-        self._b_out = b_out
-        spec = _Spec(
-            self._count,
-            0 if table is not None else layers[0].w_ih.shape[1],
-            self._hidden,
-            0 if w_out is None else w_out.shape[0],
-            cpu.NONLINEARITIES[nonlinearity],
-            residual,
-            bfloat16,
-            cpu.pointer(table),
-            *(_pointers(column) for column in columns),
-            cpu.pointer(w_out),
-            cpu.pointer(b_out),
-        )
-        self._stack = self._library.elman_decoder_new(ctypes.byref(spec))
-        if not self._stack:
-            raise MemoryError("not enough memory to pack the weights")
-
-    def __del__(self) -> None:
-        if getattr(self, "_stack", None):
-            self._library.elman_decoder_free(self._stack)
-
-    def step(self, x: Tensor, state: Tensor) -> Tensor:
-        if self.table is not None:
-            return super().step(x, state)
-        state = self._checked(state, x.shape[0]).clone()
-        x = x.contiguous()
-        threads = torch.get_num_threads()
-        self._check(self._library.elman_decoder_step(self._stack, x.shape[0], x.data_ptr(), state.data_ptr(), threads))
-        return state
-
-    def generate(
-        self, first: Tensor, state: Tensor, length: int, params: SamplingParams, *, start: int = 0
-    ) -> tuple[Tensor, Tensor]:
-        self._check_writes()
-        S = first.shape[0]
-        state = self._checked(state, S).clone()
-        first = first.to(torch.int64).contiguous()
-        tokens = torch.empty(length, S, dtype=torch.int64)
-        native = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
-        self._check(
-            self._library.elman_decoder_generate(
-                self._stack,
-                *(S, length, first.data_ptr(), state.data_ptr(), ctypes.byref(native), tokens.data_ptr()),
-                torch.get_num_threads(),
-            )
-        )
-        return tokens, state
-
-    def _checked(self, state: Tensor, S: int) -> Tensor:
-        shape = (self._count, S, self._hidden)
-        if state.shape != shape or state.dtype != torch.float32:
-            raise ValueError(f"state is {state.dtype} {tuple(state.shape)}, expected torch.float32 {shape}")
-        return state.contiguous()
-
-    def _check(self, status: int) -> None:
-        if status == 2:
-            raise MemoryError("not enough memory for the stack's working buffers")
-        if status:
-            raise ValueError("a token lies outside the vocabulary, or there are no sequences")
-
-
-def make_stack(
-    layers: Sequence[LayerWeights],
-    nonlinearity: str = "tanh",
-    residual: bool = False,
-    *,
-    embedding: Tensor | None = None,
-    output: tuple[Tensor, Tensor | None] | None = None,
-    bfloat16: bool = False,
-) -> Stack:
-    """A `NativeStack` where the weights are float32 on the CPU and the library is built, else a `Stack`."""
-    w_hh = layers[0].w_hh
-    native = w_hh.device.type == "cpu" and w_hh.dtype == torch.float32 and cpu.serves(w_hh.dtype)
-    kind = NativeStack if native else Stack
-    return kind(layers, nonlinearity, residual, embedding=embedding, output=output, bfloat16=bfloat16)
-
-
-def _in_rows(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
-
-
-def _pointers(tensors: list[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*map(cpu.pointer, tensors))
-
-
 def _share_of_tokens(embedding: Tensor, layer: LayerWeights) -> Tensor:
     with torch.no_grad():
         return F.linear(embedding, layer.w_ih, layer.bias)
@@ -287,19 +158,3 @@ def _share_of_tokens(embedding: Tensor, layer: LayerWeights) -> Tensor:
 
 def _detached(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach()
-
-
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Tell ctypes what the stack's functions take."""
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    library.elman_decoder_new.restype = pointer
-    library.elman_decoder_new.argtypes = [pointer]
-    library.elman_decoder_free.restype = None
-    library.elman_decoder_free.argtypes = [pointer]
-    library.elman_decoder_step.argtypes = [pointer, integer, pointer, pointer, integer]
-    library.elman_decoder_generate.argtypes = [
-        *(pointer, integer, integer),
-        *(pointer, pointer, pointer, pointer),
-        integer,
-    ]
-    return library

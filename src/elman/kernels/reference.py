@@ -1,4 +1,4 @@
-"""The recurrence and its adjoint in plain torch: the specification that every other machine is tested against.
+"""The recurrence and its adjoint in plain torch: the specification that every other backend is tested against.
 
 The lecture's h_t = tanh W [x_t ; h_(t-1)], with W split by columns into [W_ih W_hh], and a bias b:
 
@@ -19,38 +19,42 @@ T steps, B sequences, I inputs, H hidden units; N rows, the live (step, sequence
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.ragged import Rows
 
 
-def forward(
-    x: Tensor,  # (T, B, I) input
-    h0: Tensor,  # (B, H) state before the first step
-    w_ih: Tensor,  # (H, I)
-    w_hh: Tensor,  # (H, H)
-    bias: Tensor | None,  # (H,)
-    lengths: Tensor | None,  # (B,) int64; past its length a sequence's outputs are zero
-    nonlinearity: str,  # "tanh" | "relu"
-    reverse: bool,  # from each sequence's own last step to its first
-    residual: bool,  # the identity connection
-    mask: Tensor | None,  # (B, H) multiplies h_(t-1) on its way into W_hh
-) -> tuple[Tensor, Tensor]:
+def why_unavailable(device: torch.device) -> str:
+    """Plain torch runs on every device: always empty."""
+    return ""
+
+
+def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:
+    """Every option is a line of this module: always empty."""
+    return ""
+
+
+def detail() -> str:
+    """What the backend is made of."""
+    return "plain torch"
+
+
+def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
     """Run the recurrence; returns h (T, B, H) and h_last (B, H), the state after each sequence's last step."""
+    x, h0, w_ih, w_hh, bias, lengths, mask = inputs
     rows = Rows(x.shape[0], x.shape[1], lengths)
     x_rows = rows.gather(x)  # (N, I)
     a_rows = x_rows @ w_ih.t() if bias is None else torch.addmm(bias, x_rows, w_ih.t())  # (N, H)
-    f = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
+    f = torch.tanh_ if options.nonlinearity == "tanh" else torch.relu_
     m = None if mask is None else rows.sort(mask)  # (B, H)
     w_hh_t = w_hh.t()
     state = rows.sort(h0)  # (B, H) the newest state of every sequence
-    for n, a in rows.steps(a_rows, backwards=reverse):  # a (n, H) is the input's share, and becomes h in its place
+    for n, a in rows.steps(a_rows, backwards=options.reverse):  # a (n, H): the input's share; h takes its place
         before = rows.alive(state, n)
         a.addmm_(before if m is None else before * rows.alive(m, n), w_hh_t)
-        h = f(a).add_(before) if residual else f(a)
+        h = f(a).add_(before) if options.residual else f(a)
         state = h if n == rows.B else torch.cat([h, state[n:]])
     return rows.scatter(a_rows), rows.unsort(state)
 
@@ -58,29 +62,23 @@ def forward(
 def backward(
     grad_h: Tensor | None,  # (T, B, H) dL/dh; None where the loss does not see it
     grad_h_last: Tensor | None,  # (B, H) dL/dh_last, likewise
-    x: Tensor,
-    h0: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    bias: Tensor | None,
+    inputs: RecurrenceInputs,
     h: Tensor,  # (T, B, H) as forward returned it
-    lengths: Tensor | None,
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,
-    needs: Sequence[bool],  # which of the five gradients are asked for
-) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+    options: RecurrenceOptions,
+    needs: Needs,
+) -> Gradients:
     """Run the adjoint; returns dL/dx, dL/dh0, dL/dw_ih, dL/dw_hh, dL/db, None where not needed.
 
     Nothing is written in place, so that differentiating this function gives the second derivatives.
     """
+    x, h0, w_ih, w_hh, _, lengths, mask = inputs
+    residual, reverse, tanh = options.residual, options.reverse, options.nonlinearity == "tanh"
     rows = Rows(x.shape[0], x.shape[1], lengths)
     h_rows = rows.gather(h)  # (N, H)
-    before = rows.previous(h_rows, rows.sort(h0), reverse) if residual or needs[3] else h_rows  # (N, H) h_(t-1)
+    before = rows.previous(h_rows, rows.sort(h0), reverse) if residual or needs.w_hh else h_rows  # (N, H) h_(t-1)
     y = h_rows - before if residual else h_rows  # (N, H) f(a)
     # relu keeps what it shuts off rather than what it lets through: the gradient at NaN passes, as in torch
-    slope = rows.split(1 - y * y if nonlinearity == "tanh" else y <= 0)
+    slope = rows.split(1 - y * y if tanh else y <= 0)
     m = None if mask is None else rows.sort(mask)  # (B, H)
     c = torch.zeros_like(h0) if grad_h_last is None else rows.sort(grad_h_last)  # (B, H)
     from_loss = rows.split(rows.gather(grad_h)) if grad_h is not None else None
@@ -89,7 +87,7 @@ def backward(
     for t in range(len(rows.sizes)) if reverse else reversed(range(len(rows.sizes))):
         n = rows.sizes[t]
         g = rows.alive(c, n) if from_loss is None else from_loss[t] + rows.alive(c, n)
-        delta_t = g * slope[t] if nonlinearity == "tanh" else g.masked_fill(slope[t], 0)  # (n, H)
+        delta_t = g * slope[t] if tanh else g.masked_fill(slope[t], 0)  # (n, H)
         delta_steps.append(delta_t)
         onward = delta_t @ w_hh if m is None else rows.alive(m, n) * (delta_t @ w_hh)
         if residual:
@@ -97,11 +95,11 @@ def backward(
         c = onward if n == rows.B else torch.cat([onward, c[n:]])
 
     delta = rows.join(delta_steps, backwards=not reverse, like=h0)  # (N, H)
-    entering = before if m is None or not needs[3] else before * rows.spread(m)
-    return (
-        rows.scatter(delta @ w_ih) if needs[0] else None,
-        rows.unsort(c) if needs[1] else None,
-        delta.t() @ rows.gather(x) if needs[2] else None,
-        delta.t() @ entering if needs[3] else None,
-        delta.sum(0) if needs[4] else None,
+    entering = before if m is None or not needs.w_hh else before * rows.spread(m)
+    return Gradients(
+        x=rows.scatter(delta @ w_ih) if needs.x else None,
+        h0=rows.unsort(c) if needs.h0 else None,
+        w_ih=delta.t() @ rows.gather(x) if needs.w_ih else None,
+        w_hh=delta.t() @ entering if needs.w_hh else None,
+        bias=delta.sum(0) if needs.bias else None,
     )

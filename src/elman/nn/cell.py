@@ -7,9 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for
 from elman.nn import init as initialisers
 from elman.nn.layer_norm import normalised_recurrence
-from elman.ops import recurrence
+from elman.ops.functional import run_recurrence
 
 
 class RNNCell(nn.RNNCell):
@@ -78,20 +79,14 @@ class RNNCell(nn.RNNCell):
         h = hx if batched or hx is None else hx.unsqueeze(0)
         if h is None:
             h = x.new_zeros(x.shape[0], self.hidden_size)
-        known = self.nonlinearity in ("tanh", "relu")
+        known = self.nonlinearity in NONLINEARITIES
         if not known or x.dim() != 2 or x.shape[1] != self.input_size or h.shape != (len(x), self.hidden_size):
             return super().forward(input, hx)  # which raises what torch raises
         bias = None if self.bias_ih is None else self.bias_ih + self.bias_hh
-        run = partial(normalised_recurrence, gain=self.layer_norm_weight) if self.layer_norm else recurrence
-        _, new = run(
-            x.unsqueeze(0),
-            h,
-            self.weight_ih,
-            self.weight_hh,
-            bias,
-            nonlinearity=self.nonlinearity,
-            residual=self.residual,
-        )
+        inputs = RecurrenceInputs(x.unsqueeze(0), h, self.weight_ih, self.weight_hh, bias)
+        options = options_for(self.nonlinearity, False, self.residual)
+        run = partial(normalised_recurrence, gain=self.layer_norm_weight) if self.layer_norm else run_recurrence
+        _, new = run(inputs, options)
         return new if batched else new.squeeze(0)
 
     def extra_repr(self) -> str:

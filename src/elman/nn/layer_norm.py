@@ -11,38 +11,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.kernels.options import RecurrenceInputs, RecurrenceOptions
+
 
 def normalised_recurrence(
-    x: Tensor,  # (T, B, I)
-    h0: Tensor,  # (B, H)
-    w_ih: Tensor,  # (H, I)
-    w_hh: Tensor,  # (H, H)
-    bias: Tensor | None,  # (H,)
-    *,
-    gain: Tensor,  # (H,)
-    lengths: Tensor | None = None,  # (B,)
-    nonlinearity: str = "tanh",
-    reverse: bool = False,
-    residual: bool = False,
-    mask: Tensor | None = None,  # (B, H)
+    inputs: RecurrenceInputs, options: RecurrenceOptions, *, gain: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What `elman.recurrence` computes, with every pre-activation normalised; the arguments are the same.
+    """What `elman.recurrence` computes, with every pre-activation normalised.
 
     Slower than the recurrence without it, and steps past a sequence's end are computed and thrown away.
+
+    Arguments:
+        gain: the normalisation's gain, (H,); its bias is that of the inputs.
+
+    Returns:
+        h (T, B, H) and h_last (B, H).
     """
+    x, h0, w_ih, w_hh, bias, lengths, mask = inputs
     T, H = x.shape[0], w_hh.shape[0]
     alive = None
     if lengths is not None:
         alive = (lengths > torch.arange(T, device=x.device).unsqueeze(1)).unsqueeze(2)  # (T, B, 1)
         x = torch.where(alive, x, 0)  # what lies in the padding reaches neither a state nor a gradient
-    f = torch.tanh if nonlinearity == "tanh" else torch.relu
+    f = torch.tanh if options.nonlinearity == "tanh" else torch.relu
     drive = F.linear(x, w_ih)  # (T, B, H)
     h = h0.to(drive.dtype)
     outputs = [drive.new_empty(0, H)] * T
-    for t in reversed(range(T)) if reverse else range(T):
+    for t in reversed(range(T)) if options.reverse else range(T):
         entering = h if mask is None else h * mask
         new = f(F.layer_norm(drive[t] + F.linear(entering, w_hh), (H,), gain, bias))
-        if residual:
+        if options.residual:
             new = h + new
         h = new if alive is None else torch.where(alive[t], new, h)
         outputs[t] = h if alive is None else torch.where(alive[t], h, 0)

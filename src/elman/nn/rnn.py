@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.nn import cudnn
+from elman.kernels.decoder import LayerWeights
+from elman.kernels.options import RecurrenceInputs, options_for
+from elman.kernels.protocols import NetworkForm, NetworkSettings
+from elman.kernels.selection import Backend, select_backend
+from elman.kernels.torch_private import is_untransformed
 from elman.nn import init as initialisers
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
-from elman.ops import recurrence
+from elman.nn.streaming import packed_stack
+from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths
 
@@ -170,7 +175,7 @@ class RNN(nn.RNNBase):
         if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
             lengths = torch.as_tensor(lengths).to(torch.int64)
         if lengths is not None and lengths.device != x.device:
-            if not lengths.is_cuda and not torch.compiler.is_compiling():
+            if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
         layers, h_n = self._run(x, hx, lengths, return_all)
@@ -193,10 +198,12 @@ class RNN(nn.RNNBase):
         self.check_input(packed.data, packed.batch_sizes)
         if hx is not None:
             hx = permute(hx, packed.sorted_indices)
-        if packed.is_cuda and not return_all and cudnn.can_run(self, packed.data):
+        network = None if return_all else self._network(packed.data, self._backend(packed.data))
+        if network is not None:
+            shape = len(self._all_weights), int(packed.batch_sizes[0]), self.hidden_size
             if hx is not None:
-                self.check_hidden_size(hx, (len(self._all_weights), int(packed.batch_sizes[0]), self.hidden_size))
-            data, h_n = cudnn.run(self, packed.data, hx, packed.batch_sizes)
+                self.check_hidden_size(hx, shape)
+            data, h_n = self._run_network(network, packed.data, hx, shape, packed.batch_sizes)
             output = PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
             return output, permute(h_n, packed.unsorted_indices)
         x, lengths = unpack(packed)
@@ -213,10 +220,14 @@ class RNN(nn.RNNBase):
         every: bool,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        if x.is_cuda and lengths is None and not every and cudnn.can_run(self, x):
-            self._check(x, hx)
-            output, h_n = cudnn.run(self, x, hx)
-            return [output], h_n
+        backend = self._backend(x)
+        if backend is not None and backend.network is not None and lengths is None and not every:
+            network = self._network(x, backend)
+            if network is not None:
+                self._check(x, hx)
+                shape = len(self._all_weights), x.shape[1], self.hidden_size
+                output, h_n = self._run_network(network, x, hx, shape)
+                return [output], h_n
         D = 2 if self.bidirectional else 1
         if self.learned_h0 and hx is None:
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
@@ -224,7 +235,7 @@ class RNN(nn.RNNBase):
             self._check(x, hx)
         states = [None] * self.num_layers if hx is None else torch.split(hx.contiguous(), D)
         plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
-        options = self.nonlinearity, self.residual, self.hidden_size, D
+        options = options_for(self.nonlinearity, False, self.residual), self.hidden_size, D
         layers: list[Tensor] = []
         last: list[Tensor] = []
         for layer, h0 in enumerate(states):
@@ -233,7 +244,9 @@ class RNN(nn.RNNBase):
             weights = self._weights(layer, D)
             # dropout draws in the order of memory, which is time first in torch's layers
             time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
-            done = apply_layer(x, h0, lengths, *options, weights, time_first) if plain else None
+            done = None
+            if plain and backend is not None:
+                done = apply_layer(backend, x, h0, lengths, *options, weights, time_first)
             if done is None:
                 if layer == 0:
                     self._check(x, hx)
@@ -242,6 +255,36 @@ class RNN(nn.RNNBase):
             layers.append(x)
             last.append(h_last)
         return layers, last[0] if len(last) == 1 else torch.cat(last)
+
+    def _backend(self, x: Tensor) -> Backend | None:
+        """The backend for x; None where a compiler, a transform or a mode must see operations."""
+        if not is_untransformed():
+            return None
+        return select_backend(options_for(self.nonlinearity, False, self.residual), x.device, x.dtype)
+
+    def _network(self, x: Tensor, backend: Backend | None) -> NetworkForm | None:
+        """The backend that runs all layers in one call, if there is one and it computes what this layer does."""
+        own = self.layer_norm or (self.training and (self.recurrent_dropout or self.locked_dropout))
+        if backend is None or backend.network is None or own:
+            return None
+        return backend.network if backend.network.takes(x, self._network_settings()) else None
+
+    def _network_settings(self) -> NetworkSettings:
+        options = self.num_layers, self.bias, self.bidirectional, self.dropout, self.training
+        return NetworkSettings(self.nonlinearity, *options)
+
+    def _run_network(
+        self,
+        network: NetworkForm,
+        x: Tensor,  # (T, B, I), or (rows, I) of a packed batch
+        hx: Tensor | None,
+        shape: tuple[int, int, int],  # of hx, (L * D, B, H)
+        batch_sizes: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        weights = [self._weight(name) for names in self._all_weights for name in names]
+        if hx is None:
+            hx = self.initial_state.expand(shape) if self.learned_h0 else x.new_zeros(shape)
+        return network.run(x, hx, weights, self._network_settings(), batch_sizes)
 
     def _mask(self, x: Tensor) -> Tensor:
         """A mask (B, n) for the input (T, B, n) of a layer above the first."""
@@ -281,21 +324,12 @@ class RNN(nn.RNNBase):
             mask = None
             if self.recurrent_dropout and self.training:
                 mask = F.dropout(torch.ones_like(start), self.recurrent_dropout)
-            run = recurrence
+            run = run_recurrence
             if self.layer_norm:
                 run = partial(normalised_recurrence, gain=self._weight(self._gain_names[layer * D + d]))
-            h, h_last = run(
-                x,
-                start,
-                w_ih,
-                w_hh,
-                biases[0] + biases[1] if biases else None,
-                lengths=lengths,
-                nonlinearity=self.nonlinearity,
-                reverse=d == 1,
-                residual=self.residual,
-                mask=mask,
-            )
+            bias = biases[0] + biases[1] if biases else None
+            inputs = RecurrenceInputs(x, start, w_ih, w_hh, bias, lengths, mask)
+            h, h_last = run(inputs, options_for(self.nonlinearity, d == 1, self.residual))
             states.append(h)
             last.append(h_last)
         if D == 1:
@@ -333,9 +367,23 @@ class RNN(nn.RNNBase):
         Raises:
             ValueError: the layer has two directions, or a wrong shape.
         """
-        from elman.nn.streaming import step
+        if state is None:
+            shape = self.num_layers, x.shape[0], self.hidden_size
+            state = self.initial_state.detach().expand(shape) if self.learned_h0 else x.new_zeros(shape)
+        if self.layer_norm:
+            with torch.no_grad():
+                output, state = self(x.unsqueeze(1 if self.batch_first else 0), state)
+                return output.squeeze(1 if self.batch_first else 0), state
+        state = packed_stack(self).step(x.detach(), state)
+        return state[-1], state
 
-        return step(self, x, state)
+    def layer_weights(self) -> list[LayerWeights]:
+        """The weights of each layer and direction as they are now, without gradients; the two biases added."""
+        layers = []
+        for names in self._all_weights:
+            w_ih, w_hh, *biases = (self._weight(name).detach() for name in names)
+            layers.append(LayerWeights(w_ih, w_hh, biases[0] + biases[1] if biases else None))
+        return layers
 
     @classmethod
     def from_stacked(cls, stacked: Tensor | Sequence[Tensor], input_size: int, **options: Any) -> Self:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from elman.kernels.decoder import LayerWeights, Stack, make_stack
+from elman.kernels import make_stack
+from elman.kernels.decoder import LayerWeights, Stack, StackWeights
+from elman.kernels.options import options_for
 
-if TYPE_CHECKING:
-    from elman.nn.rnn import RNN
+
+class Steppable(Protocol):
+    """What is asked of a layer that is packed for steps: `elman.nn.RNN` has it."""
+
+    nonlinearity: str
+    residual: bool
+    bidirectional: bool
+    layer_norm: bool
+
+    def layer_weights(self) -> Sequence[LayerWeights]:
+        """The weights of each layer, from the bottom up."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """All that is learned."""
 
 
 def pack_for_steps(
-    rnn: RNN,
+    rnn: Steppable,
     *,
     embedding: Tensor | None = None,
     output: tuple[Tensor, Tensor | None] | None = None,
@@ -35,34 +50,15 @@ def pack_for_steps(
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
     if rnn.layer_norm:
         raise ValueError("a layer with layer normalisation cannot be packed for steps; call it with one step")
-    layers = []
-    for names in rnn._all_weights:
-        weights = {name.rsplit("_l", 1)[0]: getattr(rnn, name).detach() for name in names}
-        bias = weights["bias_ih"] + weights["bias_hh"] if rnn.bias else None
-        layers.append(LayerWeights(weights["weight_ih"], weights["weight_hh"], bias))
+    weights = StackWeights(rnn.layer_weights(), embedding, output)
     with torch.no_grad():
-        return make_stack(layers, rnn.nonlinearity, rnn.residual, embedding=embedding, output=output, bfloat16=bfloat16)
+        return make_stack(weights, options_for(rnn.nonlinearity, False, rnn.residual), bfloat16=bfloat16)
 
 
-def step(rnn: RNN, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    """One step of `rnn` without gradients; see `RNN.step`."""
-    batch = x.shape[0]
-    if state is None:
-        shape = (rnn.num_layers, batch, rnn.hidden_size)
-        state = rnn.initial_state.detach().expand(shape) if rnn.learned_h0 else x.new_zeros(shape)
-    if rnn.layer_norm:
-        with torch.no_grad():
-            x = x.unsqueeze(1 if rnn.batch_first else 0)
-            output, state = rnn(x, state)
-            return output.squeeze(1 if rnn.batch_first else 0), state
-    state = _packed(rnn).step(x.detach(), state)
-    return state[-1], state
+_PACKED: WeakKeyDictionary[Steppable, tuple[tuple[int, ...], Stack]] = WeakKeyDictionary()
 
 
-_PACKED: WeakKeyDictionary[RNN, tuple[tuple[int, ...], Stack]] = WeakKeyDictionary()
-
-
-def _packed(rnn: RNN) -> Stack:
+def packed_stack(rnn: Steppable) -> Stack:
     """The weights packed at the first step, and again when one of them has changed since."""
     now = tuple(number for weight in rnn.parameters() for number in (weight.data_ptr(), weight._version))
     then, stack = _PACKED.get(rnn, ((), None))

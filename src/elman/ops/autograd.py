@@ -1,6 +1,7 @@
 """The recurrence and its adjoint as `torch.autograd.Function`s: autograd, `torch.func`, and the second derivative.
 
-The arguments are those of a machine (`elman.kernels.reference`), with `needs` last in the adjoint's.
+A Function takes flat arguments: those of `Recurrence` are the inputs, then the options; those of `Adjoint` are grad_h,
+grad_h_last and h, the inputs, the options, and which gradients are needed.
 """
 
 from __future__ import annotations
@@ -10,147 +11,237 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from elman.kernels import reference
-from elman.ops.custom_ops import Arguments, adjoint_operator, not_none, recurrence_operator, run_backward, run_forward
-from elman.ops.vmap import fold, one_by_one, unfold, weight_gradients
+from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+from elman.kernels.torch_private import (
+    are_transforms_active,
+    is_compiling,
+    is_in_dispatch_mode,
+    is_plain_eager,
+    unchecked_apply,
+)
+from elman.ops.custom_ops import (
+    NO_GRADIENTS,
+    adjoint_operator,
+    flatten,
+    not_none,
+    recurrence_operator,
+    run_backward,
+    run_forward,
+    tensor_part,
+    unflatten,
+)
+from elman.ops.vmap import (
+    BATCH_OF_STATES,
+    BATCH_OF_STEPS,
+    fold,
+    fold_inputs,
+    gradient_dims,
+    one_by_one,
+    unfold,
+    unfold_gradients,
+    weight_gradients,
+    weights_differ,
+)
 
-# their names here: looking into torch's large modules is what takes longest in `is_plain_eager`
-_is_compiling = torch.compiler.is_compiling
-_are_functorch_transforms_active = torch._C._are_functorch_transforms_active
-_is_any_autocast_enabled = torch._C._is_any_autocast_enabled
 
-PLAIN = (Tensor, torch.nn.Parameter)
-"""The types that a machine may take the memory of."""
-
-
-def apply_recurrence(*args: Arguments) -> tuple[Tensor, Tensor]:
-    """(x, h0, w_ih, w_hh, bias, lengths, nonlinearity, reverse, residual, mask) -> h, h_last"""
-    return cast(tuple[Tensor, Tensor], _apply(Recurrence, recurrence_operator, args))
-
-
-def apply_adjoint(*args: Arguments) -> Sequence[Tensor]:
-    """(grad_h, grad_h_last, x, h0, w_ih, w_hh, bias, h, lengths, ..., mask, needs) -> the gradients needed"""
-    return cast(Sequence[Tensor], _apply(Adjoint, adjoint_operator, args))
-
-
-def _apply(function: Any, operator: Any, args: tuple[Arguments, ...]) -> Any:
-    if torch.compiler.is_compiling():
-        return operator(*args)
-    if torch._C._are_functorch_transforms_active():
-        return function.apply(*args)
-    if is_in_torch_dispatch_mode():
-        return operator(*args)
+def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
+    """h (T, B, H) and h_last (B, H), differentiable; nothing but the lengths is checked."""
+    if is_compiling():
+        return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
+    if are_transforms_active():
+        return cast(tuple[Tensor, Tensor], Recurrence.apply(*inputs, options))
+    if is_in_dispatch_mode():
+        return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if not torch.is_grad_enabled() and is_plain_eager():
-        return function.forward(*args)
-    # Function.apply inspects the signature at every call, which costs more than a short sequence does; beneath
-    # it lies the same method without that, which is right wherever no torch.func transform is active
-    return super(torch.autograd.Function, function).apply(*args)
+        return Recurrence.forward(*inputs, options)
+    return cast(tuple[Tensor, Tensor], _apply_recurrence(*inputs, options))
 
 
-def is_plain(tensor: Tensor) -> bool:
-    """Whether a machine may take the tensor as it is: no fake one, no other subclass, no mode that watches."""
-    return type(tensor) in PLAIN and not is_in_torch_dispatch_mode()
+def apply_adjoint(
+    grad_h: Tensor | None,  # (T, B, H)
+    grad_h_last: Tensor | None,  # (B, H)
+    inputs: RecurrenceInputs,
+    h: Tensor,  # (T, B, H) as `apply_recurrence` returned it
+    options: RecurrenceOptions,
+    needs: Needs,
+) -> Gradients:
+    """The gradients that are needed, differentiable once more."""
+    flat: Any = grad_h, grad_h_last, h, *inputs, options, needs
+    if is_compiling() or (is_in_dispatch_mode() and not are_transforms_active()):
+        found = adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options))
+    elif are_transforms_active():
+        found = Adjoint.apply(*flat)
+    elif not torch.is_grad_enabled() and is_plain_eager():
+        found = Adjoint.forward(*flat)
+    else:
+        found = _apply_adjoint(*flat)
+    return _by_need(found, needs)
 
 
-def is_plain_eager() -> bool:
-    """Whether no compiler, transform, mode, forward differentiation or autocast wants to see the operation."""
-    return not _is_any_autocast_enabled() and is_untransformed()
+def _by_need(found: Sequence[Tensor], needs: Needs) -> Gradients:
+    """The gradients that were computed, each in its field."""
+    rest = iter(found)
+    return Gradients(*(next(rest) if need else None for need in needs))
 
 
-def is_untransformed() -> bool:
-    """The same, autocast left aside."""
-    return not (
-        _is_compiling()
-        or _are_functorch_transforms_active()
-        or is_in_torch_dispatch_mode()
-        or forward_ad._current_level >= 0
-    )
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a backend may take the tensor as it is: no fake one, no other subclass, no mode that watches."""
+    return type(tensor) in PLAIN_TYPES and not is_in_dispatch_mode()
 
 
 class Recurrence(torch.autograd.Function):
     """What `apply_recurrence` does, with its derivative."""
 
     @staticmethod
-    def forward(*args: Arguments) -> tuple[Tensor, Tensor]:
-        """Run the machine."""
-        return run_forward(*args) if is_plain(args[0]) else recurrence_operator(*args)
+    def forward(*args: Any) -> tuple[Tensor, Tensor]:
+        """Run the backend."""
+        *tensors, options = args
+        inputs = RecurrenceInputs(*tensors)
+        if _is_plain(inputs.x):
+            return run_forward(inputs, options)
+        return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Arguments, ...], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         """Keep the inputs and h; nothing else is needed for the adjoint."""
-        x, h0, w_ih, w_hh, bias, lengths, *ctx.options, mask = inputs
-        ctx.save_for_backward(x, h0, w_ih, w_hh, bias, lengths, mask, output[0])
-        ctx.set_materialize_grads(False)
+        *tensors, options = inputs
+        _keep(ctx, RecurrenceInputs(*tensors), options, output)
 
     @staticmethod
     def backward(ctx: Any, grad_h: Tensor | None, grad_h_last: Tensor | None) -> tuple[Tensor | None, ...]:
         """Run the adjoint."""
-        *tensors, lengths, mask, h = ctx.saved_tensors
-        needs = tuple(ctx.needs_input_grad[:5])
-        grads = iter(apply_adjoint(grad_h, grad_h_last, *tensors, h, lengths, *ctx.options, mask, needs))
-        return *(next(grads) if need else None for need in needs), *(None,) * 5
+        *tensor_needs, _ = ctx.needs_input_grad
+        return *_gradients_of_kept(ctx, RecurrenceInputs(*tensor_needs), grad_h, grad_h_last), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Arguments) -> Any:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
         """Lay V batches side by side as one, unless each has weights of its own."""
         V = info.batch_size
-        if any(dim is not None for dim in in_dims[2:5]):
-            return one_by_one(apply_recurrence, V, in_dims, args)
-        h, h_last = apply_recurrence(*fold(args, in_dims, V, {0: 1, 1: 0, 5: 0, 9: 0}))
-        return (unfold(h, V, 1), unfold(h_last, V, 0)), (1, 0)
+        *tensors, options = args
+        *tensor_dims, _ = in_dims
+        dims, inputs = RecurrenceInputs(*tensor_dims), RecurrenceInputs(*tensors)
+        if weights_differ(dims):
+            return one_by_one(lambda *copy: apply_recurrence(RecurrenceInputs(*copy), options), V, dims, inputs)
+        h, h_last = apply_recurrence(fold_inputs(inputs, dims, V), options)
+        dims_of_outputs = BATCH_OF_STEPS, BATCH_OF_STATES
+        return (unfold(h, V, BATCH_OF_STEPS), unfold(h_last, V, BATCH_OF_STATES)), dims_of_outputs
+
+
+def _keep(ctx: Any, inputs: RecurrenceInputs, options: RecurrenceOptions, output: Sequence[Tensor]) -> None:
+    h, _ = output
+    ctx.options = options
+    ctx.save_for_backward(*inputs, h)
+    ctx.set_materialize_grads(False)
+
+
+def _gradients_of_kept(
+    ctx: Any, needed: Any, grad_h: Tensor | None, grad_h_last: Tensor | None
+) -> Sequence[Tensor | None]:
+    """A gradient for each input; `needed` says of each whether it is asked for."""
+    *tensors, h = ctx.saved_tensors
+    needs = Needs(needed.x, needed.h0, needed.w_ih, needed.w_hh, needed.bias)
+    found = apply_adjoint(grad_h, grad_h_last, RecurrenceInputs(*tensors), h, ctx.options, needs)
+    return RecurrenceInputs(*found)  # type: ignore[arg-type]  # lengths and mask have none
 
 
 class Adjoint(torch.autograd.Function):
     """What `apply_adjoint` does, with its derivative."""
 
     @staticmethod
-    def forward(*args: Arguments) -> tuple[Tensor, ...]:
-        """Run the machine's adjoint."""
-        return tuple(run_backward(*args) if is_plain(args[2]) else adjoint_operator(*args))
+    def forward(grad_h: Tensor | None, grad_h_last: Tensor | None, h: Tensor, *args: Any) -> tuple[Tensor, ...]:
+        """Run the backend's adjoint."""
+        *tensors, options, needs = args
+        inputs = RecurrenceInputs(*tensors)
+        if _is_plain(inputs.x):
+            return tuple(run_backward(grad_h, grad_h_last, inputs, h, options, needs))
+        return tuple(adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options)))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Arguments, ...], output: Sequence[Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
         """Keep the inputs."""
-        *tensors, nonlinearity, reverse, residual, mask, ctx.needs = inputs
-        ctx.options = nonlinearity, reverse, residual
-        ctx.save_for_backward(*tensors, mask)
+        *tensors, ctx.options, ctx.needs = inputs
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
-        """The second derivative, by way of the reference: its adjoint is made of differentiable operations."""
-        *tensors, mask = ctx.saved_tensors
-        varied = [i for i, need in enumerate(ctx.needs_input_grad[:8]) if need]
-
-        def adjoint(*chosen: Tensor) -> tuple[Tensor, ...]:
-            inputs: list[Any] = [*tensors, *ctx.options, mask, ctx.needs]
-            for i, tensor in zip(varied, chosen, strict=True):
-                inputs[i] = tensor
-            return tuple(not_none(reference.backward(*inputs)))
-
-        _, pull_back, *_ = torch.func.vjp(adjoint, *(tensors[i] for i in varied))
-        grads: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
-        for i, grad in zip(varied, pull_back(cotangents), strict=True):
-            grads[i] = grad
-        return tuple(grads)
+        """The second derivative."""
+        *varied, _, _ = ctx.needs_input_grad
+        return *_second_derivative(ctx, varied, cotangents), None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Arguments) -> Any:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
         """Lay V batches side by side as one; the sums over the batch in the weights' gradients stay apart."""
-        V, needs = info.batch_size, args[-1]
-        if any(dim is not None for dim in in_dims[4:7]):
-            return one_by_one(apply_adjoint, V, in_dims, args)
-        folded = fold(args, in_dims, V, {0: 1, 1: 0, 2: 1, 3: 0, 7: 1, 8: 0, 12: 0})
-        if any(needs[2:]):
-            return weight_gradients(apply_adjoint, V, folded)
-        batch = [dim for dim, need in zip((1, 0), needs, strict=False) if need]
-        grads = apply_adjoint(*folded)
-        return tuple(unfold(grad, V, dim) for grad, dim in zip(grads, batch, strict=True)), tuple(batch)
+        V = info.batch_size
+        grad_h, grad_h_last, h, *tensors, options, needs = args
+        of_grad_h, of_grad_h_last, of_h, *tensor_dims, _, _ = in_dims
+        dims, inputs = RecurrenceInputs(*tensor_dims), RecurrenceInputs(*tensors)
+        if weights_differ(dims):
+
+            def alone(grad_h: Tensor, grad_h_last: Tensor, h: Tensor, *copy: Tensor) -> list[Tensor]:
+                return not_none(apply_adjoint(grad_h, grad_h_last, RecurrenceInputs(*copy), h, options, needs))
+
+            varying = grad_h, grad_h_last, h, *inputs
+            return one_by_one(alone, V, (of_grad_h, of_grad_h_last, of_h, *dims), varying)
+        folded: Any = (
+            None if grad_h is None else fold(grad_h, of_grad_h, V, BATCH_OF_STEPS),
+            None if grad_h_last is None else fold(grad_h_last, of_grad_h_last, V, BATCH_OF_STATES),
+            fold_inputs(inputs, dims, V),
+            fold(h, of_h, V, BATCH_OF_STEPS),
+            options,
+            needs,
+        )
+        if needs.w_ih or needs.w_hh or needs.bias:
+            gradients = weight_gradients(apply_adjoint, V, *folded)
+        else:
+            gradients = unfold_gradients(apply_adjoint(*folded), V)
+        return tuple(not_none(gradients)), gradient_dims(needs)
 
 
-recurrence_operator.register_autograd(Recurrence.backward, setup_context=Recurrence.setup_context)
-adjoint_operator.register_autograd(
-    lambda ctx, grads: cast(Any, Adjoint).backward(ctx, *grads), setup_context=Adjoint.setup_context
-)
+def _second_derivative(ctx: Any, varied: Sequence[bool], cotangents: Sequence[Tensor]) -> list[Tensor | None]:
+    """By way of the reference: its adjoint is made of differentiable operations."""
+    tensors = ctx.saved_tensors
+
+    def adjoint(*chosen: Tensor) -> tuple[Tensor, ...]:
+        rest = iter(chosen)
+        values = (next(rest) if vary else tensor for vary, tensor in zip(varied, tensors, strict=True))
+        grad_h, grad_h_last, h, *inputs = values
+        args = grad_h, grad_h_last, RecurrenceInputs(*inputs), h, ctx.options, ctx.needs
+        return tuple(not_none(reference.backward(*args)))
+
+    chosen = (tensor for vary, tensor in zip(varied, tensors, strict=True) if vary)
+    _, pull_back, *_ = torch.func.vjp(adjoint, *chosen)
+    found = iter(pull_back(tuple(cotangents)))
+    return [next(found) if vary else None for vary in varied]
+
+
+# without the look at the signature, which is right here: `apply_recurrence` asks for transforms before
+_apply_recurrence = unchecked_apply(Recurrence)
+_apply_adjoint = unchecked_apply(Adjoint)
+
+
+def _keep_of_operator(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    _keep(ctx, *unflatten(inputs), output)
+
+
+def _backward_of_operator(ctx: Any, grad_h: Tensor | None, grad_h_last: Tensor | None) -> tuple[Tensor | None, ...]:
+    return *_gradients_of_kept(ctx, tensor_part(ctx.needs_input_grad), grad_h, grad_h_last), *NO_GRADIENTS
+
+
+def _keep_of_adjoint(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
+    grad_h, grad_h_last, h, needs, *args = inputs
+    tensors, ctx.options = unflatten(args)
+    ctx.needs = Needs(*needs)
+    ctx.save_for_backward(grad_h, grad_h_last, h, *tensors)
+
+
+def _backward_of_adjoint(ctx: Any, cotangents: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+    of_grad_h, of_grad_h_last, of_h, _, *args = ctx.needs_input_grad
+    varied = [of_grad_h, of_grad_h_last, of_h, *tensor_part(args)]
+    grad_h, grad_h_last, h, *inputs = _second_derivative(ctx, varied, cotangents)
+    return grad_h, grad_h_last, h, None, *inputs, *NO_GRADIENTS
+
+
+recurrence_operator.register_autograd(_backward_of_operator, setup_context=_keep_of_operator)
+adjoint_operator.register_autograd(_backward_of_adjoint, setup_context=_keep_of_adjoint)

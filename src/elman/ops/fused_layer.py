@@ -1,33 +1,46 @@
-"""A layer's directions together, on the fused CPU machine: they run side by side, and write into one output.
+"""A layer's directions together, on a backend that can: they run side by side, and write into one output.
 
 Around a short sequence torch's own operations (zeros, sums of biases, concatenation) and Python take longer than the
 recurrence does; here are hardly any, and one look at the arguments. What is not as it should be there, and what
-compiles, transforms or watches, goes by `recurrence` instead, direction by direction, which says what is wrong.
+compiles, transforms or watches, uses `recurrence` instead, direction by direction, which says what is wrong.
 T steps, B sequences, I inputs, H hidden units, D directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from elman.kernels import select_backend
-from elman.kernels.cpu import backend as cpu
-from elman.ops.autograd import PLAIN, apply_adjoint, is_plain_eager
+from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+from elman.kernels.protocols import LayerForm
+from elman.kernels.selection import Backend
+from elman.kernels.torch_private import is_any_autocast_enabled, is_plain_eager, unchecked_apply
+from elman.ops.autograd import apply_adjoint
 
-_CPU = torch.device("cpu")
 _is_grad_enabled = torch.is_grad_enabled
 
 
+class _Call(NamedTuple):
+    """What a layer's call is, apart from its tensors."""
+
+    layer: LayerForm
+    options: RecurrenceOptions
+    H: int
+    D: int
+    addresses: list[int]  # of the weights
+    time_first: bool
+
+
 def apply_layer(
+    backend: Backend,  # selected for x and the options; nothing transforms or watches
     x: Tensor,  # (T, B, I), any strides
     h0: Tensor | None,  # (D, B, H) contiguous; without it zeros
     lengths: Tensor | None,  # (B,) int64
-    nonlinearity: str,  # "tanh" or "relu"
-    residual: bool,
+    options: RecurrenceOptions,  # of the first direction
     H: int,
     D: int,
     weights: Sequence[Tensor],  # D times w_ih (H, I), w_hh (H, H) and no, one or two biases (H,)
@@ -35,54 +48,35 @@ def apply_layer(
 ) -> tuple[Tensor, Tensor] | None:
     """The states of one layer, (T, B, D * H), and its last ones, (D, B, H): the second direction from the end.
 
-    None, and nothing has run, where one `recurrence` a direction must take its place: something does not fit, or is
-    not contiguous, or somebody watches.
+    None, and nothing has run, where one `recurrence` a direction must take its place: the backend has no such form,
+    something does not fit, or is not contiguous, or autocast is on.
 
     Raises:
         ValueError: a length is outside 0..T.
     """
-    dtype = x.dtype
-    backend: object = cpu
-    if not is_plain_eager() or type(x) not in PLAIN or not x.is_cpu or select_backend(_CPU, dtype) is not backend:
+    layer = backend.layer
+    if layer is None or is_any_autocast_enabled() or type(x) not in PLAIN_TYPES:
         return None
-    T, B, inputs = x.shape
-    pointers = []
-    for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
-        if weight.shape != shape or not _fits(weight, dtype):
-            return None
-        pointers.append(weight.data_ptr())
-    if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype)):
-        return None
-    if T == 0 or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
+    addresses = layer.addresses(x, h0, lengths, H, D, weights)
+    if addresses is None:
         return None
     if not _is_grad_enabled():
-        return cpu.forward_layer(x, h0, lengths, nonlinearity, residual, H, D, pointers, time_first=time_first)
-    # as in `functions`: the method beneath Function.apply, which does not inspect the signature at every call
-    apply: Any = super(torch.autograd.Function, cast(Any, Layer)).apply
-    options = nonlinearity, residual, H, D, pointers, time_first
-    return cast(tuple[Tensor, Tensor], apply(x, h0, lengths, options, *weights))
-
-
-def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Whether the machine may take the tensor's memory as it is."""
-    return tensor.dtype is dtype and tensor.is_cpu and tensor.is_contiguous() and type(tensor) in PLAIN
+        return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
+    call = _Call(layer, options, H, D, addresses, time_first)
+    return cast(tuple[Tensor, Tensor], _apply(x, h0, lengths, call, *weights))
 
 
 class Layer(torch.autograd.Function):
-    """What `apply_layer` does, with its derivative; the second one goes by `apply_adjoint`."""
+    """What `apply_layer` does, with its derivative; the second one uses `apply_adjoint`."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        h0: Tensor | None,
-        lengths: Tensor | None,
-        options: tuple[str, bool, int, int, Sequence[int], bool],
-        *weights: Tensor,
+        ctx: Any, x: Tensor, h0: Tensor | None, lengths: Tensor | None, call: _Call, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Run the machine. Keep the inputs and h; nothing else is needed for the adjoint."""
-        h, h_n = cpu.forward_layer(x, h0, lengths, *options[:5], time_first=options[5])
-        ctx.options = options
+        """Run the backend. Keep the inputs and h; nothing else is needed for the adjoint."""
+        layer, options, H, D, addresses, time_first = call
+        h, h_n = layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
+        ctx.call = call
         ctx.save_for_backward(x, h0, lengths, h, *weights)
         ctx.set_materialize_grads(False)
         return h, h_n
@@ -91,26 +85,39 @@ class Layer(torch.autograd.Function):
     def backward(ctx: Any, grad_h: Tensor | None, grad_h_n: Tensor | None) -> tuple[Tensor | None, ...]:
         """Run the adjoint of every direction."""
         x, h0, lengths, h, *weights = ctx.saved_tensors
-        nonlinearity, residual, _, D, *_ = ctx.options
-        needs, each = ctx.needs_input_grad, len(weights) // D
-        of_weights = [needs[4 + d * each : 4 + (d + 1) * each] for d in range(D)]
-        wanted = [(needs[0], needs[1], mine[0], mine[1], True in mine[2:]) for mine in of_weights]
+        call: _Call = ctx.call
+        needs_x, needs_h0, _, _, *needs_weights = ctx.needs_input_grad
+        each = len(weights) // call.D
+        needs = []
+        for d in range(call.D):
+            w_ih, w_hh, *biases = needs_weights[d * each : (d + 1) * each]
+            needs.append(Needs(needs_x, needs_h0, w_ih, w_hh, True in biases))
         plain = is_plain_eager() and {type(grad_h), type(grad_h_n)} <= _GRADIENTS
-        run = cpu.backward_layer if plain and not torch.is_grad_enabled() else _differentiable
-        results = run(grad_h, grad_h_n, x, h0, h, lengths, nonlinearity, residual, D, weights, wanted)
-        grad_x, grad_h0 = results[0][:2]
-        if D == 2:
-            if grad_x is not None:
-                grad_x = grad_x + cast(Tensor, results[1][0])
-            if grad_h0 is not None:
-                grad_h0 = torch.stack([grad_h0, cast(Tensor, results[1][1])])
-        elif grad_h0 is not None:
-            grad_h0 = grad_h0.unsqueeze(0)
-        flat = [grad for _, _, *two, bias in results for grad in (*two, bias, bias)[:each]]
+        run = call.layer.backward_layer if plain and not torch.is_grad_enabled() else _differentiable
+        results = run(grad_h, grad_h_n, x, h0, h, lengths, call.options, call.D, weights, needs)
+        grad_x, grad_h0 = _of_all_directions(results)
+        flat: list[Tensor | None] = []
+        for found in results:
+            flat += (found.w_ih, found.w_hh, found.bias, found.bias)[:each]
         return grad_x, grad_h0, None, None, *flat
 
 
-_GRADIENTS = {*PLAIN, type(None)}
+_apply = unchecked_apply(Layer)
+_GRADIENTS = {*PLAIN_TYPES, type(None)}
+
+
+def _of_all_directions(results: Sequence[Gradients]) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of x (T, B, I) and h0 (D, B, H)."""
+    first, *others = results
+    grad_x = first.x
+    for other in others:
+        if grad_x is not None and other.x is not None:
+            grad_x = grad_x + other.x
+    if first.h0 is None:
+        return grad_x, None
+    if not others:
+        return grad_x, first.h0.unsqueeze(0)
+    return grad_x, torch.stack([found.h0 for found in results if found.h0 is not None])
 
 
 def _differentiable(
@@ -120,22 +127,21 @@ def _differentiable(
     h0: Tensor | None,
     h: Tensor,
     lengths: Tensor | None,
-    nonlinearity: str,
-    residual: bool,
+    options: RecurrenceOptions,
     D: int,
     weights: Sequence[Tensor],
-    wanted: Sequence[Sequence[bool]],
-) -> list[cpu.Gradients]:
-    """What `cpu.backward_layer` does, made of operations that can be differentiated, compiled and watched."""
+    needs: Sequence[Needs],
+) -> list[Gradients]:
+    """What `LayerForm.backward_layer` does, made of operations that can be differentiated, compiled and watched."""
     H, each, results = h.shape[2] // D, len(weights) // D, []
-    for d, needs in enumerate(wanted):
+    for d, own in enumerate(needs):
         w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
         start = x.new_zeros(x.shape[1], H) if h0 is None else h0[d]
-        grads = None if grad_h is None else _part(grad_h, d, H), None if grad_h_n is None else grad_h_n[d]
-        options: Any = lengths, nonlinearity, d == 1, residual, None, needs
-        found = iter(apply_adjoint(*grads, x, start, w_ih, w_hh, (*biases, None)[0], _part(h, d, H), *options))
-        of_x, of_h0, of_w_ih, of_w_hh, of_bias = (next(found) if need else None for need in needs)
-        results.append((of_x, of_h0, of_w_ih, of_w_hh, of_bias))
+        inputs = RecurrenceInputs(x, start, w_ih, w_hh, biases[0] if biases else None, lengths)
+        from_loss = None if grad_h is None else _part(grad_h, d, H)
+        from_last = None if grad_h_n is None else grad_h_n[d]
+        turned = replace(options, reverse=options.reverse or d == 1)
+        results.append(apply_adjoint(from_loss, from_last, inputs, _part(h, d, H), turned, own))
     return results
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from elman.kernels.options import RecurrenceOptions
+
 _ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu"}
 
 
@@ -29,13 +31,12 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         w_hh: Any,  # (H, H)
         bias: Any,  # (H,) or None
         lengths: Any,  # (B,) or None
-        nonlinearity: str,
-        reverse: bool,
-        residual: bool,
         mask: Any,
+        *values: Any,
     ) -> tuple[Any, Any]:
-        if residual or mask is not None:
-            what = "identity connection" if residual else "variational dropout"
+        options = RecurrenceOptions(*values)
+        if options.residual or mask is not None:
+            what = "identity connection" if options.residual else "variational dropout"
             raise NotImplementedError(f"ONNX's RNN has no {what}; export a layer without it, or in evaluation mode")
         H = w_hh.shape[0]
         first, second = onnx.Constant(value_ints=[0]), onnx.Constant(value_ints=[1])
@@ -50,8 +51,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             both,
             None if lengths is None else onnx.Cast(lengths, to=6),  # int32
             onnx.Unsqueeze(h0, first),
-            activations=[_ACTIVATIONS[nonlinearity]],
-            direction="reverse" if reverse else "forward",
+            activations=[_ACTIVATIONS[options.nonlinearity]],
+            direction="reverse" if options.reverse else "forward",
             hidden_size=H,
         )
         return onnx.Squeeze(h, second), onnx.Squeeze(h_last, first)

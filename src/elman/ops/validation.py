@@ -5,20 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from elman.kernels.options import RecurrenceInputs
 
-def check_arguments(
-    x: Tensor,
-    h0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    *biases: Tensor | None,
-    lengths: Tensor | None,
-    nonlinearity: str,
-    mask: Tensor | None = None,
-) -> None:
-    """Raise ValueError or TypeError where shapes, dtypes, devices or the nonlinearity do not fit."""
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"nonlinearity is {nonlinearity!r}; choose 'tanh' or 'relu'")
+
+def check_inputs(inputs: RecurrenceInputs) -> None:
+    """Raise ValueError or TypeError where shapes, dtypes or devices do not fit."""
+    x, h0, w_ih, w_hh, bias, lengths, mask = inputs
     if x.dim() != 3:
         raise ValueError(f"x has {x.dim()} dimensions, not 3: (steps, sequences, inputs)")
     if w_hh.dim() != 2:
@@ -27,13 +19,11 @@ def check_arguments(
         raise TypeError(f"x is {x.dtype}, not floating point")
     _, B, inputs = x.shape
     H = w_hh.shape[0]
-    if h0 is not None:
-        check_one("h0", h0, (B, H), x, w_hh)
+    check_one("h0", h0, (B, H), x, w_hh)
     check_one("w_ih", w_ih, (H, inputs), x, w_hh)
     check_one("w_hh", w_hh, (H, H), x, w_hh)
-    for bias in biases:
-        if bias is not None:
-            check_one("bias", bias, (H,), x, w_hh)
+    if bias is not None:
+        check_one("bias", bias, (H,), x, w_hh)
     if mask is not None:
         check_one("mask", mask, (B, H), x, w_hh)
     if lengths is not None:

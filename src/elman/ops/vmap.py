@@ -11,32 +11,62 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.ragged import Rows
 
+# where the batch dimension stands, V not counted; the weights have none
+BATCH_OF_STEPS, BATCH_OF_STATES = 1, 0
+Adjoint = Callable[[Tensor | None, Tensor | None, RecurrenceInputs, Tensor, RecurrenceOptions, Needs], Gradients]
 
-def fold(args: Sequence[Any], in_dims: Sequence[Any], V: int, batch_dims: dict[int, int]) -> list[Any]:
-    """Lay the V copies of some arguments side by side.
+
+def fold_inputs(inputs: RecurrenceInputs, in_dims: RecurrenceInputs, V: int) -> RecurrenceInputs:
+    """Lay the V copies of the inputs side by side; the weights are the same for all. `in_dims` says where V stands."""
+    at: Any = in_dims
+    x, h0 = fold(inputs.x, at.x, V, BATCH_OF_STEPS), fold(inputs.h0, at.h0, V, BATCH_OF_STATES)
+    return inputs._replace(
+        x=x,
+        h0=h0,
+        lengths=None if inputs.lengths is None else fold(inputs.lengths, at.lengths, V, BATCH_OF_STATES),
+        mask=None if inputs.mask is None else fold(inputs.mask, at.mask, V, BATCH_OF_STATES),
+    )
+
+
+def fold(tensor: Tensor, in_dim: int | None, V: int, batch: int) -> Tensor:
+    """Lay the V copies of one tensor side by side in its dimension `batch`.
 
     Arguments:
-        args: the operation's arguments.
-        in_dims: where V stands in each, None where it does not.
-        V: the number of copies.
-        batch_dims: argument -> where its batch dimension stands, V not counted.
+        in_dim: where V stands, None where the tensor is the same for all.
+        batch: where the batch dimension stands, V not counted.
     """
-    folded = list(args)
-    for i, batch in batch_dims.items():
-        if args[i] is not None:
-            spread = args[i].unsqueeze(batch) if in_dims[i] is None else args[i].movedim(in_dims[i], batch)
-            sizes = list(spread.shape)
-            sizes[batch] = V
-            folded[i] = spread.expand(sizes).flatten(batch, batch + 1)
-    return folded
+    spread = tensor.unsqueeze(batch) if in_dim is None else tensor.movedim(in_dim, batch)
+    sizes = list(spread.shape)
+    sizes[batch] = V
+    return spread.expand(sizes).flatten(batch, batch + 1)
 
 
 def unfold(tensor: Tensor, V: int, batch: int) -> Tensor:
     """Take the V copies in dimension `batch` apart again; V comes to stand there."""
     sizes = list(tensor.shape)
     return tensor.reshape(*sizes[:batch], V, sizes[batch] // V, *sizes[batch + 1 :])
+
+
+def unfold_gradients(gradients: Gradients, V: int) -> Gradients:
+    """Take the V copies of the gradients of x and h0 apart again."""
+    return Gradients(
+        x=None if gradients.x is None else unfold(gradients.x, V, BATCH_OF_STEPS),
+        h0=None if gradients.h0 is None else unfold(gradients.h0, V, BATCH_OF_STATES),
+    )
+
+
+def gradient_dims(needs: Needs) -> tuple[int, ...]:
+    """Where V stands in each gradient that is needed."""
+    dims = Gradients._fields, needs
+    return tuple(BATCH_OF_STEPS if name == "x" else BATCH_OF_STATES for name, need in zip(*dims, strict=True) if need)
+
+
+def weights_differ(in_dims: RecurrenceInputs) -> bool:
+    """Whether each of the V copies has weights of its own."""
+    return any(dim is not None for dim in (in_dims.w_ih, in_dims.w_hh, in_dims.bias))
 
 
 def one_by_one(
@@ -52,34 +82,37 @@ def one_by_one(
 
 
 def weight_gradients(
-    apply_adjoint: Callable[..., Sequence[Tensor]],
+    apply_adjoint: Adjoint,
     V: int,
-    args: Sequence[Any],  # the adjoint's, folded
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """The adjoint with a weight gradient for each of the V copies: one run backwards, then one product a copy.
-
-    Returns the gradients that are needed, and where V stands in them.
-    """
-    grad_h, grad_h_last, x, h0, w_ih, w_hh, _, h, lengths, nonlinearity, reverse, residual, mask, needs = args
+    grad_h: Tensor | None,  # these, the inputs and h folded
+    grad_h_last: Tensor | None,
+    inputs: RecurrenceInputs,
+    h: Tensor,
+    options: RecurrenceOptions,
+    needs: Needs,
+) -> Gradients:
+    """The adjoint with a weight gradient for each of the V copies: one run backwards, then one product a copy."""
+    w_hh = inputs.w_hh
     # were the input weights the identity, the gradient to the input would be delta, which is all that is needed
     eye = torch.eye(w_hh.shape[0], dtype=w_hh.dtype, device=w_hh.device)
-    options = (lengths, nonlinearity, reverse, residual, mask)
-    delta_only = (True, needs[1], False, False, False)
-    delta, *rest = apply_adjoint(grad_h, grad_h_last, h, h0, eye, w_hh, None, h, *options, delta_only)
-    apart = unfold(delta, V, 1)  # (T, V, B, H)
-    grads: list[tuple[Tensor, int]] = []
-    if needs[0]:
-        grads.append((unfold(delta @ w_ih, V, 1), 1))
-    if needs[1]:
-        grads.append((unfold(rest[0], V, 0), 0))
-    rows = Rows(x.shape[0], x.shape[1], lengths)
-    if needs[2]:
-        seen = rows.scatter(rows.gather(x))  # what lies in the padding may be anything, NaN too
-        grads.append((torch.einsum("tvbh,tvbi->vhi", apart, unfold(seen, V, 1)), 0))
-    if needs[3]:
-        before = rows.scatter(rows.previous(rows.gather(h), rows.sort(h0), reverse))
-        entering = before if mask is None else before * mask
-        grads.append((torch.einsum("tvbh,tvbk->vhk", apart, unfold(entering, V, 1)), 0))
-    if needs[4]:
-        grads.append((apart.sum((0, 2)), 0))
-    return tuple(grad for grad, _ in grads), tuple(dim for _, dim in grads)
+    delta_only = Needs(x=True, h0=needs.h0, w_ih=False, w_hh=False, bias=False)
+    as_input = inputs._replace(x=h, w_ih=eye, bias=None)
+    found = apply_adjoint(grad_h, grad_h_last, as_input, h, options, delta_only)
+    delta: Any = found.x
+    apart = unfold(delta, V, BATCH_OF_STEPS)  # (T, V, B, H)
+    rows = Rows(inputs.x.shape[0], inputs.x.shape[1], inputs.lengths)
+    grad_w_ih = grad_w_hh = None
+    if needs.w_ih:
+        seen = rows.scatter(rows.gather(inputs.x))  # what lies in the padding may be anything, NaN too
+        grad_w_ih = torch.einsum("tvbh,tvbi->vhi", apart, unfold(seen, V, BATCH_OF_STEPS))
+    if needs.w_hh:
+        before = rows.scatter(rows.previous(rows.gather(h), rows.sort(inputs.h0), options.reverse))
+        entering = before if inputs.mask is None else before * inputs.mask
+        grad_w_hh = torch.einsum("tvbh,tvbk->vhk", apart, unfold(entering, V, BATCH_OF_STEPS))
+    return Gradients(
+        x=unfold(delta @ inputs.w_ih, V, BATCH_OF_STEPS) if needs.x else None,
+        h0=None if found.h0 is None else unfold(found.h0, V, BATCH_OF_STATES),
+        w_ih=grad_w_ih,
+        w_hh=grad_w_hh,
+        bias=apart.sum((0, 2)) if needs.bias else None,
+    )

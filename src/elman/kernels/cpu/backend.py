@@ -1,4 +1,4 @@
-"""The fast CPU machine: the recurrence of `reference.py` in fused C++ (`native/`), called through its C interface.
+"""The fast CPU backend: the recurrence of `reference.py` in fused C++ (`native/`), called through its C interface.
 
 `forward` and `backward` take and return what those of `reference.py` do. The functions of a layer, on which they
 stand, run all its directions in one native call and do little else: around a short sequence Python takes longer than
@@ -9,74 +9,97 @@ T steps, B sequences, I inputs, H hidden units, D directions.
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from elman.kernels.cpu.library import available, isa, library, set_isa, tanh, why_missing
+from elman.kernels.cpu.decoder import NativeStack
+from elman.kernels.cpu.library import NONLINEARITIES, available, isa, library, pointer, set_isa, tanh, why_missing
+from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
 __all__ = ["available", "isa", "library", "set_isa", "tanh", "why_missing"]
 
+STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}
-NONLINEARITIES = {"tanh": 0, "relu": 1}
 # elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0. tests/native
 # compares what is packed with the layout that the library reports.
 _pack = struct.Struct("=36q").pack
 _threads = torch.get_num_threads
-Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 
 
-def serves(dtype: torch.dtype) -> bool:
-    """Whether this machine is built and computes in `dtype`. Warns where it would, but was not built."""
-    if dtype not in _DTYPES:
-        return False
-    if not available():
-        warnings.warn(
-            f"elman was installed without its native library, so its layers run as plain torch operations, several "
-            f"times slower: {why_missing()}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return available()
+def why_unavailable(device: torch.device) -> str:
+    """Why the native library is not here; empty where it is."""
+    return "" if available() else f"elman was installed without its native library: {why_missing()}"
 
 
-def forward(
-    x: Tensor,  # (T, B, I), any strides
-    h0: Tensor,  # (B, H)
-    w_ih: Tensor,  # (H, I)
-    w_hh: Tensor,  # (H, H)
-    bias: Tensor | None,  # (H,)
-    lengths: Tensor | None,  # (B,) int64
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,  # (B, H)
-) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
-    """All steps of the recurrence in one native call; h lies in memory as x does, batch or time first."""
-    dtype = x.dtype
-    h0, mask, lengths = _rows(h0, dtype), _some(mask, dtype), _some(lengths, torch.int64)
-    weights = [_rows(weight, dtype) for weight in (w_ih, w_hh, *(() if bias is None else (bias,)))]
+def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:
+    """Why it does not compute this; empty where it does."""
+    return "" if dtype in _DTYPES else f"it computes in float32 and float64, not in {dtype}"
+
+
+def detail() -> str:
+    """The instruction set in use."""
+    return f"fused C++, {isa()}"
+
+
+def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
+    """All steps of the recurrence in one native call; h lies in memory as x does, batch or time first.
+
+    See `elman.kernels.reference.forward`.
+
+    Raises:
+        ValueError: a length is outside 0..T.
+        TypeError: a tensor's dtype is not that of x.
+        MemoryError: there is no memory for the working buffers.
+    """
+    dtype = inputs.x.dtype
+    h0, mask, lengths = _rows(inputs.h0, dtype), _some(inputs.mask, dtype), _some(inputs.lengths, torch.int64)
+    biases = () if inputs.bias is None else (inputs.bias,)
+    weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
-    options: tuple[Any, ...] = nonlinearity, residual, h0.shape[1], 1, pointers
-    h, h_n = forward_layer(x, h0, lengths, *options, reverse=reverse, mask=mask)
+    h, h_n = forward_layer(inputs.x, h0, lengths, options, h0.shape[1], 1, pointers, mask=mask)
     return h, h_n.view(h0.shape)
+
+
+def addresses(
+    x: Tensor,  # (T, B, I)
+    h0: Tensor | None,  # (D, B, H)
+    lengths: Tensor | None,  # (B,)
+    H: int,
+    D: int,
+    weights: Sequence[Tensor],  # D times w_ih, w_hh and none, one or two biases
+) -> list[int] | None:
+    """Where the weights lie; None where something does not fit, is not contiguous, or is no plain tensor."""
+    dtype = x.dtype
+    T, B, inputs = x.shape
+    pointers = []
+    for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
+        if weight.shape != shape or not _fits(weight, dtype):
+            return None
+        pointers.append(weight.data_ptr())
+    if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype)):
+        return None
+    if T == 0 or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
+        return None
+    return pointers
+
+
+def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether the native code may take the tensor's memory as it is."""
+    return tensor.dtype is dtype and tensor.is_cpu and tensor.is_contiguous() and type(tensor) in PLAIN_TYPES
 
 
 def forward_layer(
     x: Tensor,  # (T, B, I), any strides
     h0: Tensor | None,  # (D, B, H) contiguous; without it zeros
     lengths: Tensor | None,  # (B,) int64, contiguous
-    nonlinearity: str,
-    residual: bool,
+    options: RecurrenceOptions,  # of the first direction; the second always runs from the end
     H: int,
     D: int,
     weights: Sequence[int],  # where these lie, contiguous: D times w_ih, w_hh and none, one or two biases
     *,
     time_first: bool = False,  # lay h out by steps, though x may lie by sequences
-    reverse: bool = False,  # run the first direction from the end, as the second always runs
     mask: Tensor | None = None,  # (B, H) contiguous, for one direction
 ) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
     """Every direction of a layer, side by side if that is faster; all of them write into one output.
@@ -95,7 +118,8 @@ def forward_layer(
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()
     at_x, at_h, at_h_n = x.data_ptr(), h.data_ptr(), h_n.data_ptr()
-    row, dtype, function, threads = H * x.element_size(), _DTYPES[x.dtype], NONLINEARITIES[nonlinearity], _threads()
+    row, dtype, threads = H * x.element_size(), _DTYPES[x.dtype], _threads()
+    function, reverse, residual = NONLINEARITIES[options.nonlinearity], options.reverse, options.residual
     each = len(weights) // D
     packed = b""
     for d in range(D):
@@ -114,22 +138,17 @@ def forward_layer(
 def backward(
     grad_h: Tensor | None,  # (T, B, H), any strides
     grad_h_last: Tensor | None,  # (B, H)
-    x: Tensor,
-    h0: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    bias: Tensor | None,
+    inputs: RecurrenceInputs,
     h: Tensor,  # (T, B, H) as `forward` returned it
-    lengths: Tensor | None,
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,
-    needs: tuple[bool, bool, bool, bool, bool],
+    options: RecurrenceOptions,
+    needs: Needs,
 ) -> Gradients:
-    """The gradients of x, h0, w_ih, w_hh and bias, None where `needs` is False; all in one native call."""
-    options = lengths, nonlinearity, residual, 1, (w_ih, w_hh), (needs,)
-    return backward_layer(grad_h, grad_h_last, x, h0, h, *options, reverse=reverse, mask=mask)[0]
+    """The gradients of x, h0, w_ih, w_hh and bias, None where not needed; all in one native call.
+
+    See `elman.kernels.reference.backward`; raises what `forward` raises.
+    """
+    x, h0, w_ih, w_hh, _, lengths, mask = inputs
+    return backward_layer(grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,), mask=mask)[0]
 
 
 def backward_layer(
@@ -139,13 +158,11 @@ def backward_layer(
     h0: Tensor | None,
     h: Tensor,  # (T, B, D * H) as `forward_layer` returned it
     lengths: Tensor | None,
-    nonlinearity: str,
-    residual: bool,
+    options: RecurrenceOptions,
     D: int,
     weights: Sequence[Tensor],
-    needs: Sequence[Sequence[bool]],  # D times whether to give the gradient of x, h0, w_ih, w_hh and the bias
+    needs: Sequence[Needs],  # of each direction
     *,
-    reverse: bool = False,
     mask: Tensor | None = None,
 ) -> list[Gradients]:
     """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
@@ -160,7 +177,8 @@ def backward_layer(
     h0, mask, grad_h_n = _some(h0, dtype), _some(mask, dtype), _some(grad_h_n, dtype)
     lengths = _some(lengths, torch.int64)
     gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
-    head = T, B, I, H, _DTYPES[dtype], NONLINEARITIES[nonlinearity]
+    head = T, B, I, H, _DTYPES[dtype], NONLINEARITIES[options.nonlinearity]
+    reverse, residual = options.reverse, options.residual
     given = x.data_ptr(), st, sb, si
     at_h0, at_h, at_grad_h, at_grad_h_n = pointer(h0), h.data_ptr(), pointer(grad_h), pointer(grad_h_n)
     at_lengths, at_mask = pointer(lengths), pointer(mask)
@@ -183,7 +201,7 @@ def backward_layer(
             *(at_grad_h_n and at_grad_h_n + d * B * H * size, pointer(grad_x), gxst, gxsb),
             *(pointer(grad_h0), pointer(grad_w_ih), pointer(grad_w_hh), pointer(grad_bias)),
         )
-        gradients.append((grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias))
+        gradients.append(Gradients(grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias))
     status = library().elman_backward(packed, D)
     if status:
         raise _failure(status, lengths, T)
@@ -215,8 +233,3 @@ def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _some(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if tensor is None else _rows(tensor, dtype)
-
-
-def pointer(tensor: Tensor | None) -> int:
-    """Where its numbers lie; 0, which is null, for None."""
-    return 0 if tensor is None else tensor.data_ptr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 _ABI = 3  # ELMAN_ABI in native/elman.h
+NONLINEARITIES = {"tanh": 0, "relu": 1}
+"""The functions of the recurrence -> their number in the C interface."""
 
 
 def available() -> bool:
@@ -20,9 +23,7 @@ def available() -> bool:
 
 def why_missing() -> str:
     """Why the library was not built with this installation, and what to do: what the build wrote beside it."""
-    import elman.kernels
-
-    for folder in elman.kernels.__path__:
+    for folder in sys.modules["elman.kernels"].__path__:
         note = Path(folder) / "build_reason.txt"
         if note.exists():
             return note.read_text(encoding="utf-8").strip()
@@ -72,10 +73,8 @@ def set_isa(name: str) -> None:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    import elman.kernels
-
     # An editable install has the sources in one folder and the library in another; both are on the package's path.
-    for folder in elman.kernels.__path__:
+    for folder in sys.modules["elman.kernels"].__path__:
         for path in sorted(Path(folder).glob("libelman.*")):
             library = ctypes.CDLL(str(path))
             if library.elman_abi() != _ABI:
@@ -105,3 +104,8 @@ def library() -> ctypes.CDLL:
     if loaded is None:
         raise RuntimeError(f"elman was installed without its native library: {why_missing()}")
     return loaded
+
+
+def pointer(tensor: Tensor | None) -> int:
+    """Where its numbers lie; 0, which is null, for None."""
+    return 0 if tensor is None else tensor.data_ptr()

@@ -1,4 +1,4 @@
-"""The GPU machine: the recurrence of `reference.py` in Triton, small layers in one launch, large ones in one a step.
+"""The GPU backend: the recurrence of `reference.py` in Triton, small layers in one launch, large ones in one a step.
 
 The functions take and return what those of `reference.py` do, and never wait for the device: lengths stay there, and a
 call can be captured in a CUDA graph once it has run. T steps, B sequences, I inputs, H hidden units.
@@ -7,14 +7,13 @@ call can be captured in a CUDA graph once it has run. T steps, B sequences, I in
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Sequence
-from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 OLDEST = (8, 0)  # compute capability; bfloat16 and asynchronous copies begin there
@@ -23,43 +22,28 @@ STEP_BLOCKS = {"BLOCK_B": 16, "BLOCK_H": 32, "BLOCK_K": 64}
 _WALK_WIDTH = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}  # widest layer whose W_hh stays on chip
 
 
-def serves(dtype: torch.dtype) -> bool:
-    """Whether this machine runs `dtype` here. Warns, once, where the GPU is too old or Triton is missing."""
-    if dtype not in DTYPES or not torch.cuda.is_available():
-        return False
-    why = why_not()
-    if why:
-        _warn(why)
-    return not why
-
-
-def why_not() -> str:
-    """Why this machine cannot run on the current GPU; empty where it can."""
+def why_unavailable(device: torch.device) -> str:
+    """Why the kernels cannot run on a GPU; empty where they can."""
     if find_spec("triton") is None:
         return "Triton is not installed (pip install triton)"
     if not torch.cuda.is_available():
         return "there is no CUDA GPU"
-    capability = torch.cuda.get_device_capability()
+    capability = torch.cuda.get_device_capability(device)
     if capability < OLDEST:
         have, need = (".".join(map(str, pair)) for pair in (capability, OLDEST))
         return f"the GPU is too old: compute capability {have}, and the kernels need {need}"
     return ""
 
 
-@cache
-def _warn(why: str) -> None:
-    text = f"elman runs as plain torch operations on this GPU, several times slower: {why}"
-    warnings.warn(text, RuntimeWarning, stacklevel=3)
+def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:
+    """Why the kernels do not compute this; empty where they do."""
+    return "" if dtype in DTYPES else f"the kernels do not compute in {dtype}"
 
 
-def isa() -> str:
-    """What it is written in."""
-    return "Triton"
-
-
-def widest(dtype: torch.dtype) -> int:
-    """The widest layer of which one program holds W_hh."""
-    return _WALK_WIDTH[dtype]
+def detail() -> str:
+    """What the backend is made of."""
+    widths = ", ".join(f"{str(dtype).removeprefix('torch.')} H={width}" for dtype, width in _WALK_WIDTH.items())
+    return f"Triton; one launch up to {widths}, one a step above"
 
 
 def walks(H: int, dtype: torch.dtype) -> bool:
@@ -73,99 +57,95 @@ def walk_blocks(H: int, dtype: torch.dtype) -> dict[str, int]:
     return {"BLOCK_B": BLOCK_B, "BLOCK_H": width, "num_warps": 4 if width <= 64 else 8}
 
 
-def forward(
-    x: Tensor,  # (T, B, I), any strides
-    h0: Tensor,  # (B, H)
-    w_ih: Tensor,  # (H, I)
-    w_hh: Tensor,  # (H, H)
-    bias: Tensor | None,  # (H,)
-    lengths: Tensor | None,  # (B,) int64; one outside 0..T counts as the nearest of them
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,  # (B, H)
-) -> tuple[Tensor, Tensor]:  # h (T, B, H), h_last (B, H)
-    """The input's share in one torch product, then the recurrence."""
+def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
+    """The input's share in one torch product, then the recurrence. See `elman.kernels.reference.forward`.
+
+    A length outside 0..T counts as the nearest of them.
+    """
     from elman.kernels.triton import forward as kernels
 
+    x, h0, w_ih, w_hh, bias, lengths, mask = inputs
     T, B, _ = x.shape
     H = w_hh.shape[0]
     drive = torch.nn.functional.linear(x, w_ih, bias).contiguous()
     h = torch.empty_like(drive)
     h0, w_hh = h0.contiguous(), w_hh.contiguous()
     tensors = (drive, h0, w_hh, _rows(lengths), _rows(mask), h)
-    flags = _flags(nonlinearity, reverse, residual, w_hh)
+    flags = _flags(options, w_hh)
     if B and T and walks(H, x.dtype):
         _launch(kernels.walk, (_tiles(B, BLOCK_B),), *tensors, T, B, H, **walk_blocks(H, x.dtype), **flags)
     elif B and T:
         grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
-        for t in reversed(range(T)) if reverse else range(T):
+        for t in reversed(range(T)) if options.reverse else range(T):
             _launch(kernels.step, grid, *tensors, t, T, B, H, **STEP_BLOCKS, **flags)
-    return h, _last(h, h0, lengths, reverse)
+    return h, _last(h, h0, lengths, options.reverse)
 
 
 def backward(
     grad_h: Tensor | None,  # (T, B, H)
     grad_h_last: Tensor | None,  # (B, H)
-    x: Tensor,
-    h0: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    bias: Tensor | None,
+    inputs: RecurrenceInputs,
     h: Tensor,  # (T, B, H) as `forward` returned it
-    lengths: Tensor | None,
-    nonlinearity: str,
-    reverse: bool,
-    residual: bool,
-    mask: Tensor | None,
-    needs: Sequence[bool],
-) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-    """delta by the kernel, then each gradient as one torch product."""
+    options: RecurrenceOptions,
+    needs: Needs,
+) -> Gradients:
+    """delta by the kernel, then each gradient as one torch product. See `elman.kernels.reference.backward`."""
+    x, h0, w_ih, w_hh, _, lengths, mask = inputs
     T, B, H = h.shape
     h, h0, w_hh = h.contiguous(), h0.contiguous(), w_hh.contiguous()
-    grads = _rows(grad_h), _rows(grad_h_last)
-    tensors = (*grads, h, h0, w_hh, _rows(lengths), _rows(mask))
-    flags = _flags(nonlinearity, reverse, residual, w_hh)
+    saved = _Saved(_rows(grad_h), _rows(grad_h_last), h, h0, w_hh, _rows(lengths), _rows(mask))
     if B and T:
         run = _walk_back if walks(H, h.dtype) else _steps_back
-        delta, grad_h0 = run(tensors, flags)
+        delta, grad_h0 = run(saved, options)
     else:
         delta = torch.zeros_like(h)
         grad_h0 = torch.zeros_like(h0) if grad_h_last is None else grad_h_last.clone()
     rows = delta.view(T * B, H)
-    return (
-        delta @ w_ih if needs[0] else None,
-        grad_h0 if needs[1] else None,
-        rows.t() @ _live(x, lengths).reshape(T * B, x.shape[2]) if needs[2] else None,
-        rows.t() @ _entering(h, h0, lengths, reverse, mask).view(T * B, H) if needs[3] else None,
-        rows.sum(0) if needs[4] else None,
+    return Gradients(
+        x=delta @ w_ih if needs.x else None,
+        h0=grad_h0 if needs.h0 else None,
+        w_ih=rows.t() @ _live(x, lengths).reshape(T * B, x.shape[2]) if needs.w_ih else None,
+        w_hh=rows.t() @ _entering(h, h0, lengths, options.reverse, mask).view(T * B, H) if needs.w_hh else None,
+        bias=rows.sum(0) if needs.bias else None,
     )
 
 
-def _walk_back(tensors: tuple[Any, ...], flags: dict[str, Any]) -> tuple[Tensor, Tensor]:
+class _Saved(NamedTuple):
+    """What the adjoint's kernels read, contiguous, in the order of their arguments."""
+
+    grad_h: Tensor | None  # (T, B, H)
+    grad_h_last: Tensor | None  # (B, H)
+    h: Tensor  # (T, B, H)
+    h0: Tensor  # (B, H)
+    w_hh: Tensor  # (H, H)
+    lengths: Tensor | None  # (B,)
+    mask: Tensor | None  # (B, H)
+
+
+def _walk_back(saved: _Saved, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
     """delta (T, B, H) and the gradient of h0, in one launch."""
     from elman.kernels.triton import backward as kernels
 
-    h, h0 = tensors[2:4]
+    h, h0 = saved.h, saved.h0
     T, B, H = h.shape
     delta, grad_h0 = torch.empty_like(h), torch.empty_like(h0)
-    blocks = walk_blocks(H, h.dtype)
-    _launch(kernels.walk_back, (_tiles(B, BLOCK_B),), *tensors, delta, grad_h0, T, B, H, **blocks, **flags)
+    constants = walk_blocks(H, h.dtype) | _flags(options, saved.w_hh)
+    _launch(kernels.walk_back, (_tiles(B, BLOCK_B),), *saved, delta, grad_h0, T, B, H, **constants)
     return delta, grad_h0
 
 
-def _steps_back(tensors: tuple[Any, ...], flags: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def _steps_back(saved: _Saved, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
     """delta (T, B, H) and the gradient of h0, in a launch a step."""
     from elman.kernels.triton import backward as kernels
 
-    _, grad_h_last, h, h0, w_hh, lengths, mask = tensors
+    _, grad_h_last, h, h0, w_hh, lengths, mask = saved
     T, B, H = h.shape
-    reverse, residual = flags["REVERSE"], flags["RESIDUAL"]
+    reverse, residual, flags = options.reverse, options.residual, _flags(options, w_hh)
     delta = torch.empty_like(h)
     g, g_next = (torch.zeros_like(h0, dtype=torch.float32) for _ in range(2)) if residual else (None, None)
     grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
     for t in range(T) if reverse else reversed(range(T)):
-        _launch(kernels.step_back, grid, *tensors, delta, g, g_next, t, T, B, H, **STEP_BLOCKS, **flags)
+        _launch(kernels.step_back, grid, *saved, delta, g, g_next, t, T, B, H, **STEP_BLOCKS, **flags)
         g, g_next = g_next, g
     first = delta[-1 if reverse else 0]
     if reverse and lengths is not None:
@@ -181,10 +161,15 @@ def _steps_back(tensors: tuple[Any, ...], flags: dict[str, Any]) -> tuple[Tensor
     return delta, grad_h0.to(h.dtype)
 
 
-def _flags(nonlinearity: str, reverse: bool, residual: bool, w_hh: Tensor) -> dict[str, Any]:
+def _flags(options: RecurrenceOptions, w_hh: Tensor) -> dict[str, Any]:
     exact = w_hh.dtype == torch.float32 and not torch.backends.cuda.matmul.allow_tf32
     precision = "ieee" if exact else "tf32"
-    return {"RELU": nonlinearity == "relu", "REVERSE": reverse, "RESIDUAL": residual, "PRECISION": precision}
+    return {
+        "RELU": options.nonlinearity == "relu",
+        "REVERSE": options.reverse,
+        "RESIDUAL": options.residual,
+        "PRECISION": precision,
+    }
 
 
 def _launch(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
@@ -197,7 +182,9 @@ def _launch(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> N
     elif os.environ.get("TRITON_INTERPRET") == "1":
         kernel[grid](*args, **options)
     else:
-        raise ValueError(f"the GPU machine cannot run tensors on {device.type}; TRITON_INTERPRET=1 interprets it there")
+        raise ValueError(
+            f"the Triton backend cannot run tensors on {device.type}; TRITON_INTERPRET=1 interprets it there"
+        )
 
 
 def _tiles(size: int, block: int) -> int:

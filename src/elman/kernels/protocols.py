@@ -1,0 +1,121 @@
+"""What a backend offers: `forward` and `backward` of one recurrence, and optionally a form that does more in one call.
+
+A backend is a module or package with these functions. T steps, B sequences, I inputs, H hidden units, L layers,
+D directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+
+
+class BackendModule(Protocol):
+    """What every backend says about itself."""
+
+    def why_unavailable(self, device: torch.device) -> str:
+        """Why this installation, or this device, cannot run it at all; empty where it can."""
+
+    def why_unsupported(self, options: RecurrenceOptions, dtype: torch.dtype) -> str:
+        """Why it does not compute this; empty where it does."""
+
+    def detail(self) -> str:
+        """What it is made of, in a word or two."""
+
+
+class RecurrenceModule(BackendModule, Protocol):
+    """One direction of one layer: what every backend but those of networks has. `elman.kernels.reference` is the
+    specification."""
+
+    def forward(self, inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
+        """h (T, B, H) and h_last (B, H), the state after each sequence's last step."""
+
+    def backward(
+        self,
+        grad_h: Tensor | None,  # (T, B, H); None counts as zero
+        grad_h_last: Tensor | None,  # (B, H), likewise
+        inputs: RecurrenceInputs,
+        h: Tensor,  # (T, B, H) as `forward` returned it
+        options: RecurrenceOptions,
+        needs: Needs,
+    ) -> Gradients:
+        """The gradients of the inputs, None where not needed."""
+
+
+class LayerForm(Protocol):
+    """All directions of a layer in one call, its arguments looked at by the backend."""
+
+    def addresses(
+        self,
+        x: Tensor,  # (T, B, I)
+        h0: Tensor | None,  # (D, B, H)
+        lengths: Tensor | None,  # (B,)
+        H: int,
+        D: int,
+        weights: Sequence[Tensor],  # D times w_ih (H, I), w_hh (H, H) and no, one or two biases (H,)
+    ) -> list[int] | None:
+        """Where the weights lie; None where something does not fit, or is not laid out as the backend takes it."""
+
+    def forward_layer(
+        self,
+        x: Tensor,
+        h0: Tensor | None,
+        lengths: Tensor | None,
+        options: RecurrenceOptions,  # of the first direction; the second runs from the end
+        H: int,
+        D: int,
+        weights: Sequence[int],  # what `addresses` returned
+        *,
+        time_first: bool = False,  # lay the states out by steps, though x may lie by sequences
+    ) -> tuple[Tensor, Tensor]:
+        """h (T, B, D * H) and h_n (D, B, H)."""
+
+    def backward_layer(
+        self,
+        grad_h: Tensor | None,  # (T, B, D * H)
+        grad_h_n: Tensor | None,  # (D, B, H)
+        x: Tensor,
+        h0: Tensor | None,
+        h: Tensor,  # as `forward_layer` returned it
+        lengths: Tensor | None,
+        options: RecurrenceOptions,
+        D: int,
+        weights: Sequence[Tensor],
+        needs: Sequence[Needs],  # of each direction
+    ) -> list[Gradients]:
+        """The gradients of each direction."""
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What a stack of layers computes, as `torch.nn.RNN` names it."""
+
+    nonlinearity: str
+    num_layers: int
+    bias: bool
+    bidirectional: bool
+    dropout: float  # between layers
+    training: bool
+
+
+class NetworkForm(BackendModule, Protocol):
+    """A stack of layers in one call, differentiable by itself."""
+
+    def takes(self, x: Tensor, settings: NetworkSettings) -> bool:
+        """Whether it gives, here and now, what `torch.nn.RNN` promises."""
+
+    def run(
+        self,
+        x: Tensor,  # (T, B, I), or (rows, I) of a packed batch
+        h0: Tensor,  # (L * D, B, H)
+        weights: Sequence[Tensor],  # in the order of torch.nn.RNN's parameters
+        settings: NetworkSettings,
+        batch_sizes: Tensor | None = None,  # (T,), of a packed batch
+    ) -> tuple[Tensor, Tensor]:
+        """The last layer's states, (T, B, D * H) or (rows, D * H), and every layer's last state, (L * D, B, H)."""

@@ -1,0 +1,188 @@
+"""The one place where a backend is chosen.
+
+A backend is a package with the functions of `elman.kernels.protocols`, and one line in `REGISTRY`, or one call of
+`register_backend`. They are tried in order; the first that can run what is asked for runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from elman.kernels.decoder import Stack, StackWeights
+from elman.kernels.options import PLAIN, RecurrenceOptions
+from elman.kernels.protocols import LayerForm, NetworkForm, RecurrenceModule
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """A line of the registry.
+
+    Attributes:
+        name: what ELMAN_BACKEND says to force it.
+        module: where it is; imported when it is first considered.
+        devices: the types of the devices that it runs on; empty for all.
+        on_request: why it runs only where ELMAN_BACKEND names it; empty where it runs by itself.
+        whole_networks: it is a `NetworkForm` alone, and leaves the rest to the backends after it.
+    """
+
+    name: str
+    module: str
+    devices: tuple[str, ...] = ()
+    on_request: str = ""
+    whole_networks: bool = False
+
+
+REGISTRY = [
+    BackendEntry("cpu", "elman.kernels.cpu.backend", ("cpu",)),
+    BackendEntry("triton", "elman.kernels.triton.backend", ("cuda",), on_request="it has not been measured on a GPU"),
+    BackendEntry("cudnn", "elman.kernels.cudnn", ("cuda",), whole_networks=True),
+    BackendEntry("reference", "elman.kernels.reference"),
+]
+"""In the order in which they are tried."""
+
+_OLD_NAMES = {"gpu": "triton"}  # ELMAN_MACHINE=gpu in version 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Backend:
+    """A backend that was selected, by the forms that it has.
+
+    Attributes:
+        name: its name in the registry.
+        module: `forward` and `backward` of one recurrence.
+        layer: all directions of a layer in one call, or None.
+        network: a stack of layers in one call, or None; maybe another backend's, tried first.
+        stack: its class for single steps (`make_stack`), or None.
+        passed_over: the backends that came before it -> why they do not run this.
+    """
+
+    name: str
+    module: RecurrenceModule
+    layer: LayerForm | None
+    network: NetworkForm | None
+    stack: type[Stack] | None
+    passed_over: MappingProxyType[str, str]
+
+
+def register_backend(
+    name: str, module: str, devices: tuple[str, ...] = (), *, on_request: str = "", whole_networks: bool = False
+) -> None:
+    """Add a backend, to be tried before those that are there already; see `BackendEntry`.
+
+    Raises:
+        ValueError: there is one of this name.
+    """
+    if any(entry.name == name for entry in REGISTRY):
+        raise ValueError(f"there is a backend {name!r} already")
+    REGISTRY.insert(0, BackendEntry(name, module, devices, on_request, whole_networks))
+    select_backend.cache_clear()
+
+
+@cache
+def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torch.dtype) -> Backend:
+    """The backend that runs this recurrence on tensors of this device and dtype.
+
+    The environment variable ELMAN_BACKEND (read at the first use) forces one; ELMAN_MACHINE is its name in version 0.1.
+    Warns, once, where a backend was made for the device and this installation or device lacks what it needs.
+
+    Raises:
+        ValueError: ELMAN_BACKEND names no backend, or one that cannot run this.
+    """
+    wanted = _wanted()
+    network: NetworkForm | None = None
+    passed_over: dict[str, str] = {}
+    for entry in REGISTRY:
+        why = _why_not(entry, options, device, dtype, wanted)
+        if why:
+            passed_over[entry.name] = why
+            continue
+        module: Any = import_module(entry.module)
+        if entry.whole_networks:
+            network = network or module
+            continue
+        if wanted and entry.name != wanted and wanted in passed_over:
+            break
+        layer = module if hasattr(module, "forward_layer") else None
+        stack = getattr(module, "STACK", None)
+        return Backend(entry.name, module, layer, network, stack, MappingProxyType(passed_over))
+    raise ValueError(
+        f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
+    )
+
+
+def _wanted() -> str:
+    """The backend that the environment asks for, or nothing."""
+    said = os.environ.get("ELMAN_BACKEND", os.environ.get("ELMAN_MACHINE", ""))
+    wanted = _OLD_NAMES.get(said, said)
+    names = [entry.name for entry in REGISTRY]
+    if wanted and wanted not in names:
+        raise ValueError(f"ELMAN_BACKEND is {said!r}; choose {', '.join(names[:-1])} or {names[-1]}")
+    return wanted
+
+
+def _why_not(
+    entry: BackendEntry, options: RecurrenceOptions, device: torch.device, dtype: torch.dtype, wanted: str
+) -> str:
+    """Why a backend does not run this; empty where it does."""
+    if entry.devices and device.type not in entry.devices:
+        return f"it runs on {' and '.join(entry.devices)}, not on {device.type}"
+    if wanted and entry.name != wanted and not (entry.name == "reference" and _leaves_the_rest(wanted)):
+        return f"ELMAN_BACKEND is {wanted!r}"
+    if not wanted and entry.on_request:
+        return f"{entry.on_request}; ELMAN_BACKEND={entry.name} tries it"
+    module: Any = import_module(entry.module)
+    unsupported: str = module.why_unsupported(options, dtype)
+    if unsupported:
+        return unsupported
+    unavailable: str = module.why_unavailable(device)
+    if unavailable and not wanted:
+        _warn(f"{unavailable}; recurrences on {device.type} are several times slower")
+    return unavailable
+
+
+def _leaves_the_rest(name: str) -> bool:
+    return any(entry.name == name and entry.whole_networks for entry in REGISTRY)
+
+
+@cache
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def make_stack(weights: StackWeights, options: RecurrenceOptions = PLAIN, *, bfloat16: bool = False) -> Stack:
+    """The selected backend's stack for single steps, or the plain one.
+
+    Arguments:
+        weights: of the layers, and of what reads and writes tokens.
+        options: of every layer.
+        bfloat16: round the weights to bfloat16; sums stay in their own dtype.
+    """
+    w_hh = weights.layers[0].w_hh
+    kind = select_backend(options, w_hh.device, w_hh.dtype).stack
+    if kind is None or w_hh.dtype not in kind.dtypes:
+        kind = Stack
+    return kind(weights, options, bfloat16=bfloat16)
+
+
+def describe_backends() -> dict[str, str]:
+    """Which backend runs each dtype on the devices here, and why the others were passed over, for a person to read."""
+    devices = [torch.device("cpu"), *([torch.device("cuda")] if torch.cuda.is_available() else [])]
+    dtypes = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+    named = {}
+    for device in devices:
+        for dtype in dtypes:
+            backend = select_backend(PLAIN, device, dtype)
+            shown = f"{backend.name} ({backend.module.detail()})"
+            if backend.network is not None:
+                shown = f"{backend.network.detail()} for what torch.nn.RNN does, else {shown}"
+            reasons = [f"not {name}: {why}" for name, why in backend.passed_over.items()]
+            named[f"{device.type}, {str(dtype).removeprefix('torch.')}"] = "; ".join([shown, *reasons])
+    return named

@@ -1,0 +1,77 @@
+"""Every private name of torch that kernels and ops use: the one module to look at when a new torch comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+
+NAMES = {
+    "are_transforms_active": "torch._C:_are_functorch_transforms_active",
+    "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
+    "is_in_dispatch_mode": "torch.utils._python_dispatch:is_in_torch_dispatch_mode",
+    "forward_ad_level": "torch.autograd.forward_ad:_current_level",
+    "function_base": "torch._C:_FunctionBase.apply",
+    "rnn_tanh": "torch._VF:rnn_tanh",
+    "rnn_relu": "torch._VF:rnn_relu",
+}
+"""What it is for -> module:name in torch."""
+
+RNN_BASE = ("_all_weights", "_update_flat_weights")
+"""Private attributes of `torch.nn.RNNBase` that `elman.nn.RNN` uses."""
+
+
+def missing(names: Mapping[str, str] = NAMES) -> list[str]:
+    """The names that the installed torch lacks."""
+    return [place for place in names.values() if _find(place) is None]
+
+
+def _find(place: str) -> Any:
+    module, _, path = place.partition(":")
+    try:
+        # torch._VF is an attribute that takes the place of its module
+        found: Any = torch._VF if module == "torch._VF" else import_module(module)  # type: ignore[attr-defined]
+        for name in path.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError):
+        return None
+    return found
+
+
+def check(names: Mapping[str, str] = NAMES) -> None:
+    """Raise ImportError where the installed torch lacks one of the names."""
+    lacking = missing(names)
+    if lacking:
+        listed = ", ".join(place.replace(":", ".") for place in lacking)
+        raise ImportError(f"torch {torch.__version__} lacks {listed}, which this version of elman needs")
+
+
+check()
+forward_ad = torch.autograd.forward_ad
+is_compiling = torch.compiler.is_compiling
+are_transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active
+is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
+is_in_dispatch_mode: Callable[[], bool] = _find(NAMES["is_in_dispatch_mode"])
+rnn_tanh: Callable[..., Any] = _find(NAMES["rnn_tanh"])
+rnn_relu: Callable[..., Any] = _find(NAMES["rnn_relu"])
+
+
+def is_untransformed() -> bool:
+    """Whether no compiler, transform, mode or forward differentiation wants to see an operation."""
+    return not (is_compiling() or are_transforms_active() or is_in_dispatch_mode() or forward_ad._current_level >= 0)
+
+
+def is_plain_eager() -> bool:
+    """Whether none of these, nor autocast, wants to see an operation."""
+    return not is_any_autocast_enabled() and is_untransformed()
+
+
+def unchecked_apply(function: type[torch.autograd.Function]) -> Callable[..., Any]:
+    """`function.apply` without its look at the signature, which costs more at every call than a short sequence does.
+
+    It is right wherever no transform of `torch.func` is active.
+    """
+    apply: Callable[..., Any] = super(torch.autograd.Function, function).apply  # type: ignore[misc]
+    return apply
