@@ -1,4 +1,4 @@
-"""`elman info`: what this installation is and which machine runs the recurrence."""
+"""`elman info`: what this installation is and which backend runs the recurrence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 def info(
     *, json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")] = False
 ) -> None:
-    """Show versions, threads, and which machine runs the recurrence.
+    """Show versions, threads, and which backend runs the recurrence.
 
     Example: elman info
     """
@@ -20,21 +20,15 @@ def info(
     import torch
 
     import elman
-    from elman.kernels import describe
-    from elman.kernels.cpu import backend as cpu
+    from elman.kernels import describe_backends
 
-    fused = cpu.available()
-    slow = "reference (plain torch), because elman was installed without its native library"
-    backend = f"fused C++, {cpu.isa()}" if fused else f"{slow}: {cpu.why_missing()}"
     facts = {
         "elman": elman.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "machine for the CPU": backend,
+        **{f"backend for {what}": backend for what, backend in describe_backends().items()},
     }
-    on_gpu = {name: value for name, value in describe().items() if "cuda" in name}
-    facts |= on_gpu or {"machine for cuda": "no CUDA GPU"}
     if json:
         print(json_format.dumps(facts))
         return

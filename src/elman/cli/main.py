@@ -50,7 +50,7 @@ def build_app() -> App:
     app.command("elman.cli.compare:compare", name="compare", help="Compare remedies for vanishing gradients.")
     app.command("elman.cli.features:features", name="features", help="Turn pictures into features for captioning.")
     app.command("elman.cli.data:data_app", name="data", help="Public datasets: list them, download them.")
-    app.command("elman.cli.info:info", name="info", help="Versions, threads, and which machine runs the recurrence.")
+    app.command("elman.cli.info:info", name="info", help="Versions, threads, and which backend runs the recurrence.")
     return app
 
 

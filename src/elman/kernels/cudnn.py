@@ -8,7 +8,7 @@ I inputs, H hidden units, L layers, D directions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -20,7 +20,8 @@ from elman.kernels.torch_private import rnn_relu, rnn_tanh
 
 def why_unavailable(device: torch.device) -> str:
     """Why there is no cuDNN; empty where there is."""
-    return "" if torch.backends.cudnn.is_available() else "torch was built without cuDNN"
+    cudnn: Any = torch.backends.cudnn
+    return "" if cudnn.is_available() else "torch was built without cuDNN"
 
 
 def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:

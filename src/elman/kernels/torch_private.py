@@ -32,7 +32,7 @@ def _find(place: str) -> Any:
     module, _, path = place.partition(":")
     try:
         # torch._VF is an attribute that takes the place of its module
-        found: Any = torch._VF if module == "torch._VF" else import_module(module)  # type: ignore[attr-defined]
+        found: Any = torch._VF if module == "torch._VF" else import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
     except (ImportError, AttributeError):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.kernels.decoder import LayerWeights
-from elman.kernels.options import RecurrenceInputs, options_for
+from elman.kernels.options import RecurrenceInputs, options_for, reading_waits
 from elman.kernels.protocols import NetworkForm, NetworkSettings
 from elman.kernels.selection import Backend, select_backend
 from elman.kernels.torch_private import is_untransformed
@@ -175,7 +175,7 @@ class RNN(nn.RNNBase):
         if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
             lengths = torch.as_tensor(lengths).to(torch.int64)
         if lengths is not None and lengths.device != x.device:
-            if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
+            if not reading_waits(lengths) and not torch.compiler.is_compiling():
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
         layers, h_n = self._run(x, hx, lengths, return_all)

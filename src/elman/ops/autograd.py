@@ -51,7 +51,7 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
     if is_compiling():
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if are_transforms_active():
-        return cast(tuple[Tensor, Tensor], Recurrence.apply(*inputs, options))
+        return cast(tuple[Tensor, Tensor], cast(Any, Recurrence).apply(*inputs, options))
     if is_in_dispatch_mode():
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if not torch.is_grad_enabled() and is_plain_eager():
@@ -72,7 +72,7 @@ def apply_adjoint(
     if is_compiling() or (is_in_dispatch_mode() and not are_transforms_active()):
         found = adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options))
     elif are_transforms_active():
-        found = Adjoint.apply(*flat)
+        found = cast(Any, Adjoint).apply(*flat)
     elif not torch.is_grad_enabled() and is_plain_eager():
         found = Adjoint.forward(*flat)
     else:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels import select_backend
-from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions, options_for
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions, options_for, reading_waits
 from elman.ops.validation import check_lengths
 
 _TENSORS = len(RecurrenceInputs._fields)
@@ -45,7 +45,7 @@ def run_forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[T
         ValueError: a length is outside 0..T.
     """
     x, lengths = inputs.x, inputs.lengths
-    if lengths is not None and lengths.device.type != "cuda":  # to look at them there would be to wait for the GPU
+    if lengths is not None and not reading_waits(lengths):
         check_lengths(lengths, x.shape[0])
     return select_backend(options, x.device, x.dtype).module.forward(inputs, options)
 

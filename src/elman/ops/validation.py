@@ -17,10 +17,10 @@ def check_inputs(inputs: RecurrenceInputs) -> None:
         raise ValueError(f"w_hh has {w_hh.dim()} dimensions, not 2: (hidden, hidden)")
     if not x.is_floating_point():
         raise TypeError(f"x is {x.dtype}, not floating point")
-    _, B, inputs = x.shape
+    _, B, I = x.shape
     H = w_hh.shape[0]
     check_one("h0", h0, (B, H), x, w_hh)
-    check_one("w_ih", w_ih, (H, inputs), x, w_hh)
+    check_one("w_ih", w_ih, (H, I), x, w_hh)
     check_one("w_hh", w_hh, (H, H), x, w_hh)
     if bias is not None:
         check_one("bias", bias, (H,), x, w_hh)
