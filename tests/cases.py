@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.kernels import RecurrenceInputs, RecurrenceOptions
 from elman.ops import recurrence
 
 
@@ -54,6 +55,17 @@ class Case:
             "residual": self.residual,
             "mask": keep.to(dtype) / 0.6 if self.masked else None,
         }
+
+    def inputs(self, dtype: torch.dtype = torch.float64) -> RecurrenceInputs:
+        """The tensors as a backend takes them, without gradients."""
+        x, h0, w_ih, w_hh, *bias = self.tensors(dtype, requires_grad=False)
+        given = self.options(dtype)
+        return RecurrenceInputs(x, h0, w_ih, w_hh, bias[0] if bias else None, given["lengths"], given["mask"])
+
+    @property
+    def recurrence_options(self) -> RecurrenceOptions:
+        """What a backend computes of it."""
+        return RecurrenceOptions(self.nonlinearity, self.reverse, self.residual)
 
     def recurrence(self, dtype: torch.dtype = torch.float64) -> Any:
         """The recurrence as a function of `tensors` alone."""

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from elman.kernels import reference
+from elman.kernels import Needs, RecurrenceInputs, reference
+from elman.kernels.options import PLAIN
 from tests.cases import CASES, Case
+from tests.numerics import assert_close
 
 
 def by_definition(case: Case, tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -32,12 +34,6 @@ def by_definition(case: Case, tensors: list[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.stack(columns, 1), torch.stack(last)
 
 
-def positional(case: Case, tensors: list[Tensor]) -> tuple[list[Tensor | None], list[object]]:
-    options = case.options()
-    five: list[Tensor | None] = [*tensors] if case.bias else [*tensors, None]
-    return five, [options[key] for key in ("lengths", "nonlinearity", "reverse", "residual", "mask")]
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_forward_and_adjoint_follow_the_definition(case: Case) -> None:
     tensors = case.tensors()
@@ -47,37 +43,36 @@ def test_forward_and_adjoint_follow_the_definition(case: Case) -> None:
     if case.B:
         h = h + 0 * h_last  # so that h has a gradient where every sequence is empty
         wanted = torch.autograd.grad([h, h_last], tensors, [grad_h, grad_last], materialize_grads=True)
-    five, options = positional(case, case.tensors(requires_grad=False))
-    got = reference.forward(*five, *options)
-    torch.testing.assert_close(got, (h.detach(), h_last.detach()))
-    gradients = reference.backward(grad_h, grad_last, *five, got[0], *options, (True,) * 5)
+    inputs, options = case.inputs(), case.recurrence_options
+    got = reference.forward(inputs, options)
+    assert_close(got, (h.detach(), h_last.detach()))
+    gradients = reference.backward(grad_h, grad_last, inputs, got[0], options, Needs())
     for grad, want in zip(gradients, wanted, strict=False):
-        torch.testing.assert_close(grad, want)
+        assert_close(grad, want)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_adjoint_returns_what_is_needed_and_takes_absent_gradients_as_zero(case: Case) -> None:
-    five, options = positional(case, case.tensors(requires_grad=False))
-    h, h_last = reference.forward(*five, *options)
-    zeros = reference.backward(torch.zeros_like(h), torch.ones_like(h_last), *five, h, *options, (True,) * 5)
+    inputs, options = case.inputs(), case.recurrence_options
+    h, h_last = reference.forward(inputs, options)
+    zeros = reference.backward(torch.zeros_like(h), torch.ones_like(h_last), inputs, h, options, Needs())
     for i in range(5):
-        needs = tuple(j == i for j in range(5))
-        grads = reference.backward(None, torch.ones_like(h_last), *five, h, *options, needs)
+        needs = Needs(*(j == i for j in range(5)))
+        grads = reference.backward(None, torch.ones_like(h_last), inputs, h, options, needs)
         assert [grad is not None for grad in grads] == list(needs)
-        torch.testing.assert_close(grads[i], zeros[i])
+        assert_close(grads[i], zeros[i])
 
 
 def test_two_steps_worked_out_by_hand() -> None:
     one = torch.ones(1, 1)
     x = torch.tensor([[[0.5]], [[-1.0]]])
-    h, h_last = reference.forward(x, 0.25 * one, 2 * one, 3 * one, one[0], None, "tanh", False, False, None)
+    inputs = RecurrenceInputs(x, 0.25 * one, 2 * one, 3 * one, one[0])
+    h, h_last = reference.forward(inputs, PLAIN)
     first = math.tanh(2 * 0.5 + 3 * 0.25 + 1)
     second = math.tanh(2 * -1.0 + 3 * first + 1)
     assert h.flatten().tolist() == pytest.approx([first, second])
     assert h_last.item() == pytest.approx(second)
-    _, grad_h0, *_ = reference.backward(
-        None, one, x, one, 2 * one, 3 * one, one[0], h, None, "tanh", False, False, None, (True,) * 5
-    )
+    grad_h0 = reference.backward(None, one, inputs, h, PLAIN, Needs()).h0
     assert grad_h0 is not None
     assert grad_h0.item() == pytest.approx((1 - second**2) * 3 * (1 - first**2) * 3, rel=1e-4)
 
@@ -85,12 +80,12 @@ def test_two_steps_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("reverse", [False, True])
 def test_padding_is_never_read(reverse: bool) -> None:
     case = Case(4, 3, 2, 5, lengths=(2, 4, 0), reverse=reverse)
-    five, options = positional(case, case.tensors(requires_grad=False))
-    h, h_last = reference.forward(*five, *options)
+    inputs, options = case.inputs(), case.recurrence_options
+    h, h_last = reference.forward(inputs, options)
     grad_h = torch.randn_like(h)
-    clean = reference.backward(grad_h, None, *five, h, *options, (True,) * 5)
+    clean = reference.backward(grad_h, None, inputs, h, options, Needs())
     for b, length in enumerate((2, 4, 0)):
-        five[0][length:, b] = math.nan  # type: ignore[index]
+        inputs.x[length:, b] = math.nan
         grad_h[length:, b] = math.nan
-    torch.testing.assert_close(reference.forward(*five, *options), (h, h_last))
-    torch.testing.assert_close(reference.backward(grad_h, None, *five, h, *options, (True,) * 5), clean)
+    assert_close(reference.forward(inputs, options), (h, h_last))
+    assert_close(reference.backward(grad_h, None, inputs, h, options, Needs()), clean)

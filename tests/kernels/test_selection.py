@@ -1,59 +1,139 @@
-"""Which machine runs, and how a person chooses."""
+"""Which backend runs, why not another, and how the user or a package of their own changes that."""
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from elman.kernels import describe, reference, select_backend
+from elman.errors import UserError
+from elman.kernels import (
+    RecurrenceInputs,
+    RecurrenceOptions,
+    describe_backends,
+    describe_choices,
+    reference,
+    register_backend,
+    select_backend,
+    selection,
+)
 from elman.kernels.cpu import backend as cpu
+from elman.kernels.options import PLAIN
+from elman.ops import recurrence
 
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.fixture(autouse=True)
 def _fresh_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("ELMAN_BACKEND", raising=False)
+    monkeypatch.setattr(selection, "REGISTRY", list(selection.REGISTRY))
     select_backend.cache_clear()
     yield
     select_backend.cache_clear()
 
 
-def test_the_fused_machine_runs_the_dtypes_it_serves() -> None:
-    assert select_backend(CPU, torch.float32) is (cpu if cpu.available() else reference)
-    assert select_backend(CPU, torch.bfloat16) is reference
-    assert select_backend(torch.device("meta"), torch.float32) is reference
+def test_the_fused_backend_runs_the_dtypes_it_computes_in() -> None:
+    assert select_backend(PLAIN, CPU, torch.float32).name == ("cpu" if cpu.available() else "reference")
+    low = select_backend(PLAIN, CPU, torch.bfloat16)
+    assert (low.name, low.module) == ("reference", reference)
+    assert low.passed_over["cpu"] == "it computes in float32 and float64, not in torch.bfloat16"
+    assert low.passed_over["triton"] == "it runs on cuda, not on cpu"
+    assert select_backend(PLAIN, torch.device("meta"), torch.float32).name == "reference"
 
 
 def test_the_environment_forces_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMAN_BACKEND", "reference")
-    assert select_backend(CPU, torch.float32) is reference
-    assert describe() == {"machine for cpu": "reference"}
+    backend = select_backend(PLAIN, CPU, torch.float32)
+    assert backend.name == "reference"
+    assert backend.passed_over["cpu"] == "ELMAN_BACKEND is 'reference'"
+    assert describe_choices()["cpu, float32"] == "reference; not cpu: ELMAN_BACKEND is 'reference'"
+
+
+def test_the_variable_of_version_0_1_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELMAN_MACHINE", "reference")
+    assert select_backend(PLAIN, CPU, torch.float32).name == "reference"
+    select_backend.cache_clear()
+    monkeypatch.setenv("ELMAN_MACHINE", "gpu")
+    with pytest.raises(UserError, match="'triton', which cannot run"):
+        select_backend(PLAIN, CPU, torch.float32)
 
 
 @pytest.mark.parametrize(
     ("wanted", "dtype", "says"),
     [
-        ("cuda", torch.float32, "ELMAN_BACKEND is 'cuda'; choose reference, cpu or gpu"),
-        ("cpu", torch.bfloat16, "ELMAN_BACKEND is 'cpu', which cannot run torch.bfloat16 tensors on cpu"),
-        ("gpu", torch.float32, "ELMAN_BACKEND is 'gpu', which cannot run torch.float32 tensors on cpu"),
+        ("cuda", torch.float32, "ELMAN_BACKEND is 'cuda'; choose cpu, triton, cudnn or reference"),
+        ("cpu", torch.bfloat16, "'cpu', which cannot run torch.bfloat16 tensors on cpu: it computes in float32"),
+        ("triton", torch.float32, "'triton', which cannot run torch.float32 tensors on cpu: it runs on cuda"),
+        ("cudnn", torch.float32, "'cudnn', which cannot run torch.float32 tensors on cpu: it runs on cuda"),
     ],
 )
 def test_a_choice_that_cannot_be_met_is_an_error(
     wanted: str, dtype: torch.dtype, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELMAN_BACKEND", wanted)
-    with pytest.raises(ValueError, match=says):
-        select_backend(CPU, dtype)
+    with pytest.raises(UserError, match=says):
+        select_backend(PLAIN, CPU, dtype)
+    assert says.partition("; ")[0] in describe_choices()[f"cpu, {str(dtype).removeprefix('torch.')}"]
 
 
-def test_what_has_never_run_on_its_device_is_used_on_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.kernels.triton import backend as gpu
+def test_on_a_gpu_cudnn_comes_first_and_triton_waits_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.kernels import cudnn
+    from elman.kernels.triton import backend as triton
 
-    monkeypatch.setattr(gpu, "serves", lambda dtype: True)
-    assert select_backend(torch.device("cuda"), torch.float32) is reference
-    select_backend.cache_clear()
-    monkeypatch.setenv("ELMAN_BACKEND", "gpu")
-    assert select_backend(torch.device("cuda"), torch.float32) is gpu
+    monkeypatch.setattr(triton, "why_unavailable", lambda device: "")
+    monkeypatch.setattr(cudnn, "why_unavailable", lambda device: "")
+    backend = select_backend(PLAIN, CUDA, torch.float32)
+    assert (backend.name, backend.network) == ("reference", cudnn)
+    assert backend.passed_over["triton"] == "it has not been measured on a GPU; ELMAN_BACKEND=triton tries it"
+    own = select_backend(RecurrenceOptions(residual=True), CUDA, torch.float32)
+    assert own.network is None
+    assert own.passed_over["cudnn"] == "cuDNN has no identity connection"
+    for wanted, name, network in (("triton", "triton", None), ("cudnn", "reference", cudnn)):
+        select_backend.cache_clear()
+        monkeypatch.setenv("ELMAN_BACKEND", wanted)
+        backend = select_backend(PLAIN, CUDA, torch.float32)
+        assert (backend.name, backend.network) == (name, network)
+
+
+def test_a_missing_library_is_said_once_and_the_reference_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "why_unavailable", lambda device: "the library is gone")
+    with pytest.warns(RuntimeWarning, match="the library is gone; recurrences on cpu are several times slower") as said:
+        for dtype in (torch.float32, torch.float64):
+            assert select_backend(PLAIN, CPU, dtype).name == "reference"
+    assert len(said) == 1
+    assert describe_backends()["cpu"] == "not used: the library is gone"
+
+
+def test_a_backend_of_ones_own_is_one_package_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[torch.Tensor, torch.Tensor]:
+        calls.append(options)
+        return reference.forward(inputs, options)
+
+    package = types.ModuleType("own_backend")
+    package.__dict__.update(
+        why_unavailable=lambda device: "",
+        why_unsupported=lambda options, dtype: "it has no relu" if options.nonlinearity == "relu" else "",
+        detail=lambda: "a dummy",
+        forward=forward,
+        backward=reference.backward,
+    )
+    monkeypatch.setitem(sys.modules, "own_backend", package)
+    register_backend("own", "own_backend", devices=("cpu",))
+
+    assert select_backend(PLAIN, CPU, torch.float32).name == "own"
+    tensors = [torch.randn(shape, requires_grad=True) for shape in ((5, 2, 3), (2, 4), (4, 3), (4, 4))]
+    h, _ = recurrence(*tensors, None, residual=True)
+    h.sum().backward()
+    assert calls == [RecurrenceOptions(residual=True)]
+    relu = select_backend(RecurrenceOptions("relu"), CPU, torch.float32)
+    assert relu.name != "own"
+    assert relu.passed_over["own"] == "it has no relu"
+    assert describe_backends()["own"] == "a dummy"
+    with pytest.raises(ValueError, match="a backend 'own' already"):
+        register_backend("own", "own_backend")

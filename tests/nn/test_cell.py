@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import elman
+from tests.numerics import assert_close
 
 
 def pair(*args: Any, **kwargs: Any) -> tuple[torch.nn.RNNCell, elman.RNNCell]:
@@ -32,7 +33,7 @@ def test_same_parameters_outputs_and_gradients(nonlinearity: str, bias: bool) ->
             leaves = [arg.clone().requires_grad_() for arg in args]
             new = cell(*leaves)
             results.append([new, *torch.autograd.grad(new.sin().sum(), [*leaves, *cell.parameters()])])
-        torch.testing.assert_close(results[1], results[0])
+        assert_close(results[1], results[0])
 
 
 @pytest.mark.parametrize("options", [{}, {"nonlinearity": "relu", "residual": True}, {"layer_norm": True}], ids=str)
@@ -44,8 +45,8 @@ def test_steps_are_those_of_the_layer(options: dict[str, Any]) -> None:
     h: Tensor | None = None
     for t in range(5):
         h = cell(x[t], h)
-        torch.testing.assert_close(h, output[t])
-    torch.testing.assert_close(h, h_n[0])
+        assert_close(h, output[t])
+    assert_close(h, h_n[0])
 
 
 @pytest.mark.parametrize(
@@ -94,4 +95,4 @@ def test_compiles_whole() -> None:
     _, cell = pair(3, 4)
     x, h = torch.randn(2, 3), torch.randn(2, 4)
     compiled = torch.compile(cell, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x, h), cell(x, h))
+    assert_close(compiled(x, h), cell(x, h))

@@ -13,6 +13,7 @@ import elman
 from elman.kernels import cudnn_serves
 from elman.nn import cudnn
 from elman.nn import rnn as rnn_module
+from tests.numerics import assert_close
 
 
 class Pretends(Tensor):
@@ -76,7 +77,7 @@ def test_the_same_as_torch(options: dict[str, Any], form: str, given: bool) -> N
         (output.sum() + (h_n * h_n).sum()).backward()
         results.append([output, h_n, *(p.grad for p in layer.parameters())])
     for want, got in zip(*results, strict=True):
-        torch.testing.assert_close(got.as_subclass(Tensor), want, rtol=0, atol=0)
+        assert_close(got.as_subclass(Tensor), want, terms=0)
 
 
 def test_a_learned_state_gets_its_gradient() -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 import elman
+from tests.numerics import assert_close
 
 LENGTHS = [2, 5, 0, 3]
 
@@ -35,8 +36,8 @@ def test_lengths_run_each_sequence_as_if_alone(batch_first: bool, layer_norm: bo
         assert not output[length:, b].any()
         if length:
             alone, last = rnn(x[:length, b])
-            torch.testing.assert_close(output[:length, b], alone)
-            torch.testing.assert_close(h_n[:, b], last)
+            assert_close(output[:length, b], alone)
+            assert_close(h_n[:, b], last)
         else:
             assert not h_n[:, b].any()
     output.square().sum().backward()
@@ -48,8 +49,8 @@ def test_lengths_are_what_packing_does() -> None:
     x, hx = torch.randn(5, 3, 3), torch.randn(4, 3, 4)
     packed, want_n = rnn(pack_padded_sequence(x, torch.tensor([2, 5, 3]), enforce_sorted=False), hx)
     output, h_n = rnn(x, hx, lengths=[2, 5, 3])
-    torch.testing.assert_close(output, pad_packed_sequence(packed)[0])
-    torch.testing.assert_close(h_n, want_n)
+    assert_close(output, pad_packed_sequence(packed)[0])
+    assert_close(h_n, want_n)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +78,11 @@ def test_states_of_every_layer(batch_first: bool) -> None:
     assert torch.equal(batch(rnn, layers[1])[-1, :, :4], h_n[2])
     assert torch.equal(batch(rnn, layers[1])[0, :, 4:], h_n[3])
     _, _, one = rnn(x[:, 0], return_all=True)
-    torch.testing.assert_close(one[0], batch(rnn, layers[0])[:, 0])
+    assert_close(one[0], batch(rnn, layers[0])[:, 0])
     packed, _, packs = rnn(pack_padded_sequence(x, torch.tensor([5, 5])), return_all=True)
     assert isinstance(packs[0], PackedSequence)
     assert torch.equal(packs[-1].data, packed.data)
-    torch.testing.assert_close(packs[0].data, batch(rnn, layers[0]).flatten(0, 1))
+    assert_close(packs[0].data, batch(rnn, layers[0]).flatten(0, 1))
 
 
 def test_learned_first_state() -> None:
@@ -90,11 +91,11 @@ def test_learned_first_state() -> None:
     plain.load_state_dict({k: v for k, v in rnn.state_dict().items() if k != "initial_state"})
     x = torch.randn(5, 2, 3)
     assert rnn.initial_state.shape == (4, 1, 4)
-    torch.testing.assert_close(rnn(x), plain(x))
+    assert_close(rnn(x), plain(x))
     with torch.no_grad():
         rnn.initial_state.normal_()
-    torch.testing.assert_close(rnn(x), plain(x, rnn.initial_state.expand(4, 2, 4)))
-    torch.testing.assert_close(rnn(x, torch.zeros(4, 2, 4)), plain(x))
+    assert_close(rnn(x), plain(x, rnn.initial_state.expand(4, 2, 4)))
+    assert_close(rnn(x, torch.zeros(4, 2, 4)), plain(x))
     rnn(x)[0].sum().backward()
     assert rnn.initial_state.grad is not None
     assert rnn.initial_state.grad.any()
@@ -109,7 +110,7 @@ def test_identity_connection() -> None:
     for t in range(5):
         a = F.linear(x[t], rnn.weight_ih_l0, rnn.bias_ih_l0) + F.linear(state, rnn.weight_hh_l0, rnn.bias_hh_l0)
         state = state + torch.tanh(a)
-    torch.testing.assert_close(rnn(x)[1][0], state)
+    assert_close(rnn(x)[1][0], state)
 
 
 def test_identity_connection_carries_the_gradient() -> None:
@@ -140,8 +141,8 @@ def test_layer_normalisation(nonlinearity: str) -> None:
         a = x[t] @ rnn.weight_ih_l0.T + state @ rnn.weight_hh_l0.T
         a = (a - a.mean(1, keepdim=True)) / (a.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
         state = f(a * rnn.layer_norm_weight_l0 + rnn.bias_ih_l0 + rnn.bias_hh_l0)
-        torch.testing.assert_close(output[t], state)
-    torch.testing.assert_close(h_n[0], state)
+        assert_close(output[t], state)
+    assert_close(h_n[0], state)
     rnn.reset_parameters()
     assert torch.equal(rnn.layer_norm_weight_l0, torch.ones(4, dtype=torch.float64))
 
@@ -161,7 +162,7 @@ def test_layer_normalisation_under_autocast() -> None:
     x = torch.randn(5, 2, 3)
     with torch.autocast("cpu", torch.bfloat16):
         output, _ = rnn(x)
-    torch.testing.assert_close(output.float(), rnn(x)[0], rtol=0, atol=0.05)
+    assert_close(output.float(), rnn(x)[0], terms=7, dtype=torch.bfloat16)
 
 
 def test_variational_dropout_keeps_one_mask_over_the_steps() -> None:
@@ -174,11 +175,11 @@ def test_variational_dropout_keeps_one_mask_over_the_steps() -> None:
     output, _ = rnn(x, hx)
     kept = output[0] > 0
     for t in range(4):
-        torch.testing.assert_close(output[t], kept * (1 / 0.75) ** (t + 1))
+        assert_close(output[t], kept * (1 / 0.75) ** (t + 1))
     assert 0.15 < 1 - kept.float().mean().item() < 0.35
     assert not torch.equal(kept[0], kept[1])
     assert not torch.equal(rnn(x, hx)[0], output)
-    torch.testing.assert_close(rnn.eval()(x, hx)[0], torch.ones(4, 2, 500))
+    assert_close(rnn.eval()(x, hx)[0], torch.ones(4, 2, 500))
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.0])
@@ -195,7 +196,7 @@ def test_the_lectures_stacked_form() -> None:
     output, _ = rnn(x)
     for t in range(5):
         h = torch.tanh(torch.cat([x[t], h], 1) @ W.T)
-        torch.testing.assert_close(output[t], h)
+        assert_close(output[t], h)
     assert torch.equal(rnn.stacked_weight(), W)
     rnn.stacked_weight().sum().backward()
     assert rnn.weight_hh_l0.grad is not None

@@ -11,6 +11,7 @@ from torch import nn
 
 import elman
 from elman.nn import init
+from tests.numerics import assert_close
 
 MODULES = [
     lambda: elman.RNN(5, 8, 2, bidirectional=True, nonlinearity="relu"),
@@ -37,7 +38,7 @@ def test_orthogonal(make: Any) -> None:
     before = {name: w.clone() for name, w in module.named_parameters() if "weight_hh" not in name}
     assert init.orthogonal_(module, gain=2.0) is module
     for w in recurrent(module):
-        torch.testing.assert_close(w @ w.T, 4 * torch.eye(8, dtype=w.dtype))
+        assert_close(w @ w.T, 4 * torch.eye(8, dtype=w.dtype))
     assert all(torch.equal(w, before[name]) for name, w in module.named_parameters() if name in before)
 
 
@@ -61,7 +62,7 @@ def test_spectral(make: Any, wanted: float) -> None:
     init.spectral_(module, wanted)
     for w, old in zip(recurrent(module), before, strict=True):
         assert radius(w) == pytest.approx(wanted, rel=1e-5)
-        torch.testing.assert_close(w.detach(), old * (wanted / radius(old)))
+        assert_close(w.detach(), old * (wanted / radius(old)))
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
@@ -95,15 +96,15 @@ def test_the_layers_option() -> None:
     uniform = elman.RNN(5, 8)
     torch.manual_seed(0)
     scaled = elman.RNN(5, 8, init=1.5)
-    torch.testing.assert_close(scaled.weight_hh_l0, uniform.weight_hh_l0 * (1.5 / radius(uniform.weight_hh_l0)))
+    assert_close(scaled.weight_hh_l0, uniform.weight_hh_l0 * (1.5 / radius(uniform.weight_hh_l0)))
     assert torch.equal(scaled.weight_ih_l0, uniform.weight_ih_l0)
     w = elman.RNN(5, 8, init="orthogonal").weight_hh_l0
-    torch.testing.assert_close(w @ w.T, torch.eye(8))
+    assert_close(w @ w.T, torch.eye(8))
     rnn = elman.RNN(5, 8, 2, "relu", init="identity")
     assert torch.equal(rnn.weight_hh_l1, torch.eye(8))
     w = elman.RNN(5, 8, init="antisymmetric").weight_hh_l0
     assert w.abs().max() > 0
-    torch.testing.assert_close(w, -w.T)
+    assert_close(w, -w.T)
     assert elman.RNN(5, 8, init=0.5, device="meta").weight_hh_l0.is_meta
 
 

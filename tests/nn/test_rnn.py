@@ -14,6 +14,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
 import elman
+from tests.numerics import assert_close
 
 SHAPES = [
     dict(zip(("num_layers", "nonlinearity", "bias", "batch_first", "bidirectional"), values, strict=True))
@@ -48,7 +49,7 @@ def test_same_parameters_outputs_and_gradients(options: dict[str, Any]) -> None:
             output, h_n = rnn(*leaves)
             loss = output.sin().sum() + h_n.cos().sum()
             results.append([output, h_n, *torch.autograd.grad(loss, [*leaves, *rnn.parameters()])])
-        torch.testing.assert_close(results[1], results[0])
+        assert_close(results[1], results[0])
 
 
 @pytest.mark.parametrize("options", SHAPES[::3], ids=lambda options: "-".join(map(str, options.values())))
@@ -61,8 +62,8 @@ def test_packed_sequences(options: dict[str, Any], enforce_sorted: bool) -> None
         (got, h_got), (want, h_want) = ours(packed, hx), theirs(packed, hx)
         assert isinstance(got, PackedSequence)
         for mine, torchs in zip(got, want, strict=True):
-            torch.testing.assert_close(mine, torchs)
-        torch.testing.assert_close(h_got, h_want)
+            assert_close(mine, torchs)
+        assert_close(h_got, h_want)
 
 
 def test_state_dict_loads_both_ways() -> None:
@@ -71,10 +72,10 @@ def test_state_dict_loads_both_ways() -> None:
     x = torch.randn(5, 2, 3)
     assert not torch.allclose(ours(x)[0], theirs(x)[0])
     ours.load_state_dict(theirs.state_dict())
-    torch.testing.assert_close(ours(x), theirs(x))
+    assert_close(ours(x), theirs(x))
     theirs, _ = pair(3, 4, 2, bidirectional=True, seed=2)
     theirs.load_state_dict(ours.state_dict())
-    torch.testing.assert_close(ours(x), theirs(x))
+    assert_close(ours(x), theirs(x))
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
@@ -86,9 +87,9 @@ def test_dropout_between_layers_drops_the_same_under_the_same_seed(batch_first: 
     for rnn in (theirs, ours):
         torch.manual_seed(3)
         results.append(rnn(x))
-    torch.testing.assert_close(results[1], results[0])
+    assert_close(results[1], results[0])
     assert not torch.allclose(ours(x)[0], results[1][0])
-    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+    assert_close(ours.eval()(x), theirs.eval()(x))
 
 
 def test_constructor_by_position_and_attributes() -> None:
@@ -193,12 +194,12 @@ def test_replaced_weights_are_used() -> None:
     x = torch.randn(5, 2, 3)
     new = {name: torch.randn_like(value).double() for name, value in ours.named_parameters()}
     got = torch.func.functional_call(ours, new, (x.double(),))
-    torch.testing.assert_close(got, torch.func.functional_call(theirs, new, (x.double(),)))
+    assert_close(got, torch.func.functional_call(theirs, new, (x.double(),)))
     weight = torch.nn.Parameter(torch.randn(4, 4))
     for rnn in (theirs, ours):
         rnn.weight_hh_l0 = weight
         prune.l1_unstructured(rnn, "weight_ih_l0", amount=0.5)
-    torch.testing.assert_close(ours(x), theirs(x))
+    assert_close(ours(x), theirs(x))
     prune.remove(ours, "weight_ih_l0")
     parametrizations.orthogonal(ours, "weight_hh_l0")
     output, _ = ours(x)
@@ -213,7 +214,7 @@ def test_autocast_gives_torchs_dtypes() -> None:
             for hx in (None, torch.randn(4, 2, 4)):
                 got, want = ours(x, hx), theirs(x, hx)
                 assert [t.dtype for t in got] == [t.dtype for t in want]
-                torch.testing.assert_close(got, want, rtol=0, atol=0.05)
+                assert_close(got, want, terms=7, dtype=torch.bfloat16)
 
 
 def test_compiles_whole() -> None:
@@ -226,7 +227,7 @@ def test_compiles_whole() -> None:
         for rnn in (ours, compiled):
             output, h_n = rnn(x, lengths=lengths)
             results.append([output, h_n, *torch.autograd.grad(output.sum(), list(ours.parameters()))])
-        torch.testing.assert_close(results[1], results[0])
+        assert_close(results[1], results[0])
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when it first loads its compiler
@@ -234,7 +235,7 @@ def test_compiles_with_the_default_backend() -> None:
     torch.compiler.reset()
     _, ours = pair(3, 4, batch_first=True)
     x = torch.randn(2, 5, 3)
-    torch.testing.assert_close(torch.compile(ours, fullgraph=True)(x), ours(x))
+    assert_close(torch.compile(ours, fullgraph=True)(x), ours(x))
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -245,7 +246,7 @@ def test_exports_with_sizes_that_vary(strict: bool) -> None:
     assert sum(node.target is torch.ops.elman.recurrence.default for node in program.graph.nodes) == 4
     for shape in ((5, 2, 3), (8, 1, 3)):
         x = torch.randn(shape)
-        torch.testing.assert_close(program.module()(x), ours(x))
+        assert_close(program.module()(x), ours(x))
 
 
 def test_gradients_of_each_sample() -> None:
@@ -258,4 +259,4 @@ def test_gradients_of_each_sample() -> None:
     got = torch.vmap(torch.func.grad(loss), in_dims=(None, 0))(parameters, xs)
     for i, x in enumerate(xs):
         want = torch.autograd.grad(loss(parameters, x), list(parameters.values()))
-        torch.testing.assert_close([grad[i] for grad in got.values()], list(want))
+        assert_close([grad[i] for grad in got.values()], list(want))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import elman
+from tests.numerics import assert_close
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -23,8 +24,8 @@ def test_steps_are_the_sequence(options: dict[str, object], dtype: torch.dtype) 
         output, state = rnn.step(x_t, state)
         assert not output.requires_grad
         outputs.append(output)
-    torch.testing.assert_close(torch.stack(outputs), whole)
-    torch.testing.assert_close(state, last)
+    assert_close(torch.stack(outputs), whole)
+    assert_close(state, last)
 
 
 def test_changed_weights_are_packed_anew() -> None:
@@ -35,7 +36,7 @@ def test_changed_weights_are_packed_anew() -> None:
         rnn.weight_ih_l0.add_(1)
     after, _ = rnn.step(x)
     assert not torch.equal(before, after)
-    torch.testing.assert_close(after, rnn(x.unsqueeze(0))[0][0])
+    assert_close(after, rnn(x.unsqueeze(0))[0][0])
 
 
 def test_two_directions_cannot_be_stepped() -> None:

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 import elman
+from tests.numerics import assert_close
 
 OURS = {torch.nn.RNN: elman.RNN, torch.nn.RNNCell: elman.RNNCell}
 INFOS = {info.module_cls: info for info in module_db if info.module_cls in OURS}
@@ -52,9 +53,9 @@ def test_every_input_gives_what_torch_gives(theirs: Any, dtype: torch.dtype, tra
         fed = case.forward_input.args
         got, want = module(*fed, **case.forward_input.kwargs), reference(*fed, **case.forward_input.kwargs)
         assert type(got) is type(want)
-        torch.testing.assert_close(tensors(got), tensors(want))
+        assert_close(tensors(got), tensors(want))
         if case.reference_fn is not None and not isinstance(fed[0], PackedSequence):
-            torch.testing.assert_close(tensors(case.reference_fn(module, *fed)), tensors(got))
+            assert_close(tensors(case.reference_fn(module, *fed)), tensors(got))
         wanted = [tensor for tensor in tensors(fed) if tensor.requires_grad]
         assert wanted
         for ours, torchs in zip(
@@ -62,7 +63,7 @@ def test_every_input_gives_what_torch_gives(theirs: Any, dtype: torch.dtype, tra
             torch.autograd.grad([t.sin().sum() for t in tensors(want)], [*reference.parameters(), *wanted]),
             strict=True,
         ):
-            torch.testing.assert_close(ours, torchs)
+            assert_close(ours, torchs)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -11,9 +11,11 @@ from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 
-import elman.ops  # noqa: F401  # registers the operators
 from elman.ops import recurrence
+from elman.ops.custom_ops import flatten
+from elman.ops.functional import run_recurrence
 from tests.cases import CASES, Case
+from tests.numerics import assert_close
 
 RAGGED, RELU = CASES[5], CASES[8]
 
@@ -40,22 +42,22 @@ def test_compiles_whole_with_sizes_that_vary(case: Case) -> None:
         tensors, own = size.tensors(), size.options()
         pair = own["lengths"], own["mask"]
         got = torch.autograd.grad(compiled(*pair, *tensors), tensors)
-        torch.testing.assert_close(got, torch.autograd.grad(of(*pair, *tensors), tensors))
+        assert_close(got, torch.autograd.grad(of(*pair, *tensors), tensors))
 
 
 @pytest.mark.parametrize("case", [RAGGED, RELU], ids=str)
 def test_registered_operators_keep_torchs_rules(case: Case) -> None:
-    options = case.options()
-    rest = [options[key] for key in ("lengths", "nonlinearity", "reverse", "residual", "mask")]
-    torch.library.opcheck(torch.ops.elman.recurrence.default, (*case.tensors(), *rest))
+    inputs = case.inputs()
+    learned = inputs._replace(**dict(zip(inputs._fields, case.tensors(), strict=False)))
+    torch.library.opcheck(torch.ops.elman.recurrence.default, flatten(learned, case.recurrence_options))
     # without gradients: a compiler differentiates only once
-    tensors = case.tensors(requires_grad=False)
-    h, _ = case.recurrence()(*tensors)
+    h, _ = run_recurrence(inputs, case.recurrence_options)
     adjoint = torch.ops.elman.recurrence_adjoint.default
-    torch.library.opcheck(adjoint, (torch.ones_like(h), None, *tensors, h, *rest, [True, False, True, True, True]))
+    needs, flat = [True, False, True, True, True], flatten(inputs, case.recurrence_options)
+    torch.library.opcheck(adjoint, (torch.ones_like(h), None, h, needs, *flat))
 
 
-def test_fake_tensors_have_the_shapes_and_never_reach_a_machine() -> None:
+def test_fake_tensors_have_the_shapes_and_never_reach_a_backend() -> None:
     with FakeTensorMode():
         tensors = RAGGED.tensors()
         h, h_last = recurrence(*tensors)
@@ -75,7 +77,7 @@ def test_a_mode_that_watches_changes_nothing() -> None:
     want = torch.autograd.grad(loss(RAGGED)(*tensors), tensors)
     with FlopCounterMode(display=False):
         got = torch.autograd.grad(loss(RAGGED)(*tensors), tensors)
-    torch.testing.assert_close(got, want)
+    assert_close(got, want)
 
 
 def test_exported_programs_run_and_learn() -> None:
@@ -86,6 +88,6 @@ def test_exported_programs_run_and_learn() -> None:
     tensors = RAGGED.tensors()
     program = torch.export.export(Module(), tuple(tensors)).module()
     want = recurrence(*tensors, lengths=torch.tensor([4, 1, 3]))[0]
-    torch.testing.assert_close(program(*tensors), want)
+    assert_close(program(*tensors), want)
     got = torch.autograd.grad(program(*tensors).sum(), tensors)
-    torch.testing.assert_close(got, torch.autograd.grad(want.sum(), tensors))
+    assert_close(got, torch.autograd.grad(want.sum(), tensors))

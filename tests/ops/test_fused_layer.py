@@ -9,9 +9,13 @@ import torch
 from torch import Tensor, nn
 
 import elman
+from elman.kernels import select_backend
 from elman.kernels.cpu import backend as cpu
+from elman.kernels.options import PLAIN
+from elman.kernels.selection import Backend
 from elman.nn import rnn as rnn_module
 from elman.ops.fused_layer import apply_layer
+from tests.numerics import assert_close
 
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -22,7 +26,14 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"num_layers": 2, "learned_h0": True},
     {"residual": True, "dtype": torch.float64},
 )
-pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built")
+pytestmark = [
+    pytest.mark.skipif(not cpu.available(), reason="the native library is not built"),
+    pytest.mark.usefixtures("isa"),
+]
+
+
+def backend_for(x: Tensor) -> Backend:
+    return select_backend(PLAIN, x.device, x.dtype)
 
 
 def layer_and_input(**options: Any) -> tuple[elman.RNN, Tensor]:
@@ -60,7 +71,7 @@ def test_the_same_as_one_recurrence_a_direction(
         if one is None or other is None:
             assert one is other
         else:
-            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+            assert_close(one, other)
     for one, other in zip([*without, *without_all], want, strict=False):
         assert other is not None
         assert torch.equal(one, other)
@@ -82,8 +93,8 @@ def test_both_directions_side_by_side_and_one_after_the_other(threads: int, monk
     finally:
         torch.set_num_threads(before)
     for one, other, same in zip(got, want, again, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(one, same, rtol=0, atol=0)
+        assert_close(one, other, terms=60 * 88)
+        assert_close(one, same, terms=0)
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"bias": False, "residual": True}], ids=str)
@@ -93,7 +104,7 @@ def test_first_and_second_derivatives(options: dict[str, Any]) -> None:
     x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
     hx = torch.randn(len(rnn._all_weights), 2, 3, dtype=torch.float64, requires_grad=True)
     names, parameters = zip(*rnn.named_parameters(), strict=True)
-    assert apply_layer(x, hx, None, "tanh", False, 3, len(rnn._all_weights), parameters)
+    assert apply_layer(backend_for(x), x, hx, None, PLAIN, 3, len(rnn._all_weights), parameters)
 
     def run(x: Tensor, hx: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
         for name, value in zip(names, values, strict=True):  # plain tensors in the place of the parameters
@@ -114,7 +125,7 @@ def test_weights_and_states_that_are_not_contiguous_are_taken_as_well() -> None:
     rnn.weight_hh_l0.data = rnn.weight_hh_l0.data.t().contiguous().t()
     assert not rnn.weight_hh_l0.is_contiguous()
     for one, other in zip(everything(rnn, x, hx, None), want, strict=True):
-        torch.testing.assert_close(one, other)
+        assert_close(one, other)
 
 
 def test_what_comes_out_shares_no_memory() -> None:
@@ -130,27 +141,27 @@ def test_another_way_is_taken_where_something_watches_or_does_not_fit() -> None:
     rnn, x = layer_and_input()
     weights = list(rnn.parameters())
     h0, lengths = torch.zeros(1, 4, 9), torch.tensor([7, 0, 3, 5])
-    fits: tuple[Any, ...] = (x, h0, lengths, "tanh", False, 9, 1, weights)
-    assert apply_layer(*fits)
+    fits: dict[str, Any] = {"x": x, "h0": h0, "lengths": lengths, "options": PLAIN, "H": 9, "D": 1, "weights": weights}
+    assert apply_layer(backend_for(x), **fits)
     strange: Tensor = torch.zeros(1, 4, 9).as_subclass(type("Other", (Tensor,), {}))
     sparse = torch.zeros(9, 18)[:, ::2]
-    wrong: dict[int, tuple[Any, ...]] = {
-        0: (x.to(torch.bfloat16), x.double(), x[:0], x[..., :4], x.to("meta")),
-        1: (h0[0], h0.double(), strange, h0.to("meta"), torch.zeros(1, 1, 9).expand(1, 4, 9)),
-        2: (lengths[1:], lengths.int(), lengths.to("meta")),
-        5: (8,),
-        7: ([strange, *weights[1:]], [*weights[:3], weights[3].double()], [weights[0], sparse, *weights[2:]]),
+    wrong: dict[str, tuple[Any, ...]] = {
+        "x": (x.to(torch.bfloat16), x.double(), x[:0], x[..., :4], x.to("meta")),
+        "h0": (h0[0], h0.double(), strange, h0.to("meta"), torch.zeros(1, 1, 9).expand(1, 4, 9)),
+        "lengths": (lengths[1:], lengths.int(), lengths.to("meta")),
+        "H": (8,),
+        "weights": ([strange, *weights[1:]], [*weights[:3], weights[3].double()], [weights[0], sparse, *weights[2:]]),
     }
-    for place, others in wrong.items():
+    for name, others in wrong.items():
         for other in others:
-            arguments: tuple[Any, ...] = (*fits[:place], other, *fits[place + 1 :])
-            assert apply_layer(*arguments) is None
+            arguments = fits | {name: other}
+            assert apply_layer(backend_for(arguments["x"]), **arguments) is None
     with torch.autocast("cpu", torch.bfloat16):
-        assert apply_layer(*fits) is None
+        assert apply_layer(backend_for(x), **fits) is None
     with torch.no_grad():
         want = rnn(x)[0]
         got = torch.func.vmap(lambda sequence: rnn(sequence)[0], in_dims=1, out_dims=1)(x)
-    torch.testing.assert_close(got, want)
+    assert_close(got, want)
 
 
 @pytest.mark.parametrize("lengths", [[7, 8, 3, 1], [7, -1, 3, 1], [7, 3, 1]])

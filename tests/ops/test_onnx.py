@@ -10,6 +10,7 @@ import torch
 
 import elman
 from elman.ops.onnx import translations
+from tests.numerics import assert_close
 
 pytest.importorskip("onnxscript", reason="the export to ONNX needs onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime", reason="running what was exported needs onnxruntime")
@@ -60,7 +61,7 @@ def test_another_runtime_computes_the_same(options: dict[str, Any], ragged: bool
             fed["lengths"] = torch.tensor([steps, 0] + [1] * (batch - 2))
         outputs = session.run(None, {name: value.numpy() for name, value in fed.items()})
         for got, want in zip(outputs, rnn(**fed), strict=True):
-            torch.testing.assert_close(torch.from_numpy(got), want)
+            assert_close(torch.from_numpy(got), want)
 
 
 def test_what_onnx_has_not_is_named() -> None:

@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 
 from elman.ops import recurrence
 from tests.cases import SMALL, Case
+from tests.numerics import assert_close
 
 pytestmark = pytest.mark.usefixtures("backend")
 RAGGED = Case(3, 2, 2, 3, lengths=(3, 1), masked=True)
@@ -30,7 +31,7 @@ def test_grad(case: Case) -> None:
     tensors = case.tensors()
     everything = tuple(range(len(tensors)))
     got = torch.func.grad(loss(case), argnums=everything)(*case.tensors(requires_grad=False))
-    torch.testing.assert_close(got, torch.autograd.grad(loss(case)(*tensors), tensors))
+    assert_close(got, torch.autograd.grad(loss(case)(*tensors), tensors))
 
 
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda chosen: "".join(str(int(c)) for c in chosen))
@@ -48,8 +49,8 @@ def test_vmap_of_grad(case: Case, chosen: tuple[bool, ...]) -> None:
     outputs = torch.vmap(case.recurrence(), in_dims=in_dims, out_dims=(0, 1))(*stacked)
     for v in range(3):
         own = [samples[v][i] if batched else samples[0][i] for i, batched in enumerate(chosen)]
-        torch.testing.assert_close(tuple(g[v] for g in got), grad(*own))
-        torch.testing.assert_close((outputs[0][v], outputs[1][:, v]), case.recurrence()(*own))
+        assert_close(tuple(g[v] for g in got), grad(*own))
+        assert_close((outputs[0][v], outputs[1][:, v]), case.recurrence()(*own))
 
 
 def test_vmap_over_lengths_and_mask() -> None:
@@ -62,7 +63,7 @@ def test_vmap_over_lengths_and_mask() -> None:
 
     got = torch.vmap(gradient, in_dims=(None, 0, 0))(tensors[0], lengths, masks)
     for v in range(3):
-        torch.testing.assert_close(got[v], gradient(tensors[0], lengths[v], masks[v]))
+        assert_close(got[v], gradient(tensors[0], lengths[v], masks[v]))
 
 
 def test_vmap_of_padding_that_is_nan() -> None:
@@ -79,7 +80,7 @@ def test_jacrev(case: Case) -> None:
     tensors = case.tensors(requires_grad=False)
     got = torch.func.jacrev(lambda *tensors: case.recurrence()(*tensors)[0], argnums=tuple(range(5)))(*tensors)
     want = torch.autograd.functional.jacobian(lambda *tensors: case.recurrence()(*tensors)[0], tuple(tensors))
-    torch.testing.assert_close(got, want)
+    assert_close(got, want)
 
 
 def test_hessian_by_reverse_over_reverse() -> None:
@@ -91,7 +92,7 @@ def test_hessian_by_reverse_over_reverse() -> None:
             return loss(case)(*tensors[:i], tensor, *tensors[i + 1 :])
 
         got = torch.func.jacrev(torch.func.jacrev(of))(tensors[i])
-        torch.testing.assert_close(got, torch.autograd.functional.hessian(of, tensors[i]))
+        assert_close(got, torch.autograd.functional.hessian(of, tensors[i]))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when it first loads its jvp rules

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from elman.ops import recurrence
+from tests.numerics import assert_close
 
 T, B, I, H = 4, 3, 2, 5
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -52,7 +53,7 @@ def test_autocast_gives_what_torch_gives() -> None:
         h, h_last = recurrence(x, h0, *weights, mask=torch.ones(B, H))
         want, want_last = rnn(x, h0.unsqueeze(0))
     assert (h.dtype, h_last.dtype) == (want.dtype, want_last.dtype) == (torch.bfloat16, torch.bfloat16)
-    torch.testing.assert_close(h, want, rtol=0, atol=0.05)
+    assert_close(h, want, terms=7, dtype=torch.bfloat16)
     h.sum().backward()
     assert x.grad is not None
     assert x.grad.dtype == torch.float32

@@ -20,14 +20,15 @@ def info(
     import torch
 
     import elman
-    from elman.kernels import describe_backends
+    from elman.kernels import describe_backends, describe_choices
 
     facts = {
         "elman": elman.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        **{f"backend for {what}": backend for what, backend in describe_backends().items()},
+        **{f"backend {name}": what for name, what in describe_backends().items()},
+        **{f"runs {what}": choice for what, choice in describe_choices().items()},
     }
     if json:
         print(json_format.dumps(facts))

@@ -5,7 +5,7 @@
 """
 
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
-from elman.kernels.selection import describe_backends, make_stack, register_backend, select_backend
+from elman.kernels.selection import describe_backends, describe_choices, make_stack, register_backend, select_backend
 
 __all__ = [
     "Gradients",
@@ -13,6 +13,7 @@ __all__ = [
     "RecurrenceInputs",
     "RecurrenceOptions",
     "describe_backends",
+    "describe_choices",
     "make_stack",
     "register_backend",
     "select_backend",

@@ -11,11 +11,13 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from elman.errors import UserError
 from elman.kernels.decoder import Stack, StackWeights
 from elman.kernels.options import PLAIN, RecurrenceOptions
 from elman.kernels.protocols import LayerForm, NetworkForm, RecurrenceModule
@@ -94,7 +96,7 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
     Warns, once, where a backend was made for the device and this installation or device lacks what it needs.
 
     Raises:
-        ValueError: ELMAN_BACKEND names no backend, or one that cannot run this.
+        UserError: ELMAN_BACKEND names no backend, or one that cannot run this.
     """
     wanted = _wanted()
     network: NetworkForm | None = None
@@ -113,7 +115,7 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
         layer = module if hasattr(module, "forward_layer") else None
         stack = getattr(module, "STACK", None)
         return Backend(entry.name, module, layer, network, stack, MappingProxyType(passed_over))
-    raise ValueError(
+    raise UserError(
         f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
     )
 
@@ -124,7 +126,7 @@ def _wanted() -> str:
     wanted = _OLD_NAMES.get(said, said)
     names = [entry.name for entry in REGISTRY]
     if wanted and wanted not in names:
-        raise ValueError(f"ELMAN_BACKEND is {said!r}; choose {', '.join(names[:-1])} or {names[-1]}")
+        raise UserError(f"ELMAN_BACKEND is {said!r}; choose {', '.join(names[:-1])} or {names[-1]}")
     return wanted
 
 
@@ -173,16 +175,33 @@ def make_stack(weights: StackWeights, options: RecurrenceOptions = PLAIN, *, bfl
 
 
 def describe_backends() -> dict[str, str]:
-    """Which backend runs each dtype on the devices here, and why the others were passed over, for a person to read."""
+    """What each backend is, or why it does not run here, by name; for the user to read."""
+    described = {}
+    for entry in REGISTRY:
+        module: Any = import_module(entry.module)
+        why = module.why_unavailable(torch.device(entry.devices[0] if entry.devices else "cpu"))
+        if entry.on_request and not why and _wanted() != entry.name:
+            why = f"{entry.on_request}; ELMAN_BACKEND={entry.name} tries it"
+        described[entry.name] = f"not used: {why}" if why else module.detail()
+    return described
+
+
+def describe_choices() -> dict[str, str]:
+    """Which backend runs each dtype on the devices here, and why those made for the device were passed over."""
     devices = [torch.device("cpu"), *([torch.device("cuda")] if torch.cuda.is_available() else [])]
     dtypes = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
     named = {}
-    for device in devices:
-        for dtype in dtypes:
+    for device, dtype in product(devices, dtypes):
+        what = f"{device.type}, {str(dtype).removeprefix('torch.')}"
+        try:
             backend = select_backend(PLAIN, device, dtype)
-            shown = f"{backend.name} ({backend.module.detail()})"
-            if backend.network is not None:
-                shown = f"{backend.network.detail()} for what torch.nn.RNN does, else {shown}"
-            reasons = [f"not {name}: {why}" for name, why in backend.passed_over.items()]
-            named[f"{device.type}, {str(dtype).removeprefix('torch.')}"] = "; ".join([shown, *reasons])
+        except UserError as error:
+            named[what] = f"none: {error}"
+            continue
+        shown = backend.name
+        if backend.network is not None:
+            shown = f"{backend.network.detail()} for what torch.nn.RNN does, else {shown}"
+        made_for_it = {entry.name for entry in REGISTRY if device.type in entry.devices}
+        reasons = (f"not {name}: {why}" for name, why in backend.passed_over.items() if name in made_for_it)
+        named[what] = "; ".join([shown, *reasons])
     return named

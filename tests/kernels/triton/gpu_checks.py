@@ -1,4 +1,4 @@
-"""What `test_gpu` runs in a process of its own, with TRITON_INTERPRET=1."""
+"""What `test_backend` runs in a process of its own, with TRITON_INTERPRET=1."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from tests.cases import CASES, Case
+from tests.numerics import assert_close, assert_equally_accurate
 from torch import Tensor
 
-from elman.kernels import reference
+from elman.kernels import Needs, RecurrenceInputs, reference
+from elman.kernels.options import PLAIN
 from elman.kernels.triton import backend as gpu
 
 BLOCKS = (
@@ -21,55 +23,40 @@ MORE = (
     Case(3, 18, 2, 5, lengths=tuple(i % 4 for i in range(18)), reverse=True, residual=True),
     Case(3, 17, 2, 33, residual=True, masked=True),
 )
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 8e-3}
 
 
-def passes(backend: Any, case: Case, dtype: torch.dtype, missing: int | None) -> list[Tensor]:
-    """h, h_last and the gradients, from the same rounded numbers whatever the dtype."""
-    rounded = dtype if backend is gpu else torch.float64
-    source = dtype if backend is gpu else TARGET
-    five: list[Any] = [t.to(source).to(rounded) for t in case.tensors(requires_grad=False)]
-    five += [] if case.bias else [None]
-    options = case.options(source)
-    mask = None if options["mask"] is None else options["mask"].to(rounded)
-    rest = (options["lengths"], case.nonlinearity, case.reverse, case.residual, mask)
+def passes(backend: Any, case: Case, dtype: torch.dtype, source: torch.dtype, missing: int | None) -> list[Tensor]:
+    """h, h_last and the gradients in `dtype`, from numbers that were rounded to `source`."""
+    inputs = RecurrenceInputs(
+        *(t.to(source).to(dtype) if t is not None and t.is_floating_point() else t for t in case.inputs())  # type: ignore[arg-type]
+    )
     draw = torch.Generator().manual_seed(1)
     grads: list[Any] = [torch.randn(*s, generator=draw) for s in ((case.T, case.B, case.H), (case.B, case.H))]
-    grads = [None if i == missing else g.to(source).to(rounded) for i, g in enumerate(grads)]
+    grads = [None if i == missing else g.to(source).to(dtype) for i, g in enumerate(grads)]
     if case.lengths is not None and case.B:
         for b, length in enumerate(case.lengths):  # the padding holds anything
-            five[0][length:, b] = math.nan
+            inputs.x[length:, b] = math.nan
             if grads[0] is not None:
                 grads[0][length:, b] = math.nan
-    h, h_last = backend.forward(*five, *rest)
-    needs = (True, True, True, True, case.bias)
-    got = backend.backward(*grads, *five, h, *rest, needs)
+    h, h_last = backend.forward(inputs, case.recurrence_options)
+    got = backend.backward(*grads, inputs, h, case.recurrence_options, Needs(bias=case.bias))
     return [h, h_last, *(g for g in got if g is not None)]
 
 
-TARGET = torch.float32
-
-
 def compare(case: Case, dtype: torch.dtype, missing: int | None = None) -> None:
-    global TARGET
-    TARGET = dtype
-    want, got = (passes(backend, case, dtype, missing) for backend in (reference, gpu))
-    for i, (w, g) in enumerate(zip(want, got, strict=True)):
-        assert g.dtype == dtype
-        scale = w.abs().max().item() + 1e-2 if w.numel() else 1.0
-        error = (g.double() - w).abs().max().item() / scale if w.numel() else 0.0
-        assert error <= TOLERANCE[dtype], f"{case} {dtype} output {i} missing {missing}: {error}"
+    exact = passes(reference, case, torch.float64, dtype, missing)
+    want, got = (passes(backend, case, dtype, dtype, missing) for backend in (reference, gpu))
+    terms = max(case.I + case.H, case.T * case.B)
+    assert_equally_accurate(got, want, exact, terms)
 
 
 def nan_and_infinity(nonlinearity: str) -> None:
     case = Case(4, 3, 2, 5, nonlinearity)
-    five: list[Any] = case.tensors(torch.float32, requires_grad=False)
-    five[0][1, 0, 0], five[0][1, 1, 0] = math.nan, math.inf
-    rest = (None, nonlinearity, False, False, None)
+    inputs, options = case.inputs(torch.float32), case.recurrence_options
+    inputs.x[1, 0, 0], inputs.x[1, 1, 0] = math.nan, math.inf
     with np.errstate(all="ignore"):
-        got = gpu.forward(*five, *rest)
-    for g, w in zip(got, reference.forward(*five, *rest), strict=True):
-        torch.testing.assert_close(g, w, equal_nan=True)
+        got = gpu.forward(inputs, options)
+    assert_close(got, reference.forward(inputs, options))
 
 
 def tanh_is_accurate() -> None:
@@ -77,7 +64,7 @@ def tanh_is_accurate() -> None:
     a = torch.cat([torch.linspace(-12, 12, 4001), torch.logspace(-30, 0, 1000), torch.tensor([math.inf, -math.inf])])
     B = a.numel()
     zero = torch.zeros(1, 1)
-    h, _ = gpu.forward(a.view(1, B, 1), zero.expand(B, 1), zero + 1, zero, None, None, "tanh", False, False, None)
+    h, _ = gpu.forward(RecurrenceInputs(a.view(1, B, 1), zero.expand(B, 1), zero + 1, zero), PLAIN)
     true = a.double().tanh()
     assert ((h.flatten().double() - true).abs() <= 3e-7 * true.abs()).all()
 

@@ -1,4 +1,4 @@
-"""The GPU machine, interpreted on the CPU, against the reference: arithmetic and masks, not speed."""
+"""The Triton backend, interpreted on the CPU, against the reference: arithmetic and masks, not speed."""
 
 from __future__ import annotations
 
