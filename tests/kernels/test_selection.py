@@ -102,8 +102,8 @@ def test_on_a_gpu_cudnn_comes_first_and_triton_waits_to_be_asked(monkeypatch: py
 def test_a_missing_library_is_said_once_and_the_reference_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "why_unavailable", lambda device: "the library is gone")
     with pytest.warns(RuntimeWarning, match="the library is gone; recurrences on cpu are several times slower") as said:
-        for dtype in (torch.float32, torch.float64):
-            assert select_backend(PLAIN, CPU, dtype).name == "reference"
+        backends = [select_backend(PLAIN, CPU, dtype) for dtype in (torch.float32, torch.float64)]
+    assert [backend.name for backend in backends] == ["reference", "reference"]
     assert len(said) == 1
     assert describe_backends()["cpu"] == "not used: the library is gone"
 

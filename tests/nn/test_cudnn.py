@@ -1,37 +1,39 @@
-"""torch's own operation gives what `torch.nn.RNN` gives: run on the CPU, by tensors that say they are on a GPU."""
+"""torch's own operation gives what `torch.nn.RNN` gives: run on the CPU, registered for it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import elman
-from elman.kernels import cudnn_serves
-from elman.nn import cudnn
+from elman.kernels import cudnn, select_backend, selection
+from elman.kernels.selection import BackendEntry
 from elman.nn import rnn as rnn_module
 from tests.numerics import assert_close
 
 
-class Pretends(Tensor):
-    """A tensor on the CPU that says it is on a GPU."""
-
-    is_cuda = property(lambda self: True)  # type: ignore[assignment]
-
-
 @pytest.fixture(autouse=True)
-def _runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cudnn, "PLAIN", (Tensor, Pretends))
-    monkeypatch.setattr(cudnn, "cudnn_serves", lambda x: isinstance(x, Pretends))
+def _runs_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The backend of cuDNN on the CPU, where torch's operation is the same function; no other road is open."""
 
     def not_here(*_: Any, **__: Any) -> None:
-        raise AssertionError("another way was taken")
+        raise AssertionError("another road was taken")
 
     monkeypatch.setattr(rnn_module, "apply_layer", not_here)
     monkeypatch.setattr(rnn_module.RNN, "_directions", not_here)
+    monkeypatch.setattr(cudnn, "why_unavailable", lambda device: "")
+    entry = BackendEntry("cudnn", "elman.kernels.cudnn", ("cpu",), whole_networks=True)
+    others = [other for other in selection.REGISTRY if other.name != "cudnn"]
+    monkeypatch.setattr(selection, "REGISTRY", [entry, *others])
+    monkeypatch.delenv("ELMAN_BACKEND", raising=False)
+    select_backend.cache_clear()
+    yield
+    select_backend.cache_clear()
 
 
 def pair(**options: Any) -> tuple[nn.RNN, elman.RNN]:
@@ -39,10 +41,6 @@ def pair(**options: Any) -> tuple[nn.RNN, elman.RNN]:
     ours = elman.RNN(5, 9, **options)
     ours.load_state_dict(theirs.state_dict())
     return theirs, ours
-
-
-def pretending(x: Tensor) -> Tensor:
-    return x.as_subclass(Pretends)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +62,7 @@ def test_the_same_as_torch(options: dict[str, Any], form: str, given: bool) -> N
     layers = len(ours._all_weights)
     hx = (torch.randn(layers, 9) if form == "one" else torch.randn(layers, 4, 9)) if given else None
     results = []
-    for layer, data in ((theirs, x), (ours, pretending(x))):
+    for layer, data in ((theirs, x), (ours, x)):
         layer.zero_grad()
         torch.manual_seed(1)
         if form == "packed":
@@ -77,12 +75,12 @@ def test_the_same_as_torch(options: dict[str, Any], form: str, given: bool) -> N
         (output.sum() + (h_n * h_n).sum()).backward()
         results.append([output, h_n, *(p.grad for p in layer.parameters())])
     for want, got in zip(*results, strict=True):
-        assert_close(got.as_subclass(Tensor), want, terms=0)
+        assert_close(got, want, terms=0)
 
 
 def test_a_learned_state_gets_its_gradient() -> None:
     rnn = elman.RNN(5, 9, learned_h0=True)
-    rnn(pretending(torch.randn(4, 3, 5)))[0].sum().backward()
+    rnn(torch.randn(4, 3, 5))[0].sum().backward()
     assert rnn.initial_state.grad is not None
     assert rnn.initial_state.grad.abs().sum() > 0
 
@@ -93,13 +91,12 @@ def test_what_does_not_fit_raises_as_in_torch() -> None:
         with pytest.raises(RuntimeError) as by_theirs:
             theirs(x, hx)
         with pytest.raises(RuntimeError) as by_ours:
-            ours(pretending(x), hx)
+            ours(x, hx)
         assert str(by_ours.value) == str(by_theirs.value)
 
 
-def test_what_cudnn_has_not_goes_another_way() -> None:
-    x = pretending(torch.randn(4, 3, 5))
-    assert cudnn.can_run(elman.RNN(5, 9), x)
+def test_what_cudnn_has_not_takes_another_road() -> None:
+    x = torch.randn(4, 3, 5)
     own: tuple[dict[str, Any], ...] = (
         {"layer_norm": True},
         {"residual": True},
@@ -107,20 +104,22 @@ def test_what_cudnn_has_not_goes_another_way() -> None:
         {"num_layers": 2, "dropout": 0.5, "locked_dropout": True},
     )
     for options in own:
-        assert not cudnn.can_run(elman.RNN(5, 9, **options), x)
+        with pytest.raises(AssertionError, match="another road"):
+            elman.RNN(5, 9, **options)(x)
     at_rest = elman.RNN(5, 9).eval()
-    assert not cudnn.can_run(at_rest, x)  # it has no backward pass there
+    with pytest.raises(AssertionError, match="another road"):
+        at_rest(x)  # cuDNN has no backward pass there
     with torch.no_grad():
-        assert cudnn.can_run(at_rest, x)
+        at_rest(x)
     for others in ({"lengths": [4, 2, 1]}, {"return_all": True}):
-        with pytest.raises(AssertionError, match="another way"):
+        with pytest.raises(AssertionError, match="another road"):
             elman.RNN(5, 9)(x, **others)
+    with torch.backends.cudnn.flags(enabled=False), pytest.raises(AssertionError, match="another road"):
+        elman.RNN(5, 9)(x)
 
 
-def test_it_serves_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ELMAN_BACKEND", raising=False)
-    monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda x: True)
-    assert cudnn_serves(pretending(torch.zeros(1)))
-    assert not cudnn_serves(torch.zeros(1))
+def test_another_backend_that_is_named_runs_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMAN_BACKEND", "reference")
-    assert not cudnn_serves(pretending(torch.zeros(1)))
+    select_backend.cache_clear()
+    with pytest.raises(AssertionError, match="another road"):
+        elman.RNN(5, 9)(torch.randn(4, 3, 5))
