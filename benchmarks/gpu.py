@@ -1,7 +1,7 @@
 """The recurrent layer on a GPU against torch.nn.RNN, which is cuDNN there: in one process, in turns, by CUDA events.
 
-Without ELMAN_BACKEND the layer runs by cuDNN itself where it can; ELMAN_BACKEND=gpu measures the Triton kernels. Run:
-ELMAN_BACKEND=gpu python benchmarks/gpu.py [--dtype float32 bfloat16 float16] [--device cuda] [--json FILE]
+Without ELMAN_BACKEND the layer uses cuDNN itself where it can; ELMAN_BACKEND=triton measures the Triton kernels. Run:
+ELMAN_BACKEND=triton python benchmarks/gpu.py [--dtype float32 bfloat16 float16] [--device cuda] [--json FILE]
 
 Shapes are T steps, B sequences, H inputs and hidden units. "error" is the distance of the output from float64's, as a
 share of torch's own; "memory" what a pass adds, as a share of what torch's adds. `--device cpu` tries the script.
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def share(value: float) -> str:
-    """A ratio for a person, blank where there is none."""
+    """A ratio to print, blank where there is none."""
     return "" if value != value else f"{value:.2f}"
 
 

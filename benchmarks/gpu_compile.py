@@ -1,4 +1,4 @@
-"""Compile every kernel of the GPU machine for GPUs that need not be there, and print what each takes of one.
+"""Compile every kernel of the Triton backend for GPUs that need not be there, and print what each takes of one.
 
 Shared memory must stay below a block's limit (163 KiB on sm_80, 227 on sm_90); a stack is what the
 registers had no room for. Run: python benchmarks/gpu_compile.py [--widths 16 64 128]

@@ -1,4 +1,4 @@
-"""The reference machine against the definition: one sequence and one step at a time, differentiated by autograd."""
+"""The reference backend against the definition: one sequence and one step at a time, differentiated by autograd."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_no_sequences() -> None:
 
 def test_copies_and_pickles() -> None:
     _, ours = pair(3, 4, 2, bidirectional=True)
-    ours.num_batches_seen = 3  # what a person hangs on a module goes along
+    ours.num_batches_seen = 3  # what the user hangs on a module goes along
     x = torch.randn(5, 2, 3)
     for twin in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours)), copy.copy(ours)):
         assert torch.equal(twin(x)[0], ours(x)[0])

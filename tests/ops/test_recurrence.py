@@ -1,4 +1,4 @@
-"""The op against torch.nn.RNN, finite differences, and itself in other layouts; on every machine."""
+"""The op against torch.nn.RNN, finite differences, and itself in other layouts; on every backend."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ it has a gradient), a constant in `RecurrenceOptions`. T steps, B sequences, I i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
@@ -68,11 +68,17 @@ class RecurrenceOptions:
     nonlinearity: str = "tanh"
     reverse: bool = False
     residual: bool = False
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.nonlinearity not in NONLINEARITIES:
             choices = " or ".join(map(repr, NONLINEARITIES))
             raise ValueError(f"nonlinearity is {self.nonlinearity!r}; choose {choices}")
+        kind = NONLINEARITIES.index(self.nonlinearity)  # a number's hash, unlike a word's, is the same in every process
+        object.__setattr__(self, "_hash", hash((kind, self.reverse, self.residual)))
+
+    def __hash__(self) -> int:
+        return self._hash  # made once: the options are looked up at every call
 
 
 PLAIN = RecurrenceOptions()

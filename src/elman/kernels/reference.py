@@ -72,13 +72,13 @@ def backward(
     Nothing is written in place, so that differentiating this function gives the second derivatives.
     """
     x, h0, w_ih, w_hh, _, lengths, mask = inputs
-    residual, reverse, tanh = options.residual, options.reverse, options.nonlinearity == "tanh"
+    nonlinearity, reverse, residual = options.nonlinearity, options.reverse, options.residual
     rows = Rows(x.shape[0], x.shape[1], lengths)
     h_rows = rows.gather(h)  # (N, H)
     before = rows.previous(h_rows, rows.sort(h0), reverse) if residual or needs.w_hh else h_rows  # (N, H) h_(t-1)
     y = h_rows - before if residual else h_rows  # (N, H) f(a)
     # relu keeps what it shuts off rather than what it lets through: the gradient at NaN passes, as in torch
-    slope = rows.split(1 - y * y if tanh else y <= 0)
+    slope = rows.split(1 - y * y if nonlinearity == "tanh" else y <= 0)
     m = None if mask is None else rows.sort(mask)  # (B, H)
     c = torch.zeros_like(h0) if grad_h_last is None else rows.sort(grad_h_last)  # (B, H)
     from_loss = rows.split(rows.gather(grad_h)) if grad_h is not None else None
@@ -87,7 +87,7 @@ def backward(
     for t in range(len(rows.sizes)) if reverse else reversed(range(len(rows.sizes))):
         n = rows.sizes[t]
         g = rows.alive(c, n) if from_loss is None else from_loss[t] + rows.alive(c, n)
-        delta_t = g * slope[t] if tanh else g.masked_fill(slope[t], 0)  # (n, H)
+        delta_t = g * slope[t] if nonlinearity == "tanh" else g.masked_fill(slope[t], 0)  # (n, H)
         delta_steps.append(delta_t)
         onward = delta_t @ w_hh if m is None else rows.alive(m, n) * (delta_t @ w_hh)
         if residual:

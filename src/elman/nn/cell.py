@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+import elman.nn.init as initialisers
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for
-from elman.nn import init as initialisers
 from elman.nn.layer_norm import normalised_recurrence
 from elman.ops.functional import run_recurrence
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+import elman.nn.init as initialisers
 from elman.kernels.decoder import LayerWeights
 from elman.kernels.options import RecurrenceInputs, options_for, reading_waits
 from elman.kernels.protocols import NetworkForm, NetworkSettings
 from elman.kernels.selection import Backend, select_backend
 from elman.kernels.torch_private import is_untransformed
-from elman.nn import init as initialisers
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
 from elman.nn.streaming import packed_stack
@@ -198,7 +198,11 @@ class RNN(nn.RNNBase):
         self.check_input(packed.data, packed.batch_sizes)
         if hx is not None:
             hx = permute(hx, packed.sorted_indices)
-        network = None if return_all else self._network(packed.data, self._backend(packed.data))
+        backend = None
+        if is_untransformed() and not return_all:  # a compiler, a transform or a mode must see operations
+            options = options_for(self.nonlinearity, False, self.residual)
+            backend = select_backend(options, packed.data.device, packed.data.dtype)
+        network = self._network(packed.data, backend)
         if network is not None:
             shape = len(self._all_weights), int(packed.batch_sizes[0]), self.hidden_size
             if hx is not None:
@@ -220,7 +224,8 @@ class RNN(nn.RNNBase):
         every: bool,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        backend = self._backend(x)
+        options = options_for(self.nonlinearity, False, self.residual)
+        backend = select_backend(options, x.device, x.dtype) if is_untransformed() else None
         if backend is not None and backend.network is not None and lengths is None and not every:
             network = self._network(x, backend)
             if network is not None:
@@ -235,7 +240,6 @@ class RNN(nn.RNNBase):
             self._check(x, hx)
         states = [None] * self.num_layers if hx is None else torch.split(hx.contiguous(), D)
         plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
-        options = options_for(self.nonlinearity, False, self.residual), self.hidden_size, D
         layers: list[Tensor] = []
         last: list[Tensor] = []
         for layer, h0 in enumerate(states):
@@ -246,7 +250,7 @@ class RNN(nn.RNNBase):
             time_first = bool(self.dropout and self.training and layer < self.num_layers - 1)
             done = None
             if plain and backend is not None:
-                done = apply_layer(backend, x, h0, lengths, *options, weights, time_first)
+                done = apply_layer(backend, x, h0, lengths, options, self.hidden_size, D, weights, time_first)
             if done is None:
                 if layer == 0:
                     self._check(x, hx)
@@ -255,12 +259,6 @@ class RNN(nn.RNNBase):
             layers.append(x)
             last.append(h_last)
         return layers, last[0] if len(last) == 1 else torch.cat(last)
-
-    def _backend(self, x: Tensor) -> Backend | None:
-        """The backend for x; None where a compiler, a transform or a mode must see operations."""
-        if not is_untransformed():
-            return None
-        return select_backend(options_for(self.nonlinearity, False, self.residual), x.device, x.dtype)
 
     def _network(self, x: Tensor, backend: Backend | None) -> NetworkForm | None:
         """The backend that runs all layers in one call, if there is one and it computes what this layer does."""

@@ -54,8 +54,8 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
         return cast(tuple[Tensor, Tensor], cast(Any, Recurrence).apply(*inputs, options))
     if is_in_dispatch_mode():
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
-    if not torch.is_grad_enabled() and is_plain_eager():
-        return Recurrence.forward(*inputs, options)
+    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+        return run_forward(inputs, options)
     return cast(tuple[Tensor, Tensor], _apply_recurrence(*inputs, options))
 
 
@@ -68,13 +68,13 @@ def apply_adjoint(
     needs: Needs,
 ) -> Gradients:
     """The gradients that are needed, differentiable once more."""
+    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+        return run_backward(grad_h, grad_h_last, inputs, h, options, needs)
     flat: Any = grad_h, grad_h_last, h, *inputs, options, needs
     if is_compiling() or (is_in_dispatch_mode() and not are_transforms_active()):
         found = adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options))
     elif are_transforms_active():
         found = cast(Any, Adjoint).apply(*flat)
-    elif not torch.is_grad_enabled() and is_plain_eager():
-        found = Adjoint.forward(*flat)
     else:
         found = _apply_adjoint(*flat)
     return _by_need(found, needs)
@@ -106,8 +106,8 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         """Keep the inputs and h; nothing else is needed for the adjoint."""
-        *tensors, options = inputs
-        _keep(ctx, RecurrenceInputs(*tensors), options, output)
+        *tensors, ctx.options = inputs
+        _keep(ctx, tensors, output)
 
     @staticmethod
     def backward(ctx: Any, grad_h: Tensor | None, grad_h_last: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -129,9 +129,8 @@ class Recurrence(torch.autograd.Function):
         return (unfold(h, V, BATCH_OF_STEPS), unfold(h_last, V, BATCH_OF_STATES)), dims_of_outputs
 
 
-def _keep(ctx: Any, inputs: RecurrenceInputs, options: RecurrenceOptions, output: Sequence[Tensor]) -> None:
+def _keep(ctx: Any, inputs: Sequence[Tensor | None], output: Sequence[Tensor]) -> None:
     h, _ = output
-    ctx.options = options
     ctx.save_for_backward(*inputs, h)
     ctx.set_materialize_grads(False)
 
@@ -155,7 +154,7 @@ class Adjoint(torch.autograd.Function):
         *tensors, options, needs = args
         inputs = RecurrenceInputs(*tensors)
         if _is_plain(inputs.x):
-            return tuple(run_backward(grad_h, grad_h_last, inputs, h, options, needs))
+            return tuple(not_none(run_backward(grad_h, grad_h_last, inputs, h, options, needs)))
         return tuple(adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options)))
 
     @staticmethod
@@ -222,7 +221,8 @@ _apply_adjoint = unchecked_apply(Adjoint)
 
 
 def _keep_of_operator(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    _keep(ctx, *unflatten(inputs), output)
+    tensors, ctx.options = unflatten(inputs)
+    _keep(ctx, tensors, output)
 
 
 def _backward_of_operator(ctx: Any, grad_h: Tensor | None, grad_h_last: Tensor | None) -> tuple[Tensor | None, ...]:

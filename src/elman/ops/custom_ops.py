@@ -19,7 +19,7 @@ from elman.kernels.options import Gradients, Needs, RecurrenceInputs, Recurrence
 from elman.ops.validation import check_lengths
 
 _TENSORS = len(RecurrenceInputs._fields)
-NO_GRADIENTS = (None,) * len(fields(RecurrenceOptions))
+NO_GRADIENTS = tuple(None for option in fields(RecurrenceOptions) if option.init)
 """The gradients of the options in an operator's arguments."""
 
 
@@ -57,10 +57,10 @@ def run_backward(
     h: Tensor,
     options: RecurrenceOptions,
     needs: Needs,
-) -> list[Tensor]:
-    """The gradients that are needed, in the order of the inputs."""
+) -> Gradients:
+    """The gradients that are needed."""
     backend = select_backend(options, inputs.x.device, inputs.x.dtype)
-    return not_none(backend.module.backward(grad_h, grad_h_last, inputs, h, options, needs))
+    return backend.module.backward(grad_h, grad_h_last, inputs, h, options, needs)
 
 
 def not_none(gradients: Gradients) -> list[Tensor]:
@@ -83,7 +83,8 @@ def _adjoint(
     grad_h: Tensor | None, grad_h_last: Tensor | None, h: Tensor, needs: Sequence[bool], *args: Any
 ) -> list[Tensor]:
     inputs, options = unflatten(args)
-    return [grad.contiguous() for grad in run_backward(grad_h, grad_h_last, inputs, h, options, Needs(*needs))]
+    gradients = run_backward(grad_h, grad_h_last, inputs, h, options, Needs(*needs))
+    return [gradient.contiguous() for gradient in not_none(gradients)]
 
 
 recurrence_operator = torch.library.custom_op(

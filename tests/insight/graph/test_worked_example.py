@@ -88,7 +88,7 @@ def test_the_sums_in_the_pages_text_are_right() -> None:
         assert value == pytest.approx(float(result), abs=1e-4)
 
 
-def test_the_code_on_the_page_is_the_code_of_the_reference_machine() -> None:
+def test_the_code_on_the_page_is_the_code_of_the_reference_backend() -> None:
     reference = (ROOT / "src" / "elman" / "kernels" / "reference.py").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     quoted = [line for block in blocks if "import" not in block for line in block.splitlines()]

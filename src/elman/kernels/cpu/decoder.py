@@ -93,11 +93,11 @@ class NativeStack(Stack):
         state = self._checked(state, S).clone()
         first = first.to(torch.int64).contiguous()
         tokens = torch.empty(length, S, dtype=torch.int64)
-        choice = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
+        native = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
         self._check(
             self._library.elman_decoder_generate(
                 self._stack,
-                *(S, length, first.data_ptr(), state.data_ptr(), ctypes.byref(choice), tokens.data_ptr()),
+                *(S, length, first.data_ptr(), state.data_ptr(), ctypes.byref(native), tokens.data_ptr()),
                 torch.get_num_threads(),
             )
         )

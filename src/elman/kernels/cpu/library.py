@@ -23,9 +23,7 @@ def available() -> bool:
 
 def why_missing() -> str:
     """Why the library was not built with this installation, and what to do: what the build wrote beside it."""
-    import elman.kernels
-
-    for folder in elman.kernels.__path__:
+    for folder in sys.modules["elman.kernels"].__path__:
         note = Path(folder) / "build_reason.txt"
         if note.exists():
             return note.read_text(encoding="utf-8").strip()
