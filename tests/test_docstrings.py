@@ -34,7 +34,8 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
 
 
 def _methods(kind: ast.ClassDef) -> Iterator[str]:
-    settings = kind.name.endswith("Settings") or kind.name == "Options"
+    # the text under a field is its help on the command line; other dataclasses describe theirs in their docstring
+    settings = kind.name == "Options" or (kind.name.endswith("Settings") and kind.name != "NetworkSettings")
     for node, after in zip(kind.body, [*kind.body[1:], None], strict=True):
         if isinstance(node, ast.FunctionDef) and public(node.name) and ast.get_docstring(node) is None:
             yield f"{kind.name}.{node.name}"

@@ -82,8 +82,10 @@ def imported_modules(module: str, path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-            found |= {name for name in names if name in MODULES}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & MODULES.keys()
+            if not inner <= MODULES.keys() and node.module in MODULES:  # a name of the package's own
+                found.add(node.module)
     return found - {module}
 
 

@@ -57,5 +57,5 @@ def test_a_cell_is_all_that_need_be_named(
 
 def test_what_a_gated_cell_has_not_is_said_where_it_is_asked_for() -> None:
     kind = task_module("language").Settings
-    with pytest.raises(UserError, match="--init orthogonal is for --cell rnn"):
+    with pytest.raises(UserError, match="`init=orthogonal` is for `cell=rnn`"):
         kind(cell="gru", init="orthogonal")

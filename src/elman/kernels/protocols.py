@@ -94,13 +94,19 @@ class LayerForm(Protocol):
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What a stack of layers computes, as `torch.nn.RNN` names it."""
+    """What a stack of layers computes, in the names of `torch.nn.RNN`.
+
+    Attributes:
+        nonlinearity, num_layers, bias, bidirectional: as its arguments.
+        dropout: the probability of dropout between layers.
+        training: whether dropout acts, and gradients may be asked for.
+    """
 
     nonlinearity: str
     num_layers: int
     bias: bool
     bidirectional: bool
-    dropout: float  # between layers
+    dropout: float
     training: bool
 
 

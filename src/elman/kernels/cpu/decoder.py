@@ -77,6 +77,7 @@ class NativeStack(Stack):
             self._library.elman_decoder_free(self._stack)
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
+        """One step of every layer, in one native call; see `Stack.step`."""
         if self.table is not None:
             return super().step(x, state)
         state = self._checked(state, x.shape[0]).clone()
@@ -88,6 +89,7 @@ class NativeStack(Stack):
     def generate(
         self, first: Tensor, state: Tensor, length: int, params: SamplingParams, *, start: int = 0
     ) -> tuple[Tensor, Tensor]:
+        """A whole text, in one native call; see `Stack.generate`."""
         self.check_writes()
         S = first.shape[0]
         state = self._checked(state, S).clone()
