@@ -137,7 +137,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     if resume:
         check_task(folder, task_name)
         folder.check_same(settings)
-        if folder.checkpoint.is_file():
+        if folder.has_checkpoint():
             check_sizes(settings, folder.checkpoint)
     kind = task_module(task_name).Task
     task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
@@ -159,7 +159,12 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                 task.save(folder.path)
                 folder.write_settings(task_name, settings)  # last: it makes a run of the folder
         accelerator.wait_for_everyone()
-        result = train_loop(task, settings, folder, accelerator, resume=resume)
+        try:
+            result = train_loop(task, settings, folder, accelerator, resume=resume)
+        except KeyboardInterrupt:
+            if not folder.checkpoint.exists():
+                log.warning("nothing is saved yet in %s; the same command begins again", folder.path)
+            raise
         if accelerator.is_main_process:
             finish(task, folder)
     return result

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from elman.cli.messages import as_options, say, show
 from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
+from elman.errors import UserError
 from elman.tasks import task_module
 from elman.training.run_folder import RunFolder
 
@@ -69,6 +70,8 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
     """Predict and print: at once where the task's predictions come one by one, else all together."""
     from elman.run import load
 
+    if out is not None:
+        check_output(out)
     loaded = load(run, weights=weights)
     predictions = []
     for prediction in loaded.stream(inputs, options):
@@ -82,3 +85,9 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
         show(loaded.task.show(predictions))
     if out is not None and predictions:
         say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))
+
+
+def check_output(out: Path) -> None:
+    """Raise a UserError where `out` names no file or a folder: suffixes are added to its name."""
+    if not out.name or out.is_dir():
+        raise UserError(f"`out` is {str(out)!r}, which names no file; give a name without suffix, `out=forecast`")

@@ -9,7 +9,7 @@ from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
 
 from elman.errors import UserError
-from elman.tasks import recipes
+from elman.tasks import default_choice, recipes
 from elman.training.run_folder import RunFolder, read_toml
 
 
@@ -33,7 +33,7 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
         table["task"] = stored_task
     else:
         by, table = recipes(task)
-        choice = given.get(f"--{by}", [])
+        choice = given.get(f"--{by}") or default_choice(task)
         if len(choice) == 1 and choice[0] in table:
             source, table = Path(f"the recipe for {choice[0]}"), table[choice[0]]
     if source is not None:

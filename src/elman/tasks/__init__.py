@@ -5,6 +5,6 @@ lists all that a task may be asked); its docstring is the command's help. Heavy 
 that help is quick.
 """
 
-from elman.tasks.registry import recipe, recipes, register_task, task_module, task_names, task_summary
+from elman.tasks.registry import default_choice, recipe, recipes, register_task, task_module, task_names, task_summary
 
-__all__ = ["recipe", "recipes", "register_task", "task_module", "task_names", "task_summary"]
+__all__ = ["default_choice", "recipe", "recipes", "register_task", "task_module", "task_names", "task_summary"]

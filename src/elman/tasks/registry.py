@@ -35,8 +35,9 @@ def register_task(name: str, package: str) -> None:
         package: its package as it is imported, "my_package.tagger".
 
     Raises:
-        UserError: the name is taken by another package.
+        UserError: the name is taken by another package, or there is no such package.
     """
+    _folder(package)
     known = _packages().get(name, package)
     if known != package:
         raise UserError(f"the task {name!r} is {known} already; choose another name")
@@ -64,7 +65,13 @@ def task_module(name: str) -> ModuleType:
         near = difflib.get_close_matches(name, packages, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the tasks are {', '.join(sorted(packages))}"
         raise UserError(f"there is no task {name!r}; {hint}")
-    return import_module(packages[name])
+    module = import_module(packages[name])
+    needed = {"": ("NAME", "Settings", "Options", "Task"), "Task": ("name", "inputs", "options_type")}
+    for owner, names in needed.items():
+        if missing := [one for one in names if not hasattr(vars(module)[owner] if owner else module, one)]:
+            where = f"{packages[name]}.{owner}" if owner else packages[name]
+            raise UserError(f"the task {name!r} is not complete: {where} lacks {missing[0]}; see CONTRIBUTING.md")
+    return module
 
 
 def recipes(task: str) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -79,6 +86,13 @@ def recipes(task: str) -> tuple[str, dict[str, dict[str, Any]]]:
         return "data", {}
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     return table.pop("by"), table
+
+
+def default_choice(task: str) -> list[str]:
+    """What the task's recipes go by where nothing is asked: the dataset of its settings, for most."""
+    by, table = recipes(task)
+    value = getattr(task_module(task).Settings(), by) if table else []
+    return list(value) if isinstance(value, tuple | list) else [value]
 
 
 def recipe(task: str, choice: str) -> dict[str, Any]:
@@ -116,9 +130,12 @@ def _declared() -> dict[str, str]:
 
 def _folder(package: str) -> Path:
     """The folder of a package; the package itself is not imported."""
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # a parent that is missing; no name at all
+        spec = None
     if spec is None or spec.origin is None:
-        raise UserError(f"the task's package {package} cannot be found; install it, or correct its entry point")
+        raise UserError(f"the task's package {package} cannot be found; install it, or correct its name")
     return Path(spec.origin).parent
 
 

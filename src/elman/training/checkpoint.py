@@ -6,7 +6,7 @@ the random state of every process, and in the header, as JSON, the counters. So 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_weights
-from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
-from elman.training.run_state import TrainState, Window
+from elman.training.run_state import TrainState, saved_state
 from elman.training.task import Carry
 from elman.training.tensor_files import naming_damage, read_tensors, write_tensors
 
@@ -148,17 +147,15 @@ def restore(
     """
     path = folder.checkpoint
     tensors, header = read_tensors(path)
-    try:
-        judge, window = BestTracker(**header["judge"]), Window(**header["window"])
-        step, grad_norm, seconds = int(header["step"]), float(header["grad_norm"]), float(header["seconds"])
-        random = tensors["random"]
-        assert random.dtype == torch.uint8
-        assert random.ndim == 2
-    except (KeyError, TypeError, ValueError, AssertionError):
-        raise UserError(f"{path} is not a checkpoint to resume from; train into another folder") from None
+    saved, random = saved_state(header, path), tensors.get("random")
+    if random is None or random.dtype != torch.uint8 or random.ndim != 2:
+        raise UserError(f"{path} is not a checkpoint to resume from; train into another folder")
+    if saved.judge.higher_is_better != state.judge.higher_is_better:
+        raise UserError(f"{path} is damaged: it judges the other way round than its task; restore it from a copy")
     fill_model(model, group(tensors, "model"), path)
-    fill_optimizer(optimizer, group(tensors, "optimizer"), path, step)
-    state.judge, state.window, state.step, state.grad_norm, state.seconds = judge, window, step, grad_norm, seconds
+    fill_optimizer(optimizer, group(tensors, "optimizer"), path, saved.step)
+    for counter in fields(saved):
+        setattr(state, counter.name, getattr(saved, counter.name))
     with naming_damage(path):
         torch.set_rng_state(random[accelerator.process_index % len(random)].contiguous())
     parts = group(tensors, "carry")

@@ -60,7 +60,7 @@ def train(
     state = TrainState(BestTracker(task.higher_is_better))
     carry: Carry = ()
     log = MetricsLog(folder.metrics)
-    if resume and folder.checkpoint.is_file():
+    if resume and folder.has_checkpoint():
         carry = restore(folder, bare, optimizer, state, accelerator)
         log = MetricsLog.resumed(folder.metrics, state.step)
     scalars = Scalars(folder, settings.tensorboard and accelerator.is_main_process)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from elman.atomic_io import write_text
-from elman.data.io.files import is_file, path_kind, read_bytes
+from elman.data.io.files import check_file, is_file, path_kind, read_bytes
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_settings
@@ -41,8 +41,26 @@ class RunFolder:
         """Whether a run is here: its settings are."""
         return is_file(self.settings)
 
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to go on from; False in a run that was stopped before its first checkpoint.
+
+        Raises:
+            UserError: it is no regular file, or it is missing though the run went further.
+        """
+        if path_kind(self.checkpoint) != "nothing":
+            check_file(self.checkpoint)
+            return True
+        if self.weights.exists():
+            raise UserError(
+                f"{self.checkpoint} is missing, though {self.weights.name} beside it shows that the run had begun;"
+                f" restore it from a copy, or remove {self.weights.name} to begin again at step 0"
+            )
+        return False
+
     def check_free(self) -> None:
         """Raise a UserError unless a new run may move into the folder."""
+        if self.exists() and not (self.weights.exists() or self.checkpoint.exists()):
+            return  # a training that stopped before it saved anything: nothing is lost with it
         if self.exists():
             raise UserError(f"{self.path} holds a run already; add `resume` to go on with it, or choose another `out`")
         if self.path.exists() and not self.path.is_dir():

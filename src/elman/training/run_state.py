@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import reduce
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.training.lr_schedule import BestTracker
+
+LARGEST = 1e15
+"""No counter of a run is larger."""
 
 
 @dataclass
@@ -32,6 +37,34 @@ class TrainState:
     window: Window = field(default_factory=Window)
     grad_norm: float = 0.0
     seconds: float = 0.0  # of training steps, without evaluation and start-up
+
+
+def saved_state(header: dict[str, Any], path: Path) -> TrainState:
+    """The counters of a checkpoint's header.
+
+    Raises:
+        UserError: one is missing, of another type, not finite, or none that a run can have.
+    """
+    with optional_imports():
+        import msgspec
+
+    damaged = f"{path} is damaged: its header is not that of a checkpoint"
+    try:
+        state = msgspec.convert(header, TrainState)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise UserError(f"{damaged} ({str(error)[:120]}); restore it from a copy") from error
+    judge, window = state.judge, state.window
+    sizes = (state.grad_norm, state.seconds, window.seconds)
+    counts = (judge.best_step, judge.evaluations_since, judge.drops, window.count)
+    if not (
+        all(0 <= size < LARGEST for size in sizes)
+        and all(0 <= count < LARGEST for count in counts)
+        and abs(window.loss) < LARGEST**2
+        and (judge.best is None or abs(judge.best) < LARGEST)
+        and 0 <= judge.best_step <= state.step < LARGEST
+    ):
+        raise UserError(f"{damaged} (a counter that no run has); restore it from a copy")
+    return state
 
 
 def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, accelerator: Accelerator) -> None:

@@ -75,6 +75,9 @@ class TrainingSettings:
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise UserError(f"`lr` is {self.lr}; it must be a number above 0, 0.002 for instance")
         below_one(self, "beta2")
+        at_most(self, "threads", 4096)
+        at_most(self, "seed", 2**63 - 1)
+        at_most(self, "batch_size", 1 << 24)
 
 
 def at_least(settings: Any, name: str, least: float) -> None:
@@ -82,6 +85,13 @@ def at_least(settings: Any, name: str, least: float) -> None:
     value = getattr(settings, name)
     if not (math.isfinite(value) and value >= least):
         raise UserError(f"`{name}` is {value}; it must be at least {least}")
+
+
+def at_most(settings: Any, name: str, most: float) -> None:
+    """Raise a UserError if the setting `name` is above `most`."""
+    value = getattr(settings, name)
+    if value > most:
+        raise UserError(f"`{name}` is {value}; it must be at most {most}")
 
 
 def below_one(settings: Any, *names: str) -> None:

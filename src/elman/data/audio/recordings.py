@@ -14,6 +14,7 @@ from elman.data.datasets.cache import fetch
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.files import without_stray
 from elman.data.io.folders import part_named
 from elman.errors import UserError
 
@@ -60,7 +61,7 @@ def read_recordings(
 
 def _fsdd(folder: Path, speaker: str) -> Iterator[Recording]:
     """DIGIT_SPEAKER_INDEX.wav: 0 to 4 are the official test; 5 to 9 choose the weights, but for a held-out speaker."""
-    named = [(path, path.stem.split("_")) for path in sorted(folder.glob("*.wav"))]
+    named = [(path, path.stem.split("_")) for path in without_stray(folder.glob("*.wav"))]
     if speaker:
         _check_speaker(speaker, {words[1] for _, words in named})
     for path, (digit, who, index) in named:
@@ -98,7 +99,7 @@ def read_folder(folder: Path) -> list[Recording]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; give one that holds sound files and a .csv file of transcripts")
-    tables = sorted([*folder.glob("*.csv"), *folder.glob("*.tsv")])
+    tables = without_stray([*folder.glob("*.csv"), *folder.glob("*.tsv")])
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
         raise UserError(f"{folder} must hold one .csv or .tsv file of transcripts, and holds {found}")
@@ -120,7 +121,7 @@ def read_folder(folder: Path) -> list[Recording]:
         part = cast(Part, part_named(said, place) or "train")
         recordings.append(Recording(folder / file, " ".join(text.split()), speaker, part))
     known = {recording.path.resolve() for recording in recordings}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
+    for path in without_stray(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
         if path.resolve() not in known:
             raise UserError(f"{path} has no transcript in {tables[0]}; add a row for it, or take the file out")
     return recordings

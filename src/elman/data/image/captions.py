@@ -102,6 +102,8 @@ def _json(text: str, path: Path) -> Iterator[Line]:
         content: Any = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path} line {error.lineno} is not JSON ({error.msg}); mend it") from error
+    except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
+        raise UserError(f"{path} is not JSON that can be read ({str(error)[:80]}); mend it") from error
     try:
         if "annotations" in content:  # COCO
             names = {picture["id"]: picture["file_name"] for picture in content["images"]}

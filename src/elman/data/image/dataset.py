@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from elman.data.datasets.cache import cache_folder, cached, fetch
 from elman.data.datasets.registry import own_path
 from elman.data.image.captions import Captions, counts, read_captions
-from elman.data.image.features import Features, read_features
+from elman.data.image.features import FORMS, Features, read_features
 from elman.data.image.io import picture_files
 from elman.errors import UserError
 
@@ -73,7 +73,11 @@ def read_captioned(
             raise UserError(f"which captions belong to {path}? name their file with `captions`")
         told = read_captions(Path(captions).expanduser())
         chosen = Path(features).expanduser() if features else path
-        seen = read_features(chosen) if chosen.is_file() else extract_features(picture_files([chosen]))
+        seen = (
+            read_features(chosen)
+            if chosen.suffix in FORMS and not chosen.is_dir()
+            else extract_features(picture_files([chosen]))
+        )
         maker = seen.maker
     return _divided(told, seen, maker, validation_share, seed)
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text, write_whole
+from elman.data.io.files import check_file, path_kind
+from elman.data.io.numpy_files import read_npy_array, read_npz_arrays
 from elman.errors import UserError
 
 FORMS = (".npz", ".npy", ".safetensors")
@@ -84,8 +86,9 @@ def read_features(path: Path) -> Features:
         UserError: no such file, damaged, no names, or as many names as there are not vectors.
     """
     form = checked_form(path)
-    if not path.is_file():
+    if path_kind(path) == "nothing":
         raise UserError(f"there is no file {path}; check the path, or make it with the command features")
+    check_file(path)
     try:
         names, vectors, maker = {".npz": _npz, ".npy": _npy, ".safetensors": _safetensors}[form](path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -94,15 +97,19 @@ def read_features(path: Path) -> Features:
         raise UserError(f"{path} has features of shape {vectors.shape}; one vector for each picture is wanted")
     if len(names) != len(vectors):
         raise UserError(f"{path} has {len(vectors):,} vectors and {len(names):,} names; each needs the other")
-    if not np.isfinite(vectors).all():
-        raise UserError(f"{path} has features that are not finite; make it again")
-    return Features(tuple(names), vectors.astype(np.float32), maker)
+    if vectors.dtype.kind not in "fiub":
+        raise UserError(f"{path} has features of type {vectors.dtype}; real numbers are wanted")
+    with np.errstate(over="ignore"):
+        single = vectors.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise UserError(f"{path} has features that are not finite in 32 bits; make it again")
+    return Features(tuple(names), single, maker)
 
 
 def _npz(path: Path) -> _Read:
-    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-        maker = str(file["maker"]) if "maker" in file else ""
-        return [str(name) for name in file["names"]], file["features"], maker
+    arrays = read_npz_arrays(path)
+    maker = str(arrays["maker"]) if "maker" in arrays else ""
+    return [str(name) for name in arrays["names"].reshape(-1)], arrays["features"], maker
 
 
 def _npy(path: Path) -> _Read:
@@ -111,7 +118,7 @@ def _npy(path: Path) -> _Read:
     if found is None:
         raise UserError(f"{path} has no names; put them into {lists[0]}, one a line, in the order of the vectors")
     made_by = maker.read_text(encoding="utf-8").strip() if maker.is_file() else ""
-    return found.read_text(encoding="utf-8").splitlines(), np.load(path, allow_pickle=False), made_by
+    return found.read_text(encoding="utf-8").splitlines(), read_npy_array(path), made_by
 
 
 def _safetensors(path: Path) -> _Read:
@@ -121,6 +128,6 @@ def _safetensors(path: Path) -> _Read:
         with safe_open(path, "numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             maker = (file.metadata() or {}).get("maker", "")
-    except SafetensorError as error:
+    except (SafetensorError, TypeError, AttributeError) as error:  # the last two: a type that numpy has not
         raise ValueError(str(error)) from error
     return list(tensors), np.stack([tensor.reshape(-1) for tensor in tensors.values()]), maker

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.io.files import check_file, path_kind, without_stray
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     with optional_imports():
         from PIL import Image, UnidentifiedImageError
 
+    if path_kind(path) != "nothing":
+        check_file(path)
     try:
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
             return _read(path)
@@ -105,7 +108,7 @@ def picture_files(given: Sequence[str | Path]) -> list[Path]:
                 raise UserError(f"there is no picture {path}; check the path")
             files.append(path)
             continue
-        inside = sorted(path / name for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
+        inside = without_stray(path / name for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
         if not inside:
             raise UserError(f"{path} holds no pictures ({', '.join(SUFFIXES)}); name another folder")
         files += inside

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.delimited import read_records
-from elman.data.io.files import read_bytes
 from elman.data.io.folders import class_files
+from elman.data.io.numpy_files import read_npz_arrays
 from elman.data.io.records import Record
 from elman.errors import UserError
 
@@ -32,17 +29,7 @@ def read_npz(path: Path) -> dict[str, list[Record]]:
     Raises:
         UserError: the file is missing or damaged, or its arrays do not fit one another.
     """
-    raw = io.BytesIO(read_bytes(path))
-    damaged = UserError(f"{path} is damaged or no .npz file; write it again with numpy.savez")
-    if not zipfile.is_zipfile(raw):
-        raise damaged
-    try:
-        with np.load(raw, allow_pickle=False) as file:
-            arrays = {name.lower(): file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
-            raise UserError(f"{path} holds Python objects; write one array and `lengths` instead") from error
-        raise damaged from error
+    arrays = {name.lower(): array for name, array in read_npz_arrays(path).items()}
     parts = {part: found for part, ends in _PARTS.items() if (found := _part(path, arrays, ends)) is not None}
     if "train" not in parts:
         has = ", ".join(arrays) or "nothing"
@@ -68,10 +55,10 @@ def _part(path: Path, arrays: dict[str, Array], ends: tuple[str, ...]) -> list[R
         raise UserError(f"{path} has x{end} but no y{end} with its labels")
     if values.ndim == 2:
         values = values[:, :, None]
-    if values.ndim != 3 or labels.shape != values.shape[:1] or values.dtype.kind not in "fiub":
+    if values.ndim != 3 or labels.shape != values.shape[:1] or values.dtype.kind not in "fiub" or not len(values):
         raise UserError(
             f"{path}: x{end} is {_shape(arrays['x' + end])} and y{end} is {_shape(labels)};"
-            " they must be numbers (N, T, I) and labels (N,)"
+            " they must be numbers (N, T, I) and labels (N,), N at least 1"
         )
     lengths = arrays.get("lengths" + end, np.full(len(values), values.shape[1]))
     if (

@@ -40,6 +40,12 @@ class Delimited:
         place = self.header.index(name)
         return [fields[place] for _, fields in self.records]
 
+    def columns(self) -> list[list[str]]:
+        """Every column, each N fields."""
+        return [list(column) for column in zip(*(fields for _, fields in self.records), strict=True)] or [
+            [] for _ in self.header
+        ]
+
     def find(self, names: Sequence[str]) -> str | None:
         """The first column that has one of these names, in any mixture of capitals; in order of `names`."""
         small = {column.lower(): column for column in reversed(self.header)}

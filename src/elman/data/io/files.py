@@ -96,11 +96,9 @@ def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
     return raw
 
 
-def without_stray(paths: Iterable[Path]) -> tuple[list[Path], int]:
-    """Paths in order of name without those that a file manager left (._a.jpg, .DS_Store, Thumbs.db), and how many."""
-    found = sorted(paths)
-    kept = [path for path in found if not is_stray(path.name)]
-    return kept, len(found) - len(kept)
+def without_stray(paths: Iterable[Path]) -> list[Path]:
+    """Paths in order of name without those that a file manager left (._a.jpg, .DS_Store, Thumbs.db)."""
+    return sorted(path for path in paths if not is_stray(path.name))
 
 
 def is_stray(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from elman.data.io.files import is_stray, without_stray
 from elman.errors import UserError
 
 _NAMES = {
@@ -45,11 +46,11 @@ def class_files(folder: Path, suffix: str) -> Iterator[tuple[str, Path]]:
     Raises:
         UserError: there are no class folders, or one has no such file.
     """
-    classes = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    classes = [path for path in folder.iterdir() if path.is_dir() and not is_stray(path.name)]
     if not classes:
         raise UserError(f"{folder} has no class folders; make one for each class, with its {suffix} files inside")
     for inner in sorted(path for path in classes if path.name != _UNLABELLED):
-        files = sorted(inner.glob(f"*{suffix}"))
+        files = without_stray(inner.glob(f"*{suffix}"))
         if not files:
             raise UserError(f"{inner} has no {suffix} files; a class folder holds one example a file")
         yield from ((inner.name, path) for path in files)

@@ -33,7 +33,7 @@ def read_rows(path: Path, columns: Columns) -> list[Row]:
     """The rows of one table or of one folder of class folders; raises as `read_parts`."""
     if not path.is_dir():
         return read_table(path, columns)
-    return [Row(decode_utf8(file.read_bytes(), file), label, file) for label, file in class_files(path, ".txt")]
+    return [Row(decode_utf8(read_bytes(file), file), label, file) for label, file in class_files(path, ".txt")]
 
 
 def read_table(path: Path, columns: Columns) -> list[Row]:
@@ -66,6 +66,8 @@ def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
             record = json.loads(content)
         except json.JSONDecodeError as error:
             raise UserError(f"{path} line {line} is not JSON ({error.msg} at column {error.colno}); mend it") from error
+        except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
+            raise UserError(f"{path} line {line} is not JSON that can be read ({str(error)[:80]}); mend it") from error
         if not isinstance(record, dict):
             raise UserError(f'{path} line {line} is not an object such as {{"text": "...", "label": "..."}}; mend it')
         if chosen is None:
@@ -78,6 +80,8 @@ def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
 
 
 def _row(text: str, label: str, path: Path, line: int) -> Row:
+    if any("\ud800" <= character <= "\udfff" for character in text + label):
+        raise UserError(f"{path} line {line} holds half of a character (a lone surrogate); mend it")
     if not label.strip() and text.strip():
         raise UserError(f"{path} line {line} has no label; give it one or take the line out")
     return Row(text, label.strip(), path, line)

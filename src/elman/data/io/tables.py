@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,9 +47,10 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
             raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
         return checked_table(table, str(path))
     read = read_delimited(path)
-    if twice := [name for name in read.header if read.header.count(name) > 1]:
+    counted = Counter(read.header)
+    if twice := [name for name, times in counted.items() if times > 1]:
         raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
-    columns = {name: read.column(name) for name in read.header}
+    columns = dict(zip(read.header, read.columns(), strict=True))
     typed = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
     return checked_table(pd.DataFrame(typed), str(path))
 

@@ -75,7 +75,7 @@ def _record(path: Path, number: int, line: str, header: Header) -> Record:
         shown = " and ".join(map(str, sorted(lengths)))
         raise UserError(f"{path} line {number} has channels of {shown} steps; all channels must have the same")
     length = header.get("serieslength", [])
-    if _says(header, "equallength") and length and lengths != {int(length[0])}:
+    if _says(header, "equallength") and length and {str(steps) for steps in lengths} != {length[0].lstrip("0")}:
         raise UserError(f"{path} line {number} has {lengths.pop()} steps where @seriesLength says {length[0]}")
     return Record(np.stack(channels, axis=1), label, path, number)
 

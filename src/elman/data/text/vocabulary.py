@@ -91,8 +91,13 @@ class Vocabulary:
 
         saved = decode_utf8(read_bytes(path), path)
         try:
-            return cls(Tokenizer.from_str(saved))
-        except Exception as error:  # tokenizers raises bare Exceptions
+            tokenizer = Tokenizer.from_str(saved)
+            if sorted(tokenizer.get_vocab().values()) != list(range(tokenizer.get_vocab_size())):
+                raise ValueError("its ids are not 0, 1, 2 and so on")
+            return cls(tokenizer)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # tokenizers raises bare Exceptions, and Rust's panics as BaseException
             raise UserError(f"{path} is damaged or no vocabulary; take it from a whole copy of the run") from error
 
     def save(self, path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.io.files import check_file
 from elman.errors import UserError
 
 
@@ -19,11 +20,12 @@ def read_word_vectors(path: Path, words: Collection[str]) -> dict[str, NDArray[n
     """
     wanted, found = set(words), {}
     size: int | None = None
+    check_file(path)
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             for line, content in enumerate(file, 1):
                 cells = content.rstrip().split(" ")
-                if line == 1 and len(cells) == 2 and all(cell.isdecimal() for cell in cells):
+                if line == 1 and len(cells) == 2 and all(cell.isdecimal() and len(cell) < 10 for cell in cells):
                     size = int(cells[1])
                     continue
                 size = len(cells) - 1 if size is None else size

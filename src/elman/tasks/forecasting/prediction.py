@@ -116,6 +116,7 @@ def write_forecasts(forecasts: Sequence[Forecast], out: Path) -> tuple[Path, ...
     with optional_imports():
         import pandas as pd
 
+    out = out.with_suffix("") if out.suffix.lower() in (".csv", ".svg", ".png") else out
     path = out.with_name(out.name + ".csv")
     for forecast in forecasts:
         if path.resolve() == Path(forecast.input).resolve():

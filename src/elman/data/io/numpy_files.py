@@ -1,0 +1,71 @@
+"""Arrays of .npy and .npz files: nothing is unpickled, and nothing is allocated that the file does not hold."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from tokenize import TokenError
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.io.files import LARGEST_UNPACKED, read_bytes
+from elman.errors import UserError
+
+Array = NDArray[Any]
+
+
+def read_npz_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a .npz file by their names.
+
+    Raises:
+        UserError: the file is missing, no regular file, damaged, no .npz, or holds Python objects or more than 4 GiB.
+    """
+    raw = io.BytesIO(read_bytes(path))
+    if not zipfile.is_zipfile(raw):
+        raise UserError(f"{path} is damaged or no .npz file; write it again with numpy.savez")
+    arrays: dict[str, Array] = {}
+    left = LARGEST_UNPACKED
+    try:
+        with zipfile.ZipFile(raw) as packed:
+            for entry in packed.infolist():
+                left -= entry.file_size
+                if left < 0:
+                    raise UserError(f"{path} holds more than {LARGEST_UNPACKED:,} bytes; write it in parts")
+                with packed.open(entry) as file:
+                    arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.file_size, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # RuntimeError: encrypted
+        raise UserError(f"{path} is damaged or no .npz file ({error}); write it again with numpy.savez") from error
+    return arrays
+
+
+def read_npy_array(path: Path) -> Array:
+    """The array of a .npy file; raises as `read_npz_arrays`."""
+    raw = read_bytes(path)
+    return _array(io.BytesIO(raw), len(raw), path)
+
+
+def _array(file: IO[bytes], size: int, path: Path) -> Array:
+    """One array of a stream of `size` bytes: its header is looked at before its numbers are read."""
+    damaged = f"{path} is damaged or no file of arrays"
+    try:
+        version = np.lib.format.read_magic(file)
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_columns, dtype = reader(file)
+        if dtype.hasobject:
+            raise UserError(f"{path} holds Python objects; write one array and `lengths` instead")
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or count * dtype.itemsize > size:
+            raise UserError(
+                f"{damaged}: its header claims {count * dtype.itemsize:,} bytes of {size:,}; write it again"
+            )
+        raw = file.read(count * dtype.itemsize)
+        values = np.frombuffer(raw, dtype=dtype, count=count) if count else np.empty(0, dtype)
+        return values.reshape(shape, order="F" if by_columns else "C")
+    except (ValueError, TypeError, EOFError, SyntaxError, TokenError, OverflowError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(f"{damaged} ({reason}); write it again with numpy.savez") from error
