@@ -66,6 +66,7 @@ def test_every_input_gives_what_torch_gives(theirs: Any, dtype: torch.dtype, tra
             assert_close(ours, torchs)
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 11), reason="errors are those of torch 2.11 and later")  # type: ignore[operator]
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("theirs", OURS, ids=lambda cls: cls.__name__)
 def test_every_wrong_input_raises_what_torch_raises(theirs: Any, dtype: torch.dtype) -> None:
