@@ -12,6 +12,7 @@ NAMES = {
     "are_transforms_active": "torch._C:_are_functorch_transforms_active",
     "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
     "is_in_dispatch_mode": "torch.utils._python_dispatch:is_in_torch_dispatch_mode",
+    "is_tracing": "torch._C:_get_tracing_state",
     "forward_ad_level": "torch.autograd.forward_ad:_current_level",
     "function_base": "torch._C:_FunctionBase.apply",
     "rnn_tanh": "torch._VF:rnn_tanh",
@@ -51,6 +52,7 @@ def check(names: Mapping[str, str] = NAMES) -> None:
 check()
 forward_ad = torch.autograd.forward_ad
 is_compiling = torch.compiler.is_compiling
+is_tracing: Callable[[], Any] = torch._C._get_tracing_state  # None outside torch.jit.trace
 are_transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active
 is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
 is_in_dispatch_mode: Callable[[], bool] = _find(NAMES["is_in_dispatch_mode"])
@@ -60,7 +62,13 @@ rnn_relu: Callable[..., Any] = _find(NAMES["rnn_relu"])
 
 def is_untransformed() -> bool:
     """Whether no compiler, transform, mode or forward differentiation wants to see an operation."""
-    return not (is_compiling() or are_transforms_active() or is_in_dispatch_mode() or forward_ad._current_level >= 0)
+    return not (
+        is_compiling()
+        or are_transforms_active()
+        or is_in_dispatch_mode()
+        or forward_ad._current_level >= 0
+        or is_tracing() is not None
+    )
 
 
 def is_plain_eager() -> bool:

@@ -19,6 +19,7 @@ from elman.kernels.torch_private import (
     is_compiling,
     is_in_dispatch_mode,
     is_plain_eager,
+    is_tracing,
     unchecked_apply,
 )
 from elman.ops.custom_ops import (
@@ -49,6 +50,10 @@ from elman.ops.vmap import (
 def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
     """h (T, B, H) and h_last (B, H), differentiable; nothing but the lengths is checked."""
     if is_compiling():
+        return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
+    if is_tracing() is not None:
+        if torch.onnx.is_in_onnx_export():
+            raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if are_transforms_active():
         return cast(tuple[Tensor, Tensor], cast(Any, Recurrence).apply(*inputs, options))

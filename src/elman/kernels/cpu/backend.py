@@ -15,7 +15,18 @@ import torch
 from torch import Tensor
 
 from elman.kernels.cpu.decoder import NativeStack
-from elman.kernels.cpu.library import NONLINEARITIES, available, isa, library, pointer, set_isa, tanh, why_missing
+from elman.kernels.cpu.library import (
+    NONLINEARITIES,
+    available,
+    in_memory,
+    is_lazy,
+    isa,
+    library,
+    pointer,
+    set_isa,
+    tanh,
+    why_missing,
+)
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
 __all__ = ["available", "isa", "library", "set_isa", "tanh", "why_missing"]
@@ -58,7 +69,7 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
-    h, h_n = forward_layer(inputs.x, h0, lengths, options, h0.shape[1], 1, pointers, mask=mask)
+    h, h_n = forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask)
     return h, h_n.view(h0.shape)
 
 
@@ -80,14 +91,20 @@ def addresses(
         pointers.append(weight.data_ptr())
     if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype)):
         return None
-    if T == 0 or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
+    if T == 0 or is_lazy(x) or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
         return None
     return pointers
 
 
 def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
     """Whether the native code may take the tensor's memory as it is."""
-    return tensor.dtype is dtype and tensor.is_cpu and tensor.is_contiguous() and type(tensor) in PLAIN_TYPES
+    return (
+        tensor.dtype is dtype
+        and tensor.is_cpu
+        and tensor.is_contiguous()
+        and type(tensor) in PLAIN_TYPES
+        and not is_lazy(tensor)
+    )
 
 
 def forward_layer(
@@ -168,8 +185,9 @@ def backward_layer(
     """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
     dtype = x.dtype
     T, B, I = x.shape
+    weights = [_rows(weight, dtype) for weight in weights]
+    x, h, grad_h = in_memory(x), in_memory(h), None if grad_h is None else in_memory(grad_h)
     st, sb, si = x.stride()
-    weights = _contiguous(weights, dtype)
     H = weights[1].shape[0]
     if h.stride(2) != 1:
         h = h.contiguous()
@@ -218,17 +236,10 @@ def _failure(status: int, lengths: Tensor | None, T: int) -> Exception:
     return ValueError("the native library refused the call: a size is out of range")
 
 
-def _contiguous(tensors: Sequence[Tensor], dtype: torch.dtype) -> Sequence[Tensor]:
-    for tensor in tensors:
-        if tensor.dtype is not dtype or not tensor.is_contiguous():
-            return [_rows(tensor, dtype) for tensor in tensors]
-    return tensors
-
-
 def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if tensor.dtype is not dtype:
         raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
-    return tensor if tensor.is_contiguous() else tensor.contiguous()
+    return in_memory(tensor if tensor.is_contiguous() else tensor.contiguous())
 
 
 def _some(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -10,7 +10,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from elman.kernels.cpu.library import NONLINEARITIES, library, pointer
+from elman.kernels.cpu.library import NONLINEARITIES, in_memory, library, pointer
 from elman.kernels.decoder import SamplingParams, Stack, StackWeights
 from elman.kernels.options import PLAIN, RecurrenceOptions
 
@@ -80,8 +80,12 @@ class NativeStack(Stack):
         """One step of every layer, in one native call; see `Stack.step`."""
         if self.table is not None:
             return super().step(x, state)
+        inputs = self.layers[0].w_ih.shape[1]
+        if x.dim() != 2 or x.shape[1] != inputs or x.dtype is not torch.float32 or not x.is_cpu:
+            found = f"{x.dtype} {tuple(x.shape)} on {x.device}"
+            raise ValueError(f"x is {found}, expected torch.float32 (sequences, {inputs}) on cpu")
         state = self._checked(state, x.shape[0]).clone()
-        x = x.contiguous()
+        x = in_memory(x.contiguous())
         threads = torch.get_num_threads()
         self._check(self._library.elman_decoder_step(self._stack, x.shape[0], x.data_ptr(), state.data_ptr(), threads))
         return state
@@ -107,9 +111,10 @@ class NativeStack(Stack):
 
     def _checked(self, state: Tensor, S: int) -> Tensor:
         shape = (self._count, S, self._hidden)
-        if state.shape != shape or state.dtype != torch.float32:
-            raise ValueError(f"state is {state.dtype} {tuple(state.shape)}, expected torch.float32 {shape}")
-        return state.contiguous()
+        if state.shape != shape or state.dtype != torch.float32 or not state.is_cpu:
+            found = f"{state.dtype} {tuple(state.shape)} on {state.device}"
+            raise ValueError(f"state is {found}, expected torch.float32 {shape} on cpu")
+        return in_memory(state.contiguous())
 
     def _check(self, status: int) -> None:
         if status == 2:
@@ -119,7 +124,7 @@ class NativeStack(Stack):
 
 
 def _in_rows(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
+    return None if tensor is None else in_memory(tensor.contiguous())
 
 
 def _pointers(tensors: list[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:

@@ -106,6 +106,27 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
+def in_memory(tensor: Tensor) -> Tensor:
+    """The tensor itself, or where torch has put off writing its numbers a copy that has them in memory.
+
+    A negated view (the imaginary part of a conjugate) is the numbers of another tensor and a mark that they change
+    their sign; a zero tensor, which torch's own derivatives make, has no memory at all.
+    """
+    if tensor.is_neg():
+        return tensor.resolve_neg()
+    return torch.zeros_like(tensor) + 0 if is_zero_tensor(tensor) else tensor
+
+
+def is_lazy(tensor: Tensor) -> bool:
+    """Whether `in_memory` would have to copy it."""
+    return tensor.is_neg() or is_zero_tensor(tensor)
+
+
+def is_zero_tensor(tensor: Tensor) -> bool:
+    """Whether it has numbers and no memory."""
+    return tensor.data_ptr() == 0 and tensor.numel() > 0
+
+
 def pointer(tensor: Tensor | None) -> int:
     """Where its numbers lie; 0, which is null, for None."""
     return 0 if tensor is None else tensor.data_ptr()
