@@ -89,7 +89,9 @@ def addresses(
         if weight.shape != shape or not _fits(weight, dtype):
             return None
         pointers.append(weight.data_ptr())
-    if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype)):
+    if 0 in pointers:  # weights without numbers, or without memory
+        return None
+    if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype) or is_lazy(h0)):
         return None
     if T == 0 or is_lazy(x) or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
         return None
@@ -103,7 +105,7 @@ def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
         and tensor.is_cpu
         and tensor.is_contiguous()
         and type(tensor) in PLAIN_TYPES
-        and not is_lazy(tensor)
+        and not tensor.is_neg()
     )
 
 
