@@ -1,10 +1,11 @@
 """What a task's recurrent part is made of, as settings: shared by every task that has one."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.models.config import CellName, InitSetting, RecurrentConfig, suited
-from elman.training.settings import TrainingSettings, at_least, below_one
+from elman.training.checks.ranges import SHARE, UNITS, Range, Ranges
+from elman.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +31,16 @@ class RecurrentSettings(TrainingSettings):
     init: InitSetting = "uniform"
     """How the recurrent matrix starts; a number is its spectral radius; auto: orthogonal, for gated cells uniform."""
 
+    RANGES: ClassVar[Ranges] = {
+        "hidden_size": UNITS,
+        "layers": Range(1, 1000),
+        "dropout": SHARE,
+        "recurrent_dropout": SHARE,
+        "init": Range(0, 1e3, above=True),
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("hidden_size", "layers"):
-            at_least(self, name, 1)
-        below_one(self, "dropout", "recurrent_dropout")
         self.shape(1)
 
     def shape(self, input_size: int, *, bidirectional: bool = False) -> RecurrentConfig:

@@ -2,11 +2,10 @@
 
 # Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from elman.errors import UserError
+from elman.training.checks.ranges import SEED, SHARE, STEPS, Range, Ranges, check_fields
 
 Schedule = Literal["cosine", "plateau", "constant"]
 
@@ -57,46 +56,26 @@ class TrainingSettings:
     tensorboard: bool = False
     """Also write TensorBoard event files into the run folder."""
 
+    RANGES: ClassVar[Ranges] = {
+        **dict.fromkeys(("steps", "eval_every", "checkpoint_every", "log_every"), STEPS),
+        "batch_size": Range(1, 1 << 24),
+        "lr": Range(0, 1e38, above=True),
+        "warmup": Range(0, STEPS.most),
+        "lr_floor": Range(0, 1e6),
+        "weight_decay": Range(0, 1e6),
+        "beta2": SHARE,
+        "clip_norm": Range(0, 1e30),
+        "clip_value": Range(0, 1e30),
+        "patience": Range(0, STEPS.most),
+        "seed": SEED,
+        "threads": Range(0, 4096),
+        "watch": Range(0, STEPS.most),
+    }
+    """What each number may be; a task's settings have a table of their own for what they add."""
+
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every"):
-            at_least(self, name, 1)
-        for name in (
-            "warmup",
-            "lr_floor",
-            "weight_decay",
-            "clip_norm",
-            "clip_value",
-            "patience",
-            "threads",
-            "watch",
-            "seed",
-        ):
-            at_least(self, name, 0)
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"`lr` is {self.lr}; it must be a number above 0, 0.002 for instance")
-        below_one(self, "beta2")
-        at_most(self, "threads", 4096)
-        at_most(self, "seed", 2**63 - 1)
-        at_most(self, "batch_size", 1 << 24)
+        check_fields(self)
 
-
-def at_least(settings: Any, name: str, least: float) -> None:
-    """Raise a UserError unless the setting `name` is a finite number >= `least`."""
-    value = getattr(settings, name)
-    if not (math.isfinite(value) and value >= least):
-        raise UserError(f"`{name}` is {value}; it must be at least {least}")
-
-
-def at_most(settings: Any, name: str, most: float) -> None:
-    """Raise a UserError if the setting `name` is above `most`."""
-    value = getattr(settings, name)
-    if value > most:
-        raise UserError(f"`{name}` is {value}; it must be at most {most}")
-
-
-def below_one(settings: Any, *names: str) -> None:
-    """Raise a UserError unless each named setting is a share: at least 0 and below 1."""
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 <= value < 1:
-            raise UserError(f"`{name}` is {value}; it must be at least 0 and below 1")
+    def own_sources(self) -> tuple[str, ...]:
+        """The settings that name files or folders of the user's own; a task with data says which, none by default."""
+        return ()

@@ -284,7 +284,7 @@ def test_mistakes_leave_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--data", str(one), str(other)], "has 2 lines and"),
         (["--data", "multi30k-en-es"], "did you mean multi30k-en-"),
         (["--hidden-size", "33"], "two directions need an even number"),
-        (["--teacher-forcing", "1.5"], "it must lie between 0 and 1"),
+        (["--teacher-forcing", "1.5"], "it must be at least 0 and at most 1"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["train", "translation", "--out", str(out), *words])

@@ -29,6 +29,8 @@ _READERS = {
     "imdb": (sentences.read_imdb, sentences.SENTIMENT),
     "yelp": (sentences.read_yelp, sentences.SENTIMENT),
 }
+NAMES = tuple(_READERS)
+"""The datasets that are known by name."""
 
 
 @dataclass(frozen=True)

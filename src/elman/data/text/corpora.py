@@ -25,7 +25,7 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
     Raises:
         UserError: what cannot be read, downloaded or split; an unknown name suggests the near one.
     """
-    if len(data) == 1 and _is_name(data[0]):
+    if names_a_corpus(data):
         if data[0] == BUILTIN:
             return split_text(builtin_text(), validation_share)
         dataset = find(data[0])
@@ -38,6 +38,11 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
             return split_text(read_text(files), validation_share)
         return read_text(files[:1]), read_text(files[1:2])
     return split_text(read_text([Path(name) for name in data]), validation_share)
+
+
+def names_a_corpus(data: Sequence[str]) -> bool:
+    """Whether `data` names a dataset, and no files."""
+    return len(data) == 1 and _is_name(data[0])
 
 
 def _is_name(word: str) -> bool:

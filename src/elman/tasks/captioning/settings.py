@@ -3,12 +3,24 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.data.image.dataset import FLICKR8K
-from elman.errors import UserError
+from elman.training.checks.ranges import (
+    BEAM,
+    LENGTH_PENALTY,
+    PART,
+    SEED,
+    SHARE,
+    TEMPERATURE,
+    TOKENS,
+    TOP_K,
+    UNITS,
+    Range,
+    Ranges,
+    check_fields,
+)
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least, below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +62,19 @@ class Settings(RecurrentSettings):
     eval_every: int = 500
     """Steps between two looks at the validation part."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("min_count", "embedding_size", "longest", "beam"):
-            at_least(self, name, 1)
-        at_least(self, "length_penalty", 0)
-        below_one(self, "label_smoothing")
-        if not 0 < self.validation_share < 1:
-            raise UserError(f"`validation_share` is {self.validation_share}; it must be above 0 and below 1")
+    RANGES: ClassVar[Ranges] = {
+        "min_count": TOKENS,
+        "embedding_size": UNITS,
+        "label_smoothing": SHARE,
+        "longest": Range(1, 10_000),
+        "beam": BEAM,
+        "length_penalty": LENGTH_PENALTY,
+        "validation_share": PART,
+    }
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The pictures, their captions and their features."""
+        return (*(() if self.data == FLICKR8K else ("data",)), "captions", "features")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +91,8 @@ class Options:
     """Of drawn captions."""
     explain: bool = False
     """Show how probable each word was, and what would have been the next best."""
+
+    RANGES: ClassVar[Ranges] = {"beam": BEAM, "temperature": TEMPERATURE, "top_k": TOP_K, "seed": SEED}
+
+    def __post_init__(self) -> None:
+        check_fields(self)

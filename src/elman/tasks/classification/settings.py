@@ -3,12 +3,12 @@
 # Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import Readout
+from elman.training.checks.ranges import MOST_UNITS, PART, Range, Ranges
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,12 @@ class ClassifierSettings(RecurrentSettings):
     best_by: Literal["accuracy", "loss"] = "accuracy"
     """The validation figure that decides which weights are best."""
 
+    RANGES: ClassVar[Ranges] = {"head": Range(0, MOST_UNITS), "validation_share": PART}
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, "head", 0)
         if self.small_init and self.cell != "rnn":
             raise UserError(f"`small_init` is for `cell=rnn`, not {self.cell}; leave one of the two out")
-        if not 0 < self.validation_share < 1:
-            raise UserError(f"`validation_share` is {self.validation_share}; it must be above 0 and below 1")
 
     @property
     def answering(self) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
+from elman.training.checks.ranges import PART, Range, Ranges, check_fields
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least
 
 if TYPE_CHECKING:
     from elman.data.timeseries.forecasting import Reading
@@ -80,18 +80,20 @@ class Settings(RecurrentSettings):
     eval_every: int = 100
     """Steps between two looks at the validation part."""
 
+    RANGES: ClassVar[Ranges] = {
+        **dict.fromkeys(("rows", "validation", "test"), Range(0, 1e12)),
+        **dict.fromkeys(("window", "segment"), Range(1, 1_000_000)),
+        "horizon": Range(1, 100_000),
+        "season": Range(0, 1_000_000),
+        "level": PART,
+    }
+
     def __post_init__(self) -> None:
-        super().__post_init__()
         if isinstance(self.calibrate, bool):  # in settings files of elman 0.1
             object.__setattr__(self, "calibrate", "validation" if self.calibrate else "none")
-        for name in ("window", "horizon", "segment"):
-            at_least(self, name, 1)
-        for name in ("season", *(name for name in ("rows", "validation", "test") if getattr(self, name) is not None)):
-            at_least(self, name, 0)
+        super().__post_init__()
         if self.validation == 0:
             raise UserError("`validation` is 0; without a validation part the best weights cannot be told")
-        if not 0 < self.level < 1:
-            raise UserError(f"`level` is {self.level}; it must be above 0 and below 1, as 0.8 is")
         if self.window % self.segment:
             raise UserError(f"`segment={self.segment}` does not divide `window={self.window}`; make it a divisor")
         if len(self.calendar) > 1 and {"auto", "none"} & set(self.calendar):
@@ -109,6 +111,12 @@ class Settings(RecurrentSettings):
             raise UserError("`segment` is for `mode=direct`: a recursive forecast goes step by step; leave it out")
         if self.intervals == "quantile":
             raise UserError("`intervals=quantile` is for `mode=direct`; take gaussian, from which futures are drawn")
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The table, where no dataset is named."""
+        from elman.data.timeseries.forecasting import NAMES
+
+        return () if self.data in NAMES else ("data",)
 
     def reading(self) -> "Reading":
         """How the data are read, the dataset's standard split where none was asked for."""
@@ -135,5 +143,7 @@ class Options:
     horizon: int = 0
     """Steps to forecast, for a recursive run; as in training otherwise."""
 
+    RANGES: ClassVar[Ranges] = {"horizon": Range(0, 100_000)}
+
     def __post_init__(self) -> None:
-        at_least(self, "horizon", 0)
+        check_fields(self)

@@ -3,12 +3,12 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
+from elman.training.checks.ranges import SEED, SHARE, TEMPERATURE, TOKENS, UNITS, Ranges, check_fields
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least, below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +48,26 @@ class Settings(RecurrentSettings):
     log_every: int = 50
     """Steps between two rows of metrics.csv."""
 
+    RANGES: ClassVar[Ranges] = {
+        "vocabulary_size": TOKENS,
+        "validation_share": SHARE,
+        "embedding_size": UNITS,
+        "chunk": TOKENS,
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("vocabulary_size", "embedding_size", "chunk"):
-            at_least(self, name, 1)
-        below_one(self, "validation_share")
         if self.tied and self.embedding_size != self.hidden_size:
             sizes = f"`embedding_size` is {self.embedding_size} and `hidden_size` {self.hidden_size}"
             raise UserError(f"`tied` shares one matrix between input and output, but {sizes}; make them equal")
         if not self.data:
             raise UserError("`data` names nothing; give a text file or a dataset such as shakespeare")
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The text files, where no dataset is named."""
+        from elman.data.text.corpora import names_a_corpus
+
+        return () if names_a_corpus(self.data) else ("data",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +81,7 @@ class Options:
     seed: int = 1
     """The same seed writes the same text."""
 
+    RANGES: ClassVar[Ranges] = {"length": TOKENS, "temperature": TEMPERATURE, "seed": SEED}
+
     def __post_init__(self) -> None:
-        at_least(self, "length", 1)
+        check_fields(self)

@@ -3,11 +3,12 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+from elman.errors import UserError
 from elman.models.config import InitSetting
+from elman.training.checks.ranges import SHARE, Range, Ranges
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least, below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +36,12 @@ class Settings(RecurrentSettings):
     weight_decay: float = 0.0
     """AdamW's decay of matrices; vectors are left alone."""
 
+    RANGES: ClassVar[Ranges] = {"max_length": Range(2, 100_000), "curriculum": SHARE}
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, "max_length", 4 if self.problem == "adding" else 2)
-        below_one(self, "curriculum")
+        if self.problem == "adding" and self.max_length < 4:
+            raise UserError(f"`max_length` is {self.max_length}; `problem=adding` takes at least 4 numbers")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import Readout
 from elman.tasks.classification.settings import ClassifierSettings
-from elman.training.settings import at_least, below_one
+from elman.training.checks.ranges import SHARE, TOKENS, UNITS, Ranges, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +44,22 @@ class Settings(ClassifierSettings):
     dropout: float = 0.5
     """Share of values dropped between layers, at the input and at the output."""
 
+    RANGES: ClassVar[Ranges] = {
+        **dict.fromkeys(("vocabulary_size", "min_count", "max_length"), TOKENS),
+        "embedding_size": UNITS,
+        "word_dropout": SHARE,
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("vocabulary_size", "min_count", "max_length", "embedding_size"):
-            at_least(self, name, 1)
-        below_one(self, "word_dropout")
         if self.vectors and self.tokens != "words":
             raise UserError(f"`vectors` are of words, and `tokens` is {self.tokens}; leave one of the two out")
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The labelled texts, where no dataset is named, and the word vectors."""
+        from elman.data.text.classification import NAMES
+
+        return (*(() if self.data in NAMES else ("data",)), "vectors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +68,6 @@ class Options:
 
     opinion: bool = True
     """Also say what the network thinks after each token."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

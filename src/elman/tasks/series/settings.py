@@ -19,6 +19,12 @@ class Settings(ClassifierSettings):
     scale: Scale = "channels"
     """Bring each channel to mean 0 and standard deviation 1, or all channels as one, or none."""
 
+    def own_sources(self) -> tuple[str, ...]:
+        """The series, where no dataset is named."""
+        from elman.data.timeseries.classification import NAMES
+
+        return () if self.data in NAMES else ("data",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

@@ -3,12 +3,12 @@
 # Annotations here are evaluated: the command line reads them from another module.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting, Readout
 from elman.tasks.classification.settings import ClassifierSettings
-from elman.training.settings import at_least, below_one
+from elman.training.checks.ranges import BEAM, SHARE, Range, Ranges, check_fields
 
 FSDD = "fsdd"
 
@@ -73,15 +73,22 @@ class Settings(ClassifierSettings):
     batch_size: int = 32
     """Recordings, or strings of them, in one step, over all processes together."""
 
+    RANGES: ClassVar[Ranges] = {
+        "join": Range(1, 1000),
+        "pause": Range(0, 60),
+        **dict.fromkeys(("join_gain", "vary_gain", "floor"), Range(0, 200)),
+        "vary_hiss": Range(0, 1),
+        **dict.fromkeys(("vary_speed", "vary_tract", "vary_tempo"), SHARE),
+        "vary_ends": Range(0, 0.5, below=True),
+        "rate": Range(1000, 384_000),
+        "bands": Range(1, 1000),
+        "cepstra": Range(0, 1000),
+        "stack": Range(1, 1000),
+        "max_seconds": Range(0, 1e6),
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("bands", "stack", "batch_size", *(("join",) if self.join is not None else ())):
-            at_least(self, name, 1)
-        for name in ("pause", "join_gain", "vary_gain", "vary_hiss", "floor", "max_seconds"):
-            at_least(self, name, 0)
-        below_one(self, "vary_speed", "vary_tract", "vary_tempo")
-        if not 0 <= self.vary_ends < 0.5:
-            raise UserError(f"`vary_ends` is {self.vary_ends}; it must be at least 0 and below 0.5")
         if not 0 <= self.cepstra <= self.bands:
             raise UserError(f"`cepstra` is {self.cepstra}; it must be from 0 to `bands`, which is {self.bands}")
         if self.floor and self.normalise != "recording":
@@ -90,8 +97,10 @@ class Settings(ClassifierSettings):
             )
         if self.without and self.without == self.speaker:
             raise UserError(f"`speaker` and `without` are both {self.speaker!r}; name two speakers, or leave one out")
-        if self.rate < 1000:
-            raise UserError(f"`rate` is {self.rate} samples a second; speech needs at least 1000, and 8000 are good")
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The recordings, where no dataset is named."""
+        return () if self.data == FSDD else ("data",)
 
     @property
     def kind(self) -> str:
@@ -113,7 +122,9 @@ class Options:
     stream: bool = False
     """symbols, one direction: show the text on standard error while the file is read."""
 
+    RANGES: ClassVar[Ranges] = {"beam": BEAM}
+
     def __post_init__(self) -> None:
-        at_least(self, "beam", 1)
+        check_fields(self)
         if self.stream and self.beam > 1:
             raise UserError("`stream` writes each symbol as it is heard, and `beam` may change its mind; leave one out")

@@ -3,13 +3,25 @@
 # Annotations here are evaluated: the command line reads them from another module.
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
 from elman.models.decoding.config import Decoding
+from elman.training.checks.ranges import (
+    BEAM,
+    LENGTH_PENALTY,
+    SEED,
+    SHARE,
+    TEMPERATURE,
+    TOKENS,
+    TOP_K,
+    UNITS,
+    Range,
+    Ranges,
+    check_fields,
+)
 from elman.training.recurrent_settings import RecurrentSettings
-from elman.training.settings import at_least, below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,19 +74,27 @@ class Settings(RecurrentSettings):
     checkpoint_every: int = 500
     """Steps between two checkpoints to resume from."""
 
+    RANGES: ClassVar[Ranges] = {
+        "validation_share": SHARE,
+        "vocabulary_size": TOKENS,
+        "max_length": TOKENS,
+        "embedding_size": UNITS,
+        "teacher_forcing": Range(0, 1),
+        "label_smoothing": SHARE,
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.data, str):  # a recipe, or a person in Python, names one dataset
-            object.__setattr__(self, "data", (self.data,))
-        for name in ("vocabulary_size", "max_length", "embedding_size"):
-            at_least(self, name, 1)
-        below_one(self, "validation_share", "label_smoothing")
-        if not 0 <= self.teacher_forcing <= 1:
-            raise UserError(f"`teacher_forcing` is {self.teacher_forcing}; it must lie between 0 and 1")
         if self.bidirectional and self.hidden_size % 2:
             raise UserError(f"`hidden_size` is {self.hidden_size}, and two directions need an even number; change it")
         if not 1 <= len(self.data) <= 2:
             raise UserError(f"`data` names {len(self.data)} things; give a dataset, one .tsv file, or two text files")
+
+    def own_sources(self) -> tuple[str, ...]:
+        """The pairs, where no dataset is named."""
+        from elman.data.text.parallel import MULTI30K
+
+        return () if len(self.data) == 1 and self.data[0] in MULTI30K else ("data",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +116,17 @@ class Options:
     seed: int = 1
     """The same seed draws the same translations."""
 
+    RANGES: ClassVar[Ranges] = {
+        "beam": BEAM,
+        "length_penalty": LENGTH_PENALTY,
+        "temperature": TEMPERATURE,
+        "top_k": TOP_K,
+        "top_p": Range(0, 1, above=True),
+        "seed": SEED,
+    }
+
     def __post_init__(self) -> None:
+        check_fields(self)
         self.decoding(1)
 
     def decoding(self, max_length: int) -> Decoding:
