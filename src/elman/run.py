@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from elman.atomic_io import remove_leftovers
 from elman.errors import UserError, optional_imports
 from elman.tasks import task_module
+from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
 from elman.training.run_lock import RunLock
@@ -131,16 +132,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
     """
-    from elman.training.tensor_files import check_sizes
-
     folder = RunFolder(Path(out))
-    if resume:
-        check_task(folder, task_name)
-        folder.check_same(settings)
-        if folder.has_checkpoint():
-            check_sizes(settings, folder.checkpoint)
-    kind = task_module(task_name).Task
-    task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
+    task = _task_to_resume(task_name, settings, folder) if resume else task_module(task_name).Task.new(settings)
 
     with optional_imports():
         from elman.training.loop import train as train_loop
@@ -148,17 +141,20 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
 
     accelerator = start_accelerator(settings)
     with contextlib.ExitStack() as held:
+        # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         if accelerator.is_main_process:
             if not resume:
                 folder.check_free()
-            task.prepare()  # before the loop sets the random state: what it draws must not differ in a resumed run
-            held.enter_context(RunLock(folder.path))
+            task.prepare()
+            lock = held.enter_context(RunLock(folder.path))
             remove_leftovers(folder.path)
-            if not resume:
-                folder.check_free()  # another training may have been quicker
-                task.save(folder.path)
-                folder.write_settings(task_name, settings)  # last: it makes a run of the folder
+            if resume:
+                check_digest(folder.path, task.learned_from())
+            else:
+                _make_run(task_name, task, folder, lock)
         accelerator.wait_for_everyone()
+        if not accelerator.is_main_process:
+            task.prepare()
         try:
             result = train_loop(task, settings, folder, accelerator, resume=resume)
         except KeyboardInterrupt:
@@ -168,6 +164,35 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
         if accelerator.is_main_process:
             finish(task, folder)
     return result
+
+
+def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:
+    """The task of a run that is to go on.
+
+    Raises:
+        UserError: it is of another task or other settings, or a file is missing or damaged.
+    """
+    from elman.training.checks.sizes import check_sizes
+
+    check_task(folder, task_name)
+    folder.check_same(settings)
+    goes_on = folder.has_checkpoint()
+    if goes_on:
+        check_sizes(settings, folder.checkpoint)
+    task: Task[Any] = task_module(task_name).Task.load(folder.path, settings)
+    task.begins = not goes_on
+    return task
+
+
+def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock) -> None:
+    """Write all that a run needs, and last the settings, which make a run of the folder."""
+    folder.check_free()  # another training may have been quicker
+    folder.clear_begun()
+    lock.keep = True
+    task.save(folder.path)
+    save_digest(folder.path, task.learned_from())
+    folder.write_settings(task_name, task.settings)
+    lock.keep = False
 
 
 def finish(task: Task[Any], folder: RunFolder) -> None:
@@ -189,7 +214,8 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
         UserError: no run there, or files that are damaged or do not fit.
     """
     from elman.training.checkpoint import fill_model, group, load_weights
-    from elman.training.tensor_files import check_sizes, read_tensors
+    from elman.training.checks.sizes import build_like, check_sizes
+    from elman.training.tensor_files import read_tensors
 
     folder = RunFolder(Path(path))
     name, table = folder.read()
@@ -198,7 +224,7 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     path = folder.weights if weights == "best" else folder.checkpoint
     check_sizes(settings, path)
     task: Task[Any] = module.Task.load(folder.path, settings)
-    model = task.build_model()
+    model = build_like(task.build_model, path)
     if weights == "best":
         header = load_weights(path, model)
     else:

@@ -49,8 +49,9 @@ def test_an_odd_value_is_taken_or_refused_in_one_line(kind: type[Any], name: str
         try:
             made = getattr(kind(**{name: value}), name)
         except UserError as error:
-            assert "\n" not in str(error)
-            assert "`" in str(error) or name == "cell"
+            said = str(error)
+            assert "\n" not in said
+            assert "`" in said or name == "cell"
         else:
             assert not isinstance(made, bool) or bool in allowed, value
             assert not isinstance(made, str) or str in allowed or made in allowed or name == "calibrate", value

@@ -6,6 +6,8 @@ the random state of every process, and in the header, as JSON, the counters. So 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from elman.data.io.files import path_kind
 from elman.errors import UserError, optional_imports
 from elman.training.compatibility import current_weights
+from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, saved_state
-from elman.training.task import Carry
+from elman.training.task import Carry, Task
 from elman.training.tensor_files import naming_damage, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -86,8 +90,9 @@ def fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor],
         wanted = {"step": torch.Size(()), "exp_avg": shapes[number], "exp_avg_sq": shapes[number]}
         if {name: tensor.shape for name, tensor in entry.items()} != wanted:
             raise UserError(f"{path} is damaged: the optimiser's state {number} does not fit; restore it from a copy")
-        if not all(bool(tensor.isfinite().all()) for tensor in entry.values()):
-            raise UserError(f"{path} is damaged: the optimiser's state {number} is not finite; restore it from a copy")
+        good = all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in entry.values())
+        if not (good and 0 < float(entry["step"]) <= step and bool((entry["exp_avg_sq"] >= 0).all())):
+            raise UserError(f"{path} is damaged: the optimiser's state {number} is none; restore it from a copy")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -162,6 +167,52 @@ def restore(
     if set(parts) != {str(index) for index in range(len(parts))} or any(part.ndim < 2 for part in parts.values()):
         raise UserError(f"{path} is damaged: its carried state has gaps; restore it from a copy")
     return tuple(_share(parts[str(index)], accelerator) for index in range(len(parts)))
+
+
+@contextmanager
+def aside(model: nn.Module) -> Iterator[None]:
+    """Use a model in evaluation mode and without gradients, and leave the random state as it was."""
+    random = torch.get_rng_state()
+    model.eval()
+    with torch.no_grad():
+        yield
+    model.train()
+    torch.set_rng_state(random)
+
+
+def check_carry(
+    task: Task[Any], model: nn.Module, carry: Carry, step: int, accelerator: Accelerator, path: Path
+) -> None:
+    """Compare the carried state of a checkpoint with that which the task's own step hands on.
+
+    Raises:
+        UserError: another number of tensors, another shape or type, or numbers that are not finite.
+    """
+    with aside(model), accelerator.autocast():
+        batch = task.batch(max(0, step - 1), accelerator.process_index, accelerator.num_processes)
+        own = task.loss(model, batch, ()).carry
+    if [(part.shape, part.dtype) for part in carry] != [(part.shape, part.dtype) for part in own]:
+        has, wants = ([tuple(part.shape) for part in parts] for parts in (carry, own))
+        raise UserError(f"{path} is damaged: its carried state is {has}, not {wants}; restore it from a copy")
+    if not all(bool(part.isfinite().all()) for part in carry):
+        raise UserError(f"{path} is damaged: its carried state is not finite; restore it from a copy")
+
+
+def mend_best(task: Task[Any], model: nn.Module, judge: BestTracker, step: int, folder: RunFolder) -> None:
+    """Write the best weights where a kill came between the checkpoint that is the best and them.
+
+    Raises:
+        UserError: they are missing or older, and the checkpoint is not the best.
+    """
+    kept = read_tensors(folder.weights)[1]["step"] if path_kind(folder.weights) != "nothing" else 0
+    if kept >= judge.best_step:  # later: of a run of version 0.1, which wrote them before the checkpoint
+        return
+    if judge.best_step != step:
+        lacks = f"is of step {kept}" if kept else "is missing"
+        raise UserError(f"{folder.weights} {lacks}, and the best was step {judge.best_step}; restore it from a copy")
+    with aside(model):
+        metrics = task.evaluate(model)
+    save_weights(folder.weights, model, {"step": step, **metrics})
 
 
 def _share(part: Tensor, accelerator: Accelerator) -> Tensor:

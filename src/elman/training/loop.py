@@ -11,7 +11,8 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 
-from elman.training.checkpoint import restore, save_checkpoint, save_weights
+from elman.training.checkpoint import aside, check_carry, mend_best, restore, save_checkpoint, save_weights
+from elman.training.checks.sizes import build_to_train
 from elman.training.lr_schedule import BestTracker, learning_rate
 from elman.training.monitoring.gradient_monitor import MonitorHook
 from elman.training.monitoring.metrics_log import MetricsLog
@@ -53,7 +54,7 @@ def train(
         Interrupted: Ctrl-C or SIGTERM; the state is saved.
     """
     torch.manual_seed(settings.seed)
-    bare = task.build_model().to(accelerator.device)
+    bare = build_to_train(task.build_model).to(accelerator.device)
     optimizer = build_optimizer(bare, settings)
     model = accelerator.prepare_model(bare)
     torch.manual_seed(settings.seed + accelerator.process_index)  # dropout differs between processes
@@ -62,6 +63,9 @@ def train(
     log = MetricsLog(folder.metrics)
     if resume and folder.has_checkpoint():
         carry = restore(folder, bare, optimizer, state, accelerator)
+        check_carry(task, bare, carry, state.step, accelerator, folder.checkpoint)
+        if accelerator.is_main_process:
+            mend_best(task, bare, state.judge, state.step, folder)
         log = MetricsLog.resumed(folder.metrics, state.step)
     scalars = Scalars(folder, settings.tensorboard and accelerator.is_main_process)
     parameters = [p for p in bare.parameters() if p.requires_grad]
@@ -118,15 +122,16 @@ def train(
             if saving:
                 accumulate(pending, state, accelerator)
                 check_weights(parameters, state)
+            is_best = False
             if due["eval_every"]:
                 metrics = evaluate(task, bare, accelerator, bar)
                 is_best = state.judge.update(metrics[task.metric], state.step, settings.schedule)
-                if is_best and accelerator.is_main_process:
-                    save_weights(folder.weights, bare, {"step": state.step, **metrics})
                 note({f"validation_{name}": value for name, value in metrics.items()})
                 bar.line(evaluation_line(state, task.metric, metrics))
             if saving:
                 save()
+            if is_best and accelerator.is_main_process:  # after the checkpoint, from which they can be made again
+                save_weights(folder.weights, bare, {"step": state.step, **metrics})
             interrupt.raise_if_asked(state.step, folder.path)
             clock = time.perf_counter()
     scalars.close()
@@ -141,11 +146,9 @@ def evaluate(task: Task[Any], model: nn.Module, accelerator: Accelerator, bar: B
     """The task's figures on its validation part, computed by the first process, known to all."""
     bar.evaluating(True)
     metrics: dict[str, float] = {}
-    model.eval()
-    with torch.no_grad():
-        if accelerator.is_main_process or accelerator.num_processes == 1:
+    if accelerator.is_main_process or accelerator.num_processes == 1:
+        with aside(model):
             metrics = task.evaluate(model)
-    model.train()
     if accelerator.num_processes > 1:
         metrics = share_metrics(metrics, task.metric, accelerator)
     bar.evaluating(False)

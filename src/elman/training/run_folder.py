@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.atomic_io import write_text
+from elman.atomic_io import naming_the_file, write_text
 from elman.data.io.files import check_file, is_file, path_kind, read_bytes
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError, optional_imports
@@ -77,8 +78,14 @@ class RunFolder:
         with optional_imports():
             import tomli_w
 
-        table = {"task": task} | {name: value for name, value in asdict(settings).items() if value is not None}
+        table = {"task": task} | {name: value for name, value in located(settings).items() if value is not None}
         write_text(self.settings, tomli_w.dumps(table, multiline_strings=False))
+
+    def clear_begun(self) -> None:
+        """Take away the settings of a training that saved nothing, so that no other training's files join them."""
+        with naming_the_file(self.settings):
+            self.settings.unlink(missing_ok=True)
+            self.metrics.unlink(missing_ok=True)
 
     def read(self) -> tuple[str, dict[str, Any]]:
         """The task's name and the settings as they stand in the file, lists as tuples.
@@ -96,16 +103,33 @@ class RunFolder:
 
     def check_same(self, asked: S) -> None:
         """Raise a UserError that names the first setting in which `asked` differs from the run's own."""
-        _, stored = self.read()
+        _, table = self.read()
+        stored, wanted = located(settings_from(type(asked), table, self.settings)), located(asked)
         for field in fields(asked):
             if field.name in MAY_CHANGE:
                 continue
-            value = asdict(asked)[field.name]
-            if value != stored.get(field.name):
+            value = wanted[field.name]
+            if value != stored[field.name]:
                 raise UserError(
-                    f"{self.path} was trained with `{field.name}={stored.get(field.name)}`, not {value}; "
+                    f"{self.path} was trained with `{field.name}={stored[field.name]}`, not {value}; "
                     "resume without that option, or train into another folder"
                 )
+
+
+def located(settings: TrainingSettings) -> dict[str, Any]:
+    """Settings as a dictionary, the user's own files by absolute paths: a run may be used from any folder."""
+    table = asdict(settings)
+    for name in settings.own_sources():
+        value = table[name]
+        if isinstance(value, tuple):
+            table[name] = tuple(map(_absolute, value))
+        elif value:
+            table[name] = _absolute(value)
+    return table
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self.keep = False  # leave the file behind: it says that what lies in the folder is a training's that began
         self._handle = -1
 
     def __enter__(self) -> Self:
@@ -51,7 +52,8 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.path.unlink(missing_ok=True)
+        if not self.keep:
+            self.path.unlink(missing_ok=True)
         os.close(self._handle)
 
     def _is_still_there(self, handle: int) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -79,6 +79,8 @@ class Task(ABC, Generic[S]):
         settings: the task's settings, checked when they were made.
         folder: where the run's own files lie (vocabulary, classes, scaler); None for a new task, which makes them
             from its training data.
+        begins: whether the weights are yet to begin: what they have of training data, as word vectors, is put into
+            them by `build_model` then alone. True for a new task, and for a run stopped before its first checkpoint.
     """
 
     name: ClassVar[str]
@@ -107,6 +109,7 @@ class Task(ABC, Generic[S]):
     def __init__(self, settings: S, folder: Path | None = None) -> None:
         self.settings = settings
         self.folder = folder
+        self.begins = folder is None
 
     @classmethod
     def new(cls, settings: S) -> Self:
@@ -126,6 +129,13 @@ class Task(ABC, Generic[S]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs, so that a mistake leaves nothing behind."""
+
+    def learned_from(self) -> Mapping[str, Iterable[Any]]:
+        """What decides the weights, by part, for `elman.training.checks.data_digest`: a resumed run compares it.
+
+        Examples of texts, numbers, arrays or files, or one text; nothing by default, for a task that makes its data.
+        """
+        return {}
 
     def save(self, folder: Path) -> None:
         """Write into the folder what `restore` reads: vocabulary, classes, scaler. Nothing by default."""

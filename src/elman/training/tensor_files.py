@@ -20,8 +20,6 @@ from elman.errors import UserError
 
 SUM = "sha256"
 """The key of the checksum in the header."""
-SIZES = ("hidden_size", "embedding_size", "head")
-"""Settings that are the size of some weight."""
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
@@ -67,27 +65,6 @@ def checksum(tensors: dict[str, Tensor], header: str) -> str:
         if tensor.numel():
             found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
-
-
-def check_sizes(settings: Any, path: Path) -> None:
-    """Compare the sizes in settings with those in the header of a file of weights, before anything is allocated.
-
-    Raises:
-        UserError: a size that no weight of the file has, or more layers than it has weights.
-    """
-    if path_kind(path) != "file":
-        return  # what reads the file says so
-    with naming_damage(path), safe_open(path, framework="pt") as file:
-        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118  (not a dict)
-    largest = max((size for shape in shapes for size in shape), default=0)
-    for name in SIZES:
-        value = getattr(settings, name, 0)
-        if value > largest:
-            raise UserError(
-                f"{path} does not fit the settings beside it: `{name}` is {value}, its weights have {largest}"
-            )
-    if getattr(settings, "layers", 0) > len(shapes):
-        raise UserError(f"{path} does not fit the settings beside it: `layers` is {settings.layers}, too many for it")
 
 
 @contextlib.contextmanager

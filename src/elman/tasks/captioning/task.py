@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.atomic_io import write_text
+from elman.data.image.dataset import FLICKR8K
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.captioning.prediction import Caption, draw_captions
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("elman")
 VOCABULARY, FEATURES = "vocabulary.json", "features.json"
 LARGEST_FEATURE = 1_000_000
+PARTS = {"training": "train", "validation": "validation"}
 EXAMPLES = 20
 """Captions that evaluation shows."""
 PLACES = {"first": ("first",), "state": ("state",), "every": ("every",), "first+state": ("first", "state")}
@@ -116,6 +118,21 @@ class Task(BaseTask[Settings]):
         """Read and check everything that training needs."""
         _ = self._train
 
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Names and captions of the pictures, and the user's own features or picture files."""
+        parts = {f"{name} part": self.captioned.parts[key] for name, key in PARTS.items()}
+        found: dict[str, Iterable[Any]] = {
+            name: zip(part.names, part.captions, strict=True) for name, part in parts.items()
+        }
+        if self.seen.maker and not self.settings.features and Path(self.settings.data).is_dir():
+            from elman.data.image.io import picture_files
+
+            files = picture_files([Path(self.settings.data).expanduser()])
+            return found | {"folder of pictures": ((file.name, file) for file in files)}
+        if self.settings.data == FLICKR8K and not self.settings.features:
+            return found  # pinned by the catalogue; their features are computed, and differ by rounding
+        return found | {f"features of the {name}": part.vectors for name, part in parts.items()}
+
     def save(self, folder: Path) -> None:
         """Write the vocabulary, and what the features are."""
         self.vocabulary.save(folder / VOCABULARY)
@@ -137,7 +154,7 @@ class Task(BaseTask[Settings]):
         s = self.settings
         V, D, shape = len(self.vocabulary), self.seen.size, s.shape(s.embedding_size)
         model = Captioner(V, D, shape, feature_as=PLACES[s.feature_as], dropout=s.dropout, tied=s.tied)
-        if self.folder is None:
+        if self.begins:
             model.scale_by(torch.from_numpy(self.captioned.parts["train"].vectors))
         return model
 

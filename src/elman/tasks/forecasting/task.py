@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
@@ -52,6 +52,11 @@ class Task(BaseTask[Settings]):
         from elman.data.timeseries.forecasting import read_forecast_data
 
         return read_forecast_data(self.settings.data, self.settings.reading())
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Times and values of every series."""
+        raw = [one.raw for one in self.data.series]
+        return {"series": ((one.name, [*map(str, one.times)], one.values, one.known) for one in raw)}
 
     @cached_property
     def fitted(self) -> FittedSeries:

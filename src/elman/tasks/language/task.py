@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
 from elman.tasks.language.prediction import Continuation
@@ -65,6 +65,10 @@ class Task(BaseTask[Settings]):
         from elman.data.text.bptt import Streams
 
         return Streams(self._encode(self.texts[0]), self.settings.batch_size, self.settings.chunk)
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Both texts."""
+        return {"training text": self.texts[0], "validation text": self.texts[1]}
 
     def _encode(self, text: str) -> Tensor:
         import torch

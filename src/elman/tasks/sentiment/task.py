@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
 from elman.tasks.classification.task import ClassificationTask, Examples, Part
@@ -51,6 +51,11 @@ class Task(ClassificationTask[Settings]):
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
         return self.data.classes
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Texts and labels."""
+        parts = {"training part": self.data.train, "validation part": self.data.validation}
+        return {name: zip(part.texts, part.labels.tolist(), strict=True) for name, part in parts.items()}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -119,7 +124,7 @@ class Task(ClassificationTask[Settings]):
     def _vectors(self) -> dict[str, NDArray[np.float32]]:
         from elman.data.text.word_vectors import read_word_vectors
 
-        if self.settings.vectors is None or self.folder is not None:
+        if self.settings.vectors is None or not self.begins:
             return {}
         vectors = read_word_vectors(Path(self.settings.vectors), self.vocabulary.tokens)
         size = len(next(iter(vectors.values())))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
 from elman.tasks.classification.prediction import ClassPrediction
@@ -48,6 +48,11 @@ class Task(ClassificationTask[Settings]):
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
         return self.data.classes
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Values and labels."""
+        parts = {"training part": self.data.train, "validation part": self.data.validation}
+        return {name: zip(part.values, part.labels.tolist(), strict=True) for name, part in parts.items()}
 
     @cached_property
     def scaler(self) -> Scaler:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from elman.tasks.speech.settings import Options, Settings
 from elman.training.task import Task as BaseTask
@@ -71,6 +72,14 @@ class SpeechTask(BaseTask[Settings]):
             return FrontEnd(spectrum, s.stack, Scaler.load(self.folder / SCALER), s.cepstra)
         train = [self.recordings.sound(one) for one in self.recordings.part("train")]
         return FrontEnd.fit(spectrum, s.stack, train, s.cepstra)
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """Names, transcripts, speakers and sounds."""
+        parts = {"training part": self.recordings.part("train"), "validation part": self.recordings.part("validation")}
+        return {
+            name: ((one.path.name, one.transcript, one.speaker, one.path) for one in part)
+            for name, part in parts.items()
+        }
 
     @property
     def augmentation(self) -> Augmentation:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
@@ -81,6 +81,11 @@ class Task(BaseTask[Settings]):
         for note in data.notes:
             log.info(note)
         return data
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        """The pairs."""
+        parts = {"training part": self.data.train, "validation part": self.data.validation}
+        return {name: zip(part.source, part.target, strict=True) for name, part in parts.items()}
 
     @cached_property
     def codes(self) -> VocabularyPair:
