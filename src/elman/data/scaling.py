@@ -54,7 +54,8 @@ class Scaler:
             UserError: the file is missing or damaged.
         """
         table = read_json(path, dict[str, list[float]], "means and sizes of channels")
-        mean, std = (np.array(table.get(name, []), dtype=np.float32) for name in ("mean", "std"))
+        with np.errstate(over="ignore"):  # to infinity, which is refused
+            mean, std = (np.array(table.get(name, []), dtype=np.float32) for name in ("mean", "std"))
         if not len(mean) or mean.shape != std.shape:
             raise UserError(f"{path} is damaged: it holds {len(mean)} means, {len(std)} sizes; restore it from a copy")
         if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):

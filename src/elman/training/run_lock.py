@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -34,7 +35,7 @@ class RunLock:
             while True:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 if not _lock(handle):
-                    holder = os.read(handle, 200).decode("utf-8", "replace").strip()
+                    holder = _holder(handle)
                     os.close(handle)
                     raise UserError(
                         f"{self.path.parent} is in use by {holder or 'another training'}; wait for it, or choose"
@@ -68,6 +69,15 @@ def was_begun(folder: Path) -> bool:
     return (folder / NAME).is_file()
 
 
+def _holder(handle: int) -> str:
+    """What the holder says of itself, which it writes in the moment after it has the lock."""
+    for _ in range(20):
+        if holder := os.pread(handle, 200, 0).decode("utf-8", "replace").strip():
+            return holder
+        time.sleep(0.05)
+    return ""
+
+
 def _lock(handle: int) -> bool:
     """Take the lock without waiting; False where another process has it."""
     try:
@@ -83,5 +93,9 @@ def _lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):  # what some network file systems say instead
+            raise
         return False
     return True

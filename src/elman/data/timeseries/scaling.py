@@ -141,6 +141,8 @@ class FittedSeries:
         try:
             check_frequency(saved.frequency)
             scales = {name: _scale(entry, saved.transform, columns) for name, entry in saved.scales.items()}
+            for scale in scales.values():
+                _check_naive(scale.naive_error, len(saved.roles.targets))
             if not (saved.roles.targets and scales and 1 <= saved.season <= _LONGEST_SEASON):
                 raise ValueError("it has no target, no scale, or no season")
         except ValueError as error:
@@ -194,8 +196,14 @@ def _transformed(series: TimeSeries, roles: Roles, transform: Transform) -> Valu
     return columns
 
 
+def _check_naive(errors: Values, targets: int) -> None:
+    if errors.shape != (targets,) or not (np.isfinite(errors).all() and (errors > 0).all()):
+        raise ValueError(f"its naive errors are not {targets} numbers above 0")
+
+
 def _scale(entry: _SavedScale, transform: Transform, columns: int) -> SeriesScale:
-    mean, std = np.array(entry.mean, dtype=np.float32), np.array(entry.std, dtype=np.float32)
+    with np.errstate(over="ignore"):  # to infinity, which is refused
+        mean, std = np.array(entry.mean, dtype=np.float32), np.array(entry.std, dtype=np.float32)
     naive = np.array(entry.naive_error)
     if mean.shape != (columns,) or std.shape != (columns,):
         raise ValueError(f"it scales {len(mean)} columns of {columns}")

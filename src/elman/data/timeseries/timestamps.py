@@ -112,6 +112,10 @@ def check_frequency(frequency: str) -> None:
     offset = pd.tseries.frequencies.to_offset(frequency)  # a ValueError of its own where it is none
     if offset is None or offset.n < 1:
         raise ValueError(f"the step {frequency!r} goes nowhere")
+    try:
+        pd.date_range("2000-01-01", periods=3, freq=offset)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"the step {frequency!r} leaves the calendar") from error
 
 
 def asked_frequency(frequency: str, times: pd.Index, place: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
-from elman.atomic_io import write_text
-from elman.data.io.json_files import read_json
-from elman.errors import UserError
+from elman.data.io.names import read_names, save_names
 from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
 from elman.training.report import Report, Table
@@ -93,7 +90,7 @@ class ClassificationTask(Task[S]):
 
     def save(self, folder: Path) -> None:
         """Write the names of the classes."""
-        write_text(folder / "classes.json", json.dumps(list(self.classes), ensure_ascii=False, indent=1) + "\n")
+        save_names(folder / "classes.json", self.classes)
 
     def restore(self, folder: Path) -> None:
         """Read the names of the classes."""
@@ -193,15 +190,3 @@ class ClassificationTask(Task[S]):
     def show(self, predictions: Sequence[Prediction]) -> str:
         """A line for each sequence, the classes one below the other."""
         return aligned([one for one in predictions if isinstance(one, ClassPrediction)])
-
-
-def read_names(path: Path) -> tuple[str, ...]:
-    """A list of names from a JSON file.
-
-    Raises:
-        UserError: the file cannot be read, or holds something else.
-    """
-    names = read_json(path, list[str], "list of names")
-    if not names or len(set(names)) < len(names):
-        raise UserError(f"{path} is damaged: it holds no names, or one twice; restore it from a copy")
-    return tuple(names)

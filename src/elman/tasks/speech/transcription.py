@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from elman.atomic_io import write_text
 from elman.data.audio.augmentation import Augmentation, Joiner
 from elman.data.audio.dataset import Spoken, numbered_symbols, symbols_of, text_of
 from elman.data.audio.frontend import FrontEnd
@@ -271,8 +269,3 @@ def decode(scores: Tensor, beam: int) -> list[Emitted]:
 def written(emitted: Sequence[Emitted], symbols: Sequence[str], kind: str) -> str:
     """The text of what was emitted."""
     return text_of([symbols[one.symbol - 1] for one in emitted], kind)
-
-
-def save_symbols(path: Path, symbols: Sequence[str]) -> None:
-    """Write the symbols as a JSON list."""
-    write_text(path, json.dumps(list(symbols), ensure_ascii=False, indent=1) + "\n")

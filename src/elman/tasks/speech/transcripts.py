@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elman.data.io.names import read_names, save_names
 from elman.errors import UserError
-from elman.tasks.classification.task import Part, read_names
+from elman.tasks.classification.task import Part
 from elman.tasks.speech.prediction import Transcript
 from elman.tasks.speech.recordings import SpeechTask
 from elman.tasks.speech.settings import Options
@@ -64,10 +65,8 @@ class TranscriptTask(SpeechTask):
 
     def save(self, folder: Path) -> None:
         """Write symbols and the scale of the front end."""
-        from elman.tasks.speech.transcription import save_symbols
-
         super().save(folder)
-        save_symbols(folder / SYMBOLS, self.symbols)
+        save_names(folder / SYMBOLS, self.symbols)
 
     def restore(self, folder: Path) -> None:
         """Read symbols and the scale of the front end."""

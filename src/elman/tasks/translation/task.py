@@ -391,6 +391,6 @@ def read_facts(path: Path) -> Facts:
         UserError: the file is missing or damaged.
     """
     facts = read_json(path, Facts, "languages and the longest source")
-    if facts.longest < 0:
+    if not 0 <= facts.longest <= UNLIMITED:
         raise UserError(f"{path} is damaged: the longest source has {facts.longest} tokens; restore it from a copy")
     return facts
