@@ -51,17 +51,22 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def remove_leftovers(folder: Path) -> int:
-    """Remove the temporary files of killed processes of this computer from a folder; returns how many there were.
+def remove_leftovers(folder: Path, *, alone: bool = False) -> int:
+    """Remove the temporary files of killed processes from a folder; returns how many there were.
 
-    A file whose process lives, or of another computer, stays.
+    Those of this computer whose process is gone, and whatever nobody has written to for a day: of another computer, or
+    of version 0.1, which names no process.
+
+    Arguments:
+        alone: nobody else writes into the folder, so that a number of a process may be another's by now.
     """
     removed = 0
     for path in folder.glob(".*.part"):
         found = _LEFTOVER.search(path.name)
-        old = found is None and time.time() - path.stat().st_mtime > _OLD  # of version 0.1, which names no process
-        if old or (found is not None and found[1] == _host() and not _lives(int(found[2]))):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another process has just removed it
+            ours = found is not None and found[1] == _host()
+            gone = ours and (alone or not _lives(int(found[2]))) if found else False
+            if gone or time.time() - path.lstat().st_mtime > _OLD:
                 path.unlink()
                 removed += 1
     return removed

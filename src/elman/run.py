@@ -147,7 +147,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                 folder.check_free()
             task.prepare()
             lock = held.enter_context(RunLock(folder.path))
-            remove_leftovers(folder.path)
+            remove_leftovers(folder.path, alone=True)
             if resume:
                 check_digest(folder.path, task.learned_from())
             else:

@@ -166,8 +166,28 @@ def changes_of(case: Case, out: Path, log: Path, *, plots: bool) -> int:
 
 def contents(case: Case, out: Path, log: Path) -> dict[str, Any]:
     """What a run is, without what tells of time: its files, weights, rows of metrics, predictions."""
+    said = log.with_suffix(".said")
+
+    def write() -> None:
+        said.write_text(predictions(case, out))
+
+    code = wait(fork(write, log), log)
+    if code:
+        raise Faults(f"predicting ends with {code}: {log.read_text()[-1500:]}")
+    return files_of(out) | {"predictions": said.read_text()}
+
+
+def predictions(case: Case, out: Path) -> str:
+    """What a run predicts, as JSON."""
     import json
 
+    import elman.run
+
+    return json.dumps([one.to_json() for one in elman.run.load(out).predict(case.inputs)])
+
+
+def files_of(out: Path) -> dict[str, Any]:
+    """The files of a run by name, without what tells of time."""
     from safetensors.torch import load_file
 
     from elman.training.monitoring.metrics_log import read_metrics
@@ -175,22 +195,10 @@ def contents(case: Case, out: Path, log: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"files": sorted(path.name for path in out.iterdir())}
     for name in ("model.safetensors", "last.safetensors"):
         found[name] = {key: tensor.numpy().tobytes() for key, tensor in load_file(out / name).items()}
-    for path in sorted(out.glob("*.json")) + [out / "settings.toml"]:
+    for path in [*sorted(out.glob("*.json")), out / "settings.toml"]:
         found[path.name] = path.read_bytes()
     rows = read_metrics(out / "metrics.csv")
     found["metrics.csv"] = [{key: value for key, value in row.items() if not key.endswith(GROWS)} for row in rows]
-    said = log.with_suffix(".json")
-
-    def predict() -> None:
-        import elman.run
-
-        predictions = elman.run.load(out).predict(case.inputs)
-        said.write_text(json.dumps([one.to_json() for one in predictions]))
-
-    code = wait(fork(predict, log), log)
-    if code:
-        raise Faults(f"predicting ends with {code}: {log.read_text()[-1500:]}")
-    found["predictions"] = said.read_text()
     return found
 
 

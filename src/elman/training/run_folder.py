@@ -38,6 +38,17 @@ class RunFolder:
         self.checkpoint = path / "last.safetensors"
         self.metrics = path / "metrics.csv"
 
+    def inner(self, name: str) -> Path:
+        """A folder inside the run's to write into.
+
+        Raises:
+            UserError: it is a link, through which files would land elsewhere.
+        """
+        path = self.path / name
+        if path.is_symlink():
+            raise UserError(f"{path} is a link to {path.readlink()}; remove it, or name that folder itself as `out`")
+        return path
+
     def exists(self) -> bool:
         """Whether a run is here: its settings are."""
         return is_file(self.settings)

@@ -33,7 +33,7 @@ class RunLock:
         with naming_the_file(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             while True:
-                handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
                 if not _lock(handle):
                     holder = _holder(handle)
                     os.close(handle)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from elman.cli.messages import as_options, console, finite, show
 from elman.errors import UserError
+from elman.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,4 +60,4 @@ def answer(
 
 def folder_for(out: Path | None, run: Path) -> Path:
     """Where a command writes."""
-    return run / "inspect" if out is None else out
+    return RunFolder(run).inner("inspect") if out is None else out

@@ -107,6 +107,8 @@ class Settings(RecurrentSettings):
                 f"`mode=recursive` needs the future of every input, and `past={self.past[0]}` has none; make it a"
                 " `target` too, or take `mode=direct`"
             )
+        if self.window < 2:
+            raise UserError("`window` is 1, and `mode=recursive` looks back on at least 2 rows; make it longer")
         if self.segment > 1:
             raise UserError("`segment` is for `mode=direct`: a recursive forecast goes step by step; leave it out")
         if self.intervals == "quantile":

@@ -30,4 +30,4 @@ def _writer(folder: RunFolder) -> Any:
     with optional_imports():
         from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder.path / "tensorboard"))
+    return SummaryWriter(str(folder.inner("tensorboard")))
