@@ -90,7 +90,7 @@ class Session:
             if name not in sys.modules and not name.startswith(("__", "tests")):
                 try:
                     importlib.import_module(name)
-                except Exception:  # noqa: BLE001, S112  (a module that only some other one can import)
+                except Exception:
                     continue
         self.whole[case.name] = contents(case, out, self.log)
         shutil.rmtree(out)
@@ -111,7 +111,9 @@ class Session:
             how = {"seconds": self.seconds[case.name], "changes": self.changes[case.name], "plots": self.plots}
             try:
                 done, writing = kill_and_resume(case, out, self.log, moment, self.chance, **how)  # type: ignore[arg-type]
-                self.counts += Counter({"kills": done, f"at moment {moment}": done, "with a half-written file": writing})
+                self.counts += Counter(
+                    {"kills": done, f"at moment {moment}": done, "with a half-written file": writing}
+                )
                 compare(contents(case, out, self.log), self.whole[case.name])
                 self.counts["trainings"] += 1
             except Faults as fault:

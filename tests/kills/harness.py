@@ -51,7 +51,7 @@ def fork(work: Callable[[], None], log: Path) -> int:
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
         work()
         code = 0
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         from elman.errors import UserError
 
         code = 2 if isinstance(error, UserError) else 1
@@ -212,7 +212,15 @@ def compare(found: dict[str, Any], whole: dict[str, Any]) -> None:
 
 
 def kill_and_resume(
-    case: Case, out: Path, log: Path, moment: Moment, chance: random.Random, *, seconds: float, changes: int, plots: bool
+    case: Case,
+    out: Path,
+    log: Path,
+    moment: Moment,
+    chance: random.Random,
+    *,
+    seconds: float,
+    changes: int,
+    plots: bool,
 ) -> tuple[int, int]:
     """Kill a training, and sometimes its resumption too, and let it come to its end.
 

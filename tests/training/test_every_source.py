@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kills.cases import OLD_RUNS, OTHER_SOURCES, Case, make_cases
+from tests.kills.harness import compare, files_of, predictions
 
 import elman
 import elman.run
 import elman.training.loop
 from elman.errors import UserError
-from tests.kills.cases import OLD_RUNS, OTHER_SOURCES, Case, make_cases
-from tests.kills.harness import compare, files_of, predictions
 
 NAMES = [path.name for path in sorted(OLD_RUNS.iterdir()) if (path / "settings.toml").exists()] + list(OTHER_SOURCES)
 STOPPED_AT = 13

@@ -82,7 +82,8 @@ class SeriesScale:
         count = scaled.shape[-1]
         values = scaled.astype(np.float64) * self.scaler.std[:count] + self.scaler.mean[:count]
         if self.transform == "log":
-            return np.exp(values)
+            with np.errstate(over="ignore"):  # a forecast above all numbers is infinite, and is shown so
+                return np.exp(values)
         return np.square(np.maximum(values, 0)) if self.transform == "sqrt" else values
 
 

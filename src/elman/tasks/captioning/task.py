@@ -140,9 +140,10 @@ class Task(BaseTask[Settings]):
 
     def restore(self, folder: Path) -> None:
         """Read what `save` wrote."""
-        from elman.data.text.vocabulary import Vocabulary
+        from elman.data.text.saved import load_vocabulary
+        from elman.data.text.tokenizers import SPECIAL
 
-        self.vocabulary = Vocabulary.load(folder / VOCABULARY)
+        self.vocabulary = load_vocabulary(folder / VOCABULARY, "words", SPECIAL)
         self.seen = read_facts(folder / FEATURES)
 
     def build_model(self) -> nn.Module:

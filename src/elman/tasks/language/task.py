@@ -93,9 +93,9 @@ class Task(BaseTask[Settings]):
 
     def restore(self, folder: Path) -> None:
         """Read the vocabulary."""
-        from elman.data.text.vocabulary import Vocabulary
+        from elman.data.text.saved import load_vocabulary
 
-        self.vocabulary = Vocabulary.load(folder / VOCABULARY)
+        self.vocabulary = load_vocabulary(folder / VOCABULARY, self.settings.tokens)
 
     def build_model(self) -> nn.Module:
         """Embedding, recurrent part and output layer."""

@@ -80,10 +80,11 @@ class Task(ClassificationTask[Settings]):
 
     def restore(self, folder: Path) -> None:
         """Read classes and vocabulary."""
-        from elman.data.text.vocabulary import Vocabulary
+        from elman.data.text.saved import load_vocabulary
+        from elman.data.text.tokenizers import PAD, UNK
 
         super().restore(folder)
-        self.vocabulary = Vocabulary.load(folder / VOCABULARY)
+        self.vocabulary = load_vocabulary(folder / VOCABULARY, self.settings.tokens, (PAD, UNK))
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """The numbers of each text's tokens, (T,) with T from 1 to `max_length`."""

@@ -43,6 +43,10 @@ class PairBatch(NamedTuple):
     teacher: float
 
 
+MARKS = (PAD, BOS, EOS)
+"""The special tokens of both sides."""
+
+
 @dataclass(frozen=True)
 class VocabularyPair:
     """The vocabularies of the two sides. A source ends with the end mark, so that it is never empty."""
@@ -53,9 +57,8 @@ class VocabularyPair:
     @classmethod
     def build(cls, pairs: Pairs, size: int, lowercase: bool) -> VocabularyPair:
         """Learn byte-level BPE from the training pairs, for each side alone."""
-        special = (PAD, BOS, EOS)
         one, other = (
-            Vocabulary.build(side, "bpe", size, special=special, lowercase=lowercase)
+            Vocabulary.build(side, "bpe", size, special=MARKS, lowercase=lowercase)
             for side in (pairs.source, pairs.target)
         )
         return cls(one, other)

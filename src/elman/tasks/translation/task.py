@@ -123,10 +123,10 @@ class Task(BaseTask[Settings]):
 
     def restore(self, folder: Path) -> None:
         """Read what `save` wrote."""
-        from elman.data.text.vocabulary import Vocabulary
-        from elman.tasks.translation.steps import VocabularyPair
+        from elman.data.text.saved import load_vocabulary
+        from elman.tasks.translation.steps import MARKS, VocabularyPair
 
-        self.codes = VocabularyPair(Vocabulary.load(folder / SOURCE), Vocabulary.load(folder / TARGET))
+        self.codes = VocabularyPair(*(load_vocabulary(folder / name, "bpe", MARKS) for name in (SOURCE, TARGET)))
         self.facts = read_facts(folder / FACTS)
 
     def build_model(self) -> nn.Module:
