@@ -1,4 +1,4 @@
-"""`python -m tests.kills`: kill trainings of every task at random moments, resume them, and compare; a table at the end.
+"""`python -m tests.kills`: trainings of every task are killed at random moments, resumed, and compared.
 
 Every case is trained once undisturbed; what a killed and resumed one has must be equal to the bit. Exit code 1 where
 something differs, hangs or is left behind.
@@ -111,9 +111,9 @@ class Session:
             how = {"seconds": self.seconds[case.name], "changes": self.changes[case.name], "plots": self.plots}
             try:
                 done, writing = kill_and_resume(case, out, self.log, moment, self.chance, **how)  # type: ignore[arg-type]
-                self.counts += Counter(
-                    {"kills": done, f"at moment {moment}": done, "with a half-written file": writing}
-                )
+                self.counts["kills"] += done
+                self.counts[f"kills at the moment {moment!r}"] += done
+                self.counts["kills that left a half-written file"] += writing
                 compare(contents(case, out, self.log), self.whole[case.name])
                 self.counts["trainings"] += 1
             except Faults as fault:
