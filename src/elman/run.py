@@ -134,6 +134,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     """
     folder = RunFolder(Path(out))
     task = _task_to_resume(task_name, settings, folder) if resume else task_module(task_name).Task.new(settings)
+    settings = task.settings
 
     with optional_imports():
         from elman.training.loop import train as train_loop

@@ -171,7 +171,7 @@ def test_a_size_that_is_that_of_another_weight(monkeypatch: pytest.MonkeyPatch) 
     tensors, _ = read_tensors(run / "model.safetensors")
     largest = max(size for tensor in tensors.values() for size in tensor.shape)
     (run / "settings.toml").write_text(tomli_w.dumps(table | {"hidden_size": largest}))
-    with pytest.raises(UserError, match=f"one of its weights would have {largest**2:,} numbers"):
+    with pytest.raises(UserError, match="one of its weights would have"):
         elman.load(run)
 
 
