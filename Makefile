@@ -8,7 +8,7 @@ RUNS ?= runs
 NATIVE := src/elman/kernels/native
 NATIVE_FILES := $(wildcard $(NATIVE)/*.h $(NATIVE)/*.cpp $(NATIVE)/*/*.h $(NATIVE)/*/*.cpp $(NATIVE)/*/*/*.h tests/native/*.cpp)
 
-.PHONY: help demo test check check-native bench docs site map sanitize emulate format clean
+.PHONY: help demo test check check-native bench docs site map sanitize emulate kills format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ sanitize:  ## the native library's own check under AddressSanitizer and Undefine
 
 emulate:  ## the native library's own check on the instruction sets of other processors, by QEMU where it is installed
 	sh tests/native/emulate.sh
+
+kills: $(VENV)/developed  ## kill trainings of every task 500 times, resume them and compare; start 100 pairs together
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m tests.kills
 
 format: $(VENV)/developed  ## put the code into shape
 	$(BIN)/ruff check --fix
