@@ -153,10 +153,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} does not exist; name a TOML file of settings, such as a run's settings.toml")
     text = decode_utf8(read_bytes(path, LARGEST_SETTINGS), path)
     try:
-        return current_settings(tomllib.loads(text))
+        table = tomllib.loads(text)
+        _check_numbers(table)
+        return current_settings(table)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:  # ValueError: a number of 5,000 digits
         reason = str(error)[:120] or type(error).__name__
         raise UserError(f"{path} is not valid TOML: {reason}; restore it from a copy") from error
+
+
+def _check_numbers(value: Any) -> None:
+    """Raise a ValueError where a whole number, as one of 5,000 hexadecimal digits, has more than 64 bits."""
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        raise ValueError(f"a whole number of {value.bit_length():,} bits")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _check_numbers(one)
 
 
 def settings_from(kind: type[S], table: dict[str, Any], source: Path) -> S:

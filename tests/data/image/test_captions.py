@@ -45,8 +45,8 @@ def test_plain_words() -> None:
         ("t.csv", "image,caption\n", "has no captions"),
         ("t.csv", "image,caption\na.jpg\n", "line 2 has 1 columns where the first line has 2"),
         ("t.txt", "a.jpg#0\tA dog\na.jpg#1 Two dogs\n", "line 2 has no tab"),
-        ("t.json", "{", "line 1 is not JSON"),
-        ("t.json", '{"images": [{}]}', "neither COCO's captions nor Karpathy's"),
+        ("t.json", "{", "is damaged: it holds no captions"),
+        ("t.json", '{"images": [{}]}', "a picture without `filename`"),
     ],
 )
 def test_mistakes_say_where(tmp_path: Path, name: str, text: str, what: str) -> None:

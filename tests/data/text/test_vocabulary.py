@@ -181,7 +181,7 @@ def test_damaged_file(damage, tmp_path):
     path = tmp_path / "vocabulary.json"
     build("characters").save(path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=r"vocabulary.json is damaged or no vocabulary"):
+    with pytest.raises(UserError, match=r"vocabulary.json is (damaged|empty)"):
         Vocabulary.load(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import read_bytes
+from elman.data.io.files import check_file, read_bytes
 from elman.errors import UserError, optional_imports
 
 Sound = NDArray[np.float32]
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 _PIECE_SECONDS = 1.0
+_RATES = (1_000, 1_000_000)
+"""Samples a second that a header may claim; others come from damage, and would be resampled to a thousand times."""
+_CANCELLED = 0.01
+"""Channels whose average is so much softer than the loudest of them are of opposite phase."""
+_UNKNOWN_FRAMES = 1 << 40
+"""A header with as many samples and more does not know how many there are: FLAC from a stream."""
 
 
 def read_sound(path: Path, rate: int) -> Sound:
     """(n,) the whole recording in [-1, 1] at `rate` samples a second, its channels averaged.
 
     Raises:
-        UserError: there is no such file; it is no sound, empty, or silent throughout.
+        UserError: there is no such file; it is no sound, empty, or silent throughout, or its channels cancel.
     """
     sound = np.concatenate([np.zeros(0, np.float32), *sound_pieces(path, rate)])
     if not len(sound):
@@ -37,7 +44,7 @@ def check_heard(loudest: float, path: Path) -> None:
 
 
 def sound_seconds(path: Path) -> float:
-    """How long a recording is, from its header."""
+    """How long a recording is, from its header; raises as `sound_pieces`."""
     with _opened(path) as file:
         return float(file.frames / file.samplerate)
 
@@ -48,35 +55,87 @@ def sound_pieces(path: Path, rate: int) -> Iterator[Sound]:
     Resampled by soxr, which carries its filter from piece to piece.
 
     Raises:
-        UserError: there is no such file, or it is no sound.
+        UserError: there is no such file, or it is no sound, or its channels cancel each other.
     """
     with optional_imports():
-        import soundfile
         import soxr
 
     with _opened(path) as file:
         own = file.samplerate
         resampler = soxr.ResampleStream(own, rate, 1, dtype="float32") if own != rate else None
-        left = file.frames
-        try:
-            for block in file.blocks(blocksize=max(1, round(own * _PIECE_SECONDS)), dtype="float32", always_2d=True):
-                if not np.isfinite(block).all():
-                    raise UserError(f"{path} is damaged: it has samples that are no numbers; restore it from a copy")
-                left -= len(block)
-                piece = block.mean(axis=1)
-                yield piece if resampler is None else resampler.resample_chunk(piece, last=left <= 0)
-        except soundfile.SoundFileError as error:
-            raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+        size = max(1, round(own * _PIECE_SECONDS))
+        loudest = averaged = 0.0
+        block = _block(file, size, path)
+        while len(block):
+            following = _block(file, size, path)
+            piece = block.mean(axis=1)
+            loudest = max(loudest, float(np.abs(block).max()))
+            averaged = max(averaged, float(np.abs(piece).max()))
+            yield piece if resampler is None else resampler.resample_chunk(piece, last=not len(following))
+            block = following
+        if averaged < _CANCELLED * loudest:
+            raise UserError(f"{path} has channels of opposite phase, which cancel each other; save one of them alone")
+
+
+def _block(file: Any, size: int, path: Path) -> NDArray[np.float32]:
+    """(n, channels) the next samples of a file, at most `size` of each channel."""
+    with optional_imports():
+        import soundfile
+
+    try:
+        block: NDArray[np.float32] = file.read(size, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
+    if not np.isfinite(block).all():
+        raise UserError(f"{path} is damaged: it has samples that are no numbers; restore it from a copy")
+    return block
 
 
 def _opened(path: Path) -> Any:
     with optional_imports():
         import soundfile
 
-    if not path.is_file() or not path.stat().st_size:
+    if not check_file(path):
         read_bytes(path)  # says what is wrong
     try:
-        return soundfile.SoundFile(path)
-    except soundfile.SoundFileError as error:
+        file = soundfile.SoundFile(path)
+        if not file.frames and (whole := _with_size(path)):
+            file.close()
+            file = soundfile.SoundFile(io.BytesIO(whole))
+    except (soundfile.SoundFileError, OSError) as error:
         reason = str(error).rstrip(".").rpartition(": ")[2].lower()
         raise UserError(f"{path} is no sound that can be read ({reason}); give a WAV or FLAC file") from error
+    least, most = _RATES
+    if not least <= file.samplerate <= most:
+        file.close()
+        raise UserError(
+            f"{path} says that it has {file.samplerate:,} samples a second, and {least:,} to {most:,} are read;"
+            " mend its header"
+        )
+    if file.frames >= _UNKNOWN_FRAMES:
+        file.close()
+        raise UserError(f"{path} does not say how long it is, as a stream writes it; decode it and encode it again")
+    return file
+
+
+def _with_size(path: Path) -> bytearray | None:
+    """A WAV file written by a stream, which could not go back to say how much it is: with the size that it has.
+
+    None where the file is something else, or really has no samples.
+    """
+    raw = bytearray(read_bytes(path))
+    if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
+        return None
+    at = 12
+    while at + 8 <= len(raw):
+        size = int.from_bytes(raw[at + 4 : at + 8], "little")
+        if raw[at : at + 4] == b"data":
+            inside = raw[at + 8 :]
+            another = inside[:4].isalnum() and 8 + int.from_bytes(inside[4:8], "little") <= len(inside)
+            if size or not inside or another:
+                return None
+            raw[at + 4 : at + 8] = len(inside).to_bytes(4, "little")
+            raw[4:8] = (len(raw) - 8).to_bytes(4, "little")
+            return raw
+        at += 8 + size + size % 2
+    return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
@@ -14,15 +16,19 @@ from elman.data.datasets.cache import fetch
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import Delimited, read_delimited
-from elman.data.io.files import without_stray
-from elman.data.io.folders import part_named
+from elman.data.io.files import composed, is_file, is_folder, list_folder, without_stray
+from elman.data.io.folders import class_files, part_named, part_paths
 from elman.errors import UserError
 
+log = logging.getLogger("elman")
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FSDD = "fsdd"
 _FSDD_TEST, _FSDD_VALIDATION = range(5), range(5, 10)
 _FILE_NAMES, _TEXT_NAMES = ("file", "path", "filename", "wav", "audio"), ("transcript", "text", "sentence", "label")
+
+_LONGEST_NAME = 255
+"""Bytes of a name on the file systems in use."""
 
 
 @dataclass(frozen=True)
@@ -90,41 +96,89 @@ def _check_speaker(speaker: str, speakers: set[str]) -> None:
 
 
 def read_folder(folder: Path) -> list[Recording]:
-    """The recordings of a folder, by its one .csv or .tsv file with a column of files and one of transcripts.
+    """The recordings of a folder, by its one .csv or .tsv file of transcripts, or by folders named as what is said.
 
-    Columns `speaker` and `part` (train, validation, test) count where they are there.
+    The table has a column of files and one of transcripts; columns `speaker` and `part` (train, validation, test)
+    count where they are there. Without a table, each folder holds the recordings of one word, and the folders may lie
+    in folders of parts.
 
     Raises:
         UserError: there is not one table; a file without a transcript, or a transcript without its file.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(f"{folder} is no folder; give one that holds sound files and a .csv file of transcripts")
-    tables = without_stray([*folder.glob("*.csv"), *folder.glob("*.tsv")])
+    tables = list_folder(folder, (".csv", ".tsv", ".csv.gz", ".tsv.gz"))
+    if not tables and any(map(is_folder, list_folder(folder))) and not list_folder(folder, SUFFIXES):
+        return list(_class_folders(folder))
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
-        raise UserError(f"{folder} must hold one .csv or .tsv file of transcripts, and holds {found}")
-    table = read_delimited(tables[0], fill=True)
-    if not table.records:
-        raise UserError(f"{tables[0]} has no rows under its line of names; give a file with some")
-    files = table.column(_column(table, _FILE_NAMES, "file"))
-    texts = table.column(_column(table, _TEXT_NAMES, "transcript"))
-    speaker_column, part_column = table.find(("speaker", "speaker_id")), table.find(("part", "split"))
-    speakers = table.column(speaker_column) if speaker_column else [""] * len(files)
-    parts = table.column(part_column) if part_column else [""] * len(files)
-    recordings = []
-    for (line, _), file, text, speaker, said in zip(table.records, files, texts, speakers, parts, strict=True):
-        place = f"{tables[0]} line {line}"
-        if not (folder / file).is_file():
-            raise UserError(f"{place}: there is no file {folder / file}; take the row out, or put the file there")
-        if not text.strip():
-            raise UserError(f"{place}: {file} has an empty transcript; write it, or take the row and the file out")
-        part = cast(Part, part_named(said, place) or "train")
-        recordings.append(Recording(folder / file, " ".join(text.split()), speaker, part))
+        raise UserError(
+            f"{folder} must hold one .csv or .tsv file of transcripts, or a folder for each word, and holds {found}"
+        )
+    recordings = list(_table_rows(folder, _table(tables[0])))
     known = {recording.path.resolve() for recording in recordings}
     for path in without_stray(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
         if path.resolve() not in known:
             raise UserError(f"{path} has no transcript in {tables[0]}; add a row for it, or take the file out")
     return recordings
+
+
+def _class_folders(folder: Path) -> Iterator[Recording]:
+    parts = part_paths(folder, ()) or {"train": folder}
+    for part, inner in parts.items():
+        for word, path in class_files(inner, *SUFFIXES):
+            yield Recording(path, word, "", cast(Part, part))
+
+
+def _table(path: Path) -> Delimited:
+    table = read_delimited(path, fill=True, spill=_TEXT_NAMES)
+    if table.header[:1] and table.header[0].lower().endswith(SUFFIXES) and len(table.header) > 1:
+        log.info("%s has no line of names; its first line is taken for a file and its transcript", path)
+        table = read_delimited(path, spill=_TEXT_NAMES, names=(_FILE_NAMES[0], _TEXT_NAMES[0]))
+    if not table.records:
+        raise UserError(f"{path} has no rows under its line of names; give a file with some")
+    return table
+
+
+def _table_rows(folder: Path, table: Delimited) -> Iterator[Recording]:
+    file_column, text_column = _column(table, _FILE_NAMES, "file"), _column(table, _TEXT_NAMES, "transcript")
+    speaker_column, part_column = table.find(("speaker", "speaker_id")), table.find(("part", "split"))
+    used = (file_column, text_column, speaker_column, part_column)
+    if unused := [name for name in table.header if name not in used]:
+        log.info("%s: these columns are not used: %s", table.path, ", ".join(unused))
+    columns = (table.column(name) if name else [""] * len(table.records) for name in used)
+    files = _FilesByName(folder)
+    for (line, _), file, text, speaker, said in zip(table.records, *columns, strict=True):
+        place = f"{table.path} line {line}"
+        path = files.find(file)
+        if path is None:
+            raise UserError(
+                f"{place}: there is no file {str(folder / file)[:300]}; take the row out, or put the file there"
+            )
+        if not text.strip():
+            raise UserError(f"{place}: {file} has an empty transcript; write it, or take the row and the file out")
+        part = cast(Part, part_named(said, place) or "train")
+        yield Recording(path, " ".join(text.split()), speaker, part)
+
+
+class _FilesByName:
+    """The files below a folder, found by names whose accents may be written in another form than on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def _composed(self) -> dict[str, Path]:
+        return {composed(str(path.relative_to(self.folder))): path for path in self.folder.rglob("*")}
+
+    def find(self, name: str) -> Path | None:
+        """The regular file of that name, None where there is none."""
+        path = self.folder / name
+        if "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+            return None
+        if not is_file(path) and not name.isascii():
+            path = self._composed.get(composed(name), path)
+        return path if is_file(path) else None
 
 
 def _column(table: Delimited, names: Sequence[str], what: str) -> str:

@@ -10,6 +10,7 @@ from importlib.resources import files as packaged
 from pathlib import Path
 from typing import Any
 
+from elman.data.io.files import exists
 from elman.errors import UserError
 
 
@@ -71,7 +72,7 @@ def own_path(data: str | Path, what: str, names: Collection[str]) -> Path:
         UserError: nothing is there; or it is a dataset, but not of `what`.
     """
     path = Path(data).expanduser()
-    if path.exists():
+    if exists(path):
         return path
     if str(data) in CATALOGUE:
         kind = CATALOGUE[str(data)].kind

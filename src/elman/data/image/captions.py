@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from elman.data.io.delimited import Delimited, read_delimited
-from elman.data.io.files import read_bytes
+from elman.data.io.files import composed, file_kind, read_content
 from elman.data.io.folders import part_named
+from elman.data.io.json_files import read_json
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
+log = logging.getLogger("elman")
 _PICTURE_COLUMNS = ("image", "picture", "file", "filename", "file_name", "image_name", "path")
 _CAPTION_COLUMNS = ("caption", "text", "comment", "sentence", "description")
 _RESTVAL = "restval"  # Karpathy's name for validation pictures that are trained on
+_NAMELESS = re.compile(r'\s*"?[^\n,;|\t"]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)"?\s*([,;|\t])', re.IGNORECASE)
+"""The beginning of a table without names: a picture, and what parts it from its caption."""
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 
 Line = tuple[str, str, str]
@@ -45,17 +48,19 @@ def read_captions(path: Path) -> Captions:
     Raises:
         UserError: no file, no captions in it, or a line that is none (it says which).
     """
-    text = decode_utf8(read_bytes(path), path)
-    if path.suffix == ".json":
-        lines = _json(text, path)
-    elif re.match(r"[^\t\n]+#\d+\t", text):
-        lines = _tokens(text, path)
-    else:
-        lines = _table(path)
+    if file_kind(path) == ".json":
+        return _collected(_json(path), path)
+    text = decode_utf8(read_content(path), path)
+    tokens = re.match(r"[^\t\n]+#\d+\t", text)
+    return _collected(_tokens(text, path) if tokens else _table(path, _NAMELESS.match(text)), path)
+
+
+def _collected(lines: Iterable[Line], path: Path) -> Captions:
     texts: dict[str, list[str]] = {}
     parts: dict[str, str] = {}
     empty = 0
-    for name, caption, part in lines:
+    for written, caption, part in lines:
+        name = composed(written)
         words = plain_words(caption)
         empty += not words
         if words:
@@ -75,8 +80,13 @@ def _tokens(text: str, path: Path) -> Iterator[Line]:
             yield re.sub(r"#\d+$", "", head), caption, ""
 
 
-def _table(path: Path) -> Iterator[Line]:
-    table = read_delimited(path)
+def _table(path: Path, nameless: re.Match[str] | None) -> Iterator[Line]:
+    if nameless:
+        log.info("%s has no line of names; its first line is taken for a picture and its caption", path)
+        columns = (_PICTURE_COLUMNS[0], _CAPTION_COLUMNS[0])
+        table = read_delimited(path, names=columns, delimiter=nameless[1], spill=_CAPTION_COLUMNS)
+    else:
+        table = read_delimited(path, spill=_CAPTION_COLUMNS)
     picture, caption = (_column(table, names) for names in (_PICTURE_COLUMNS, _CAPTION_COLUMNS))
     part = table.find(("split", "part"))
     parts = table.column(part) if part else [""] * len(table.records)
@@ -89,7 +99,10 @@ def _column(table: Delimited, names: tuple[str, ...]) -> str:
     found = table.find(names)
     if found is None:
         header = ", ".join(map(repr, table.header[:10]))
-        raise UserError(f"{table.path} has no column {names[0]}; its first line names {header}")
+        raise UserError(
+            f"{table.path} has no column {names[0]}; its first line names {header} (a file without a line of names"
+            " begins with a picture's file, such as a.jpg)"
+        )
     return found
 
 
@@ -97,25 +110,48 @@ def _part(said: str, place: str) -> str:
     return part_named(said, place) if said.strip().lower() != _RESTVAL else "train"
 
 
-def _json(text: str, path: Path) -> Iterator[Line]:
-    try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} line {error.lineno} is not JSON ({error.msg}); mend it") from error
-    except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
-        raise UserError(f"{path} is not JSON that can be read ({str(error)[:80]}); mend it") from error
-    try:
-        if "annotations" in content:  # COCO
-            names = {picture["id"]: picture["file_name"] for picture in content["images"]}
-            yield from ((names[one["image_id"]], one["caption"], "") for one in content["annotations"])
-        else:  # Karpathy and Fei-Fei 2015
-            for picture in content["images"]:
-                name, part = picture["filename"], _part(str(picture.get("split", "")), str(path))
-                yield from ((name, sentence["raw"], part) for sentence in picture["sentences"])
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is JSON but neither COCO's captions nor Karpathy's ({error} is missing); see docs/captioning.md"
-        ) from error
+@dataclass
+class _Sentence:
+    raw: str
+
+
+@dataclass
+class _Picture:
+    """A picture of either form."""
+
+    id: int | str = ""  # COCO
+    file_name: str = ""
+    filename: str = ""  # Karpathy and Fei-Fei 2015
+    split: str = ""
+    sentences: list[_Sentence] = field(default_factory=list)
+
+
+@dataclass
+class _Annotation:
+    image_id: int | str
+    caption: str
+
+
+@dataclass
+class _Captioned:
+    images: list[_Picture]
+    annotations: list[_Annotation] | None = None
+
+
+def _json(path: Path) -> Iterator[Line]:
+    content = read_json(path, _Captioned, "captions of COCO's form or of Karpathy's")
+    if content.annotations is None:
+        for picture in content.images:
+            if not picture.filename:
+                raise UserError(f"{path} has a picture without `filename`; see docs/captioning.md")
+            part = _part(picture.split, str(path))
+            yield from ((picture.filename, sentence.raw, part) for sentence in picture.sentences)
+        return
+    names = {picture.id: picture.file_name for picture in content.images}
+    for number, one in enumerate(content.annotations, 1):
+        if not names.get(one.image_id):
+            raise UserError(f"{path}: annotation {number} is of picture {str(one.image_id)[:40]!r}, which is not there")
+        yield names[one.image_id], one.caption, ""
 
 
 def counts(captions: Captions, pictures: Mapping[str, int]) -> list[str]:

@@ -14,6 +14,8 @@ from elman.data.datasets.registry import own_path
 from elman.data.image.captions import Captions, counts, read_captions
 from elman.data.image.features import FORMS, Features, read_features
 from elman.data.image.io import picture_files
+from elman.data.io.files import composed, is_file, is_folder
+from elman.data.io.text import read_text
 from elman.errors import UserError
 
 FLICKR8K = "flickr8k"
@@ -54,7 +56,7 @@ def read_captioned(
         data: flickr8k, or a folder of pictures, or a file of features.
         captions: the file with the captions; flickr8k has its own.
         features: a file of features to take in place of the pictures' own; "" for none.
-        see: makes features of pictures.
+        extract_features: makes features of pictures.
         validation_share: of the pictures, held out where the captions' file names no parts.
 
     Raises:
@@ -63,7 +65,7 @@ def read_captioned(
     if data == FLICKR8K:
         folder = fetch(FLICKR8K)
         told = read_captions(folder / "Flickr8k.token.txt")
-        parts = {name: part for part, file in _LISTS.items() for name in (folder / file).read_text().split()}
+        parts = {name: part for part, file in _LISTS.items() for name in read_text([folder / file]).split()}
         told = Captions({name: texts for name, texts in told.texts.items() if name in parts}, parts, told.empty)
         seen = read_features(Path(features)) if features else _flickr8k_features(folder, extract_features)
         maker = seen.maker or ("" if features else "squeezenet1.1")
@@ -75,7 +77,7 @@ def read_captioned(
         chosen = Path(features).expanduser() if features else path
         seen = (
             read_features(chosen)
-            if chosen.suffix in FORMS and not chosen.is_dir()
+            if chosen.suffix in FORMS and not is_folder(chosen)
             else extract_features(picture_files([chosen]))
         )
         maker = seen.maker
@@ -83,10 +85,10 @@ def read_captioned(
 
 
 def _flickr8k_features(folder: Path, extract_features: See) -> Features:
-    if (folder / _READY).is_file():
+    if is_file(folder / _READY):
         return read_features(folder / _READY)
     made = cache_folder() / "features" / "flickr8k.npz"
-    if made.is_file():
+    if is_file(made):
         return read_features(made)
     if not cached("flickr8k-pictures"):
         fetch("flickr8k-pictures")
@@ -97,13 +99,14 @@ def _flickr8k_features(folder: Path, extract_features: See) -> Features:
 
 
 def _divided(told: Captions, seen: Features, maker: str, validation_share: float, seed: int) -> CaptionedParts:
-    both = [name for name in seen.names if name in told.texts]
+    texts = {name: found for name in seen.names if (found := told.texts.get(composed(name)))}
+    both = list(texts)
     if not both:
         raise UserError(
             f"none of the {len(seen.names):,} pictures has a caption: they are called {seen.names[0]!r}, and the"
             f" captions are for {next(iter(told.texts))!r}; make the names agree"
         )
-    part = {name: told.parts.get(name, "train") for name in both}
+    part = {name: told.parts.get(composed(name), "train") for name in both}
     if "validation" not in part.values():
         train = [name for name in both if part[name] == "train"]
         held = np.random.default_rng(seed).permutation(len(train))[: round(validation_share * len(train))]
@@ -112,8 +115,8 @@ def _divided(told: Captions, seen: Features, maker: str, validation_share: float
     for which in ("train", "validation", "test"):
         names = tuple(name for name in both if part[name] == which)
         rows = np.array([seen.rows[name] for name in names], dtype=np.int64)
-        parts[which] = Captioned(names, seen.vectors[rows], tuple(told.texts[name] for name in names))
+        parts[which] = Captioned(names, seen.vectors[rows], tuple(texts[name] for name in names))
     for which in ("train", "validation"):
         if not len(parts[which]):
             raise UserError(f"{len(both)} pictures with captions leave none for {which}; give more")
-    return CaptionedParts(parts, maker, tuple(counts(told, seen.rows)))
+    return CaptionedParts(parts, maker, tuple(counts(told, {composed(name): row for name, row in seen.rows.items()})))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text, write_whole
-from elman.data.io.files import check_file, path_kind
+from elman.data.io.files import check_file, is_file, path_kind, read_bytes
 from elman.data.io.numpy_files import read_npy_array, read_npz_arrays
+from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 FORMS = (".npz", ".npy", ".safetensors")
@@ -99,6 +101,8 @@ def read_features(path: Path) -> Features:
         raise UserError(f"{path} has {len(vectors):,} vectors and {len(names):,} names; each needs the other")
     if vectors.dtype.kind not in "fiub":
         raise UserError(f"{path} has features of type {vectors.dtype}; real numbers are wanted")
+    if twice := next((name for name, times in Counter(names).items() if times > 1), None):
+        raise UserError(f"{path} has two vectors for {twice[:100]!r}; make it again")
     with np.errstate(over="ignore"):
         single = vectors.astype(np.float32)
     if not np.isfinite(single).all():
@@ -114,11 +118,11 @@ def _npz(path: Path) -> _Read:
 
 def _npy(path: Path) -> _Read:
     lists, maker = [path.with_name(path.stem + end) for end in _LISTS], path.with_name(path.stem + _MAKER)
-    found = next((one for one in lists if one.is_file()), None)
+    found = next((one for one in lists if is_file(one)), None)
     if found is None:
         raise UserError(f"{path} has no names; put them into {lists[0]}, one a line, in the order of the vectors")
-    made_by = maker.read_text(encoding="utf-8").strip() if maker.is_file() else ""
-    return found.read_text(encoding="utf-8").splitlines(), read_npy_array(path), made_by
+    made_by = decode_utf8(read_bytes(maker), maker).strip() if is_file(maker) else ""
+    return decode_utf8(read_bytes(found), found).splitlines(), read_npy_array(path), made_by
 
 
 def _safetensors(path: Path) -> _Read:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import warnings
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import check_file, path_kind, without_stray
+from elman.data.io.files import check_file, list_folder, path_kind
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -103,12 +102,13 @@ def picture_files(given: Sequence[str | Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in map(Path, given):
-        if not path.is_dir():
-            if not path.exists():
-                raise UserError(f"there is no picture {path}; check the path")
+        kind = path_kind(path)
+        if kind == "nothing":
+            raise UserError(f"there is no picture {path}; check the path")
+        if kind != "folder":
             files.append(path)
             continue
-        inside = without_stray(path / name for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
+        inside = list_folder(path, SUFFIXES)
         if not inside:
             raise UserError(f"{path} holds no pictures ({', '.join(SUFFIXES)}); name another folder")
         files += inside

@@ -9,28 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.delimited import read_records
-from elman.data.io.folders import class_files
+from elman.data.io.folders import class_files, part_named
 from elman.data.io.numpy_files import read_npz_arrays
 from elman.data.io.records import Record
+from elman.data.io.text import is_number, parse_number
 from elman.errors import UserError
 
 Array = NDArray[Any]
-
-_PARTS = {"train": ("", "_train"), "validation": ("_validation", "_val", "_valid"), "test": ("_test",)}
 
 
 def read_npz(path: Path) -> dict[str, list[Record]]:
     """The parts of a file of arrays.
 
     `x` is (N, T, I), or (N, T) for one channel, and `y` (N,) the labels; `lengths` (N,), where given, says
-    how many steps of each sequence count. `x_train` and `x_test` (and so on) in place of `x` give the parts.
+    how many steps of each sequence count. `x_train`, `x_test` and `x_val` (or another of the usual names of parts) in
+    place of `x` give the parts.
     Nothing is unpickled.
 
     Raises:
         UserError: the file is missing or damaged, or its arrays do not fit one another.
     """
-    arrays = {name.lower(): array for name, array in read_npz_arrays(path).items()}
-    parts = {part: found for part, ends in _PARTS.items() if (found := _part(path, arrays, ends)) is not None}
+    found = read_npz_arrays(path)
+    arrays = {name.lower(): array for name, array in found.items()}
+    if len(arrays) < len(found):
+        raise UserError(f"{path} has arrays whose names differ in capitals only; rename one")
+    parts: dict[str, list[Record]] = {}
+    for name in arrays:
+        if name == "x" or name.startswith("x_"):
+            end = name.removeprefix("x")
+            part = part_named(end.removeprefix("_"), f"{path}: {name}") or "train"
+            if part in parts:
+                raise UserError(f"{path} has two arrays for {part}; take one out")
+            parts[part] = _part(path, arrays, end)
     if "train" not in parts:
         has = ", ".join(arrays) or "nothing"
         raise UserError(f"{path} has {has}; it needs x (N, T, I) and y (N,), or x_train and y_train")
@@ -46,10 +56,7 @@ def read_csv_folder(folder: Path) -> list[Record]:
     return [Record(read_csv_values(path), label, path) for label, path in class_files(folder, ".csv")]
 
 
-def _part(path: Path, arrays: dict[str, Array], ends: tuple[str, ...]) -> list[Record] | None:
-    end = next((end for end in ends if "x" + end in arrays), None)
-    if end is None:
-        return None
+def _part(path: Path, arrays: dict[str, Array], end: str) -> list[Record]:
     values, labels = arrays["x" + end], arrays.get("y" + end)
     if labels is None:
         raise UserError(f"{path} has x{end} but no y{end} with its labels")
@@ -67,7 +74,8 @@ def _part(path: Path, arrays: dict[str, Array], ends: tuple[str, ...]) -> list[R
         or not ((lengths >= 0) & (lengths <= values.shape[1])).all()
     ):
         raise UserError(f"{path}: lengths{end} must be {len(values)} whole numbers of at most {values.shape[1]} steps")
-    numbers = values.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite then, and refused as such
+        numbers = values.astype(np.float32)
     return [
         Record(numbers[i, :length], str(label), path, i + 1)
         for i, (length, label) in enumerate(zip(lengths.tolist(), labels.tolist(), strict=True))
@@ -86,22 +94,15 @@ def read_csv_values(path: Path) -> NDArray[np.float32]:
     """
     rows: list[list[float]] = []
     for place, (line, cells) in enumerate(read_records(path)):
-        wrong = [cell for cell in cells if not _is_number(cell)]
-        if wrong and place == 0:  # the header
+        wrong = [cell for cell in cells if cell and not is_number(cell)]
+        if wrong and place == 0 and not any(map(is_number, cells)):  # the header
             continue
         if wrong:
             raise UserError(f"{path} line {line}: {wrong[0][:40]!r} is no number; mend the line")
         if rows and len(cells) != len(rows[0]):
             raise UserError(f"{path} line {line} has {len(cells)} columns where those above have {len(rows[0])}")
-        rows.append([float(cell) if cell else float("nan") for cell in cells])
+        rows.append([parse_number(cell) if cell else float("nan") for cell in cells])
     if not rows:
         raise UserError(f"{path} has no rows of numbers; take the file out")
-    return np.array(rows, dtype=np.float32)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return not cell
-    return True
+    with np.errstate(over="ignore"):  # infinite then, and refused as such
+        return np.array(rows).astype(np.float32)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from elman.data.io.delimited import Delimited
 from elman.errors import UserError
 
 _TEXT_NAMES = (
@@ -37,11 +38,27 @@ class Columns:
             if found is None:
                 raise UserError(
                     f"{path}: no column is called {what}; its first line names {_listed(header)};"
-                    f" say which it is with `{what}_column`"
+                    f" say which it is with `{what}_column`, by its number where the first line is an example already"
                 )
         if text == label:
             raise UserError(f"{path}: column {text!r} cannot be both text and label; name another")
         return str(text), str(label)
+
+    def unnamed(self, table: Delimited) -> tuple[int, int] | None:
+        """The places of text and label in a table whose first line is an example already; None where it names columns.
+
+        They are told by the numbers that the user gave, from 1; else, of two columns without a usual name, the label's
+        has its first cell again further down, and the text's has not.
+        """
+        header = table.header
+        given = self.text, self.label
+        if all(name and name.isdecimal() and name not in header and 0 < int(name) <= len(header) for name in given):
+            return int(str(self.text)) - 1, int(str(self.label)) - 1
+        usual = {name.lower() for name in header} & {*_TEXT_NAMES, *_LABEL_NAMES}
+        if any(given) or usual or len(header) != 2:
+            return None
+        again = [header[place] in {fields[place] for _, fields in table.records} for place in (0, 1)]
+        return {(False, True): (0, 1), (True, False): (1, 0)}.get((again[0], again[1]))
 
 
 def known_column(name: str, header: Sequence[str], path: Path) -> str:

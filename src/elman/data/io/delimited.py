@@ -1,7 +1,8 @@
 """Delimited text, .csv and .tsv: the one reader of it, which every reader of tables stands on.
 
 A field in quotes may hold the delimiter, and in a .csv file line breaks too; a quote is doubled inside quotes. In a
-.tsv file a record is one line, and a quote that does not surround its whole field is text. Empty lines are passed over.
+.tsv file, and in any other than a .csv whose fields are parted by tabs, a record is one line, and a quote that does not
+surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz is unpacked.
 A first line "sep=;" names the delimiter, as Excel writes it.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.data.io.files import read_bytes
+from elman.data.io.files import file_kind, read_content
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
@@ -34,6 +35,12 @@ class Delimited:
     path: Path
     header: tuple[str, ...]
     records: tuple[Record, ...]
+    line: int = 1
+    """The line on which the names stand."""
+
+    def without_names(self, names: Sequence[str]) -> Delimited:
+        """The table where the first line is a record as any other, and the columns are called `names`."""
+        return Delimited(self.path, tuple(names), ((self.line, list(self.header)), *self.records), 0)
 
     def column(self, name: str) -> list[str]:
         """The N fields of a column."""
@@ -52,21 +59,29 @@ class Delimited:
         return next((small[name] for name in names if name in small), None)
 
 
-def read_delimited(path: Path, *, fill: bool = False) -> Delimited:
+def read_delimited(
+    path: Path, *, fill: bool = False, spill: Sequence[str] = (), names: Sequence[str] = (), delimiter: str = ""
+) -> Delimited:
     """A .csv or .tsv file whose first line names its columns.
 
     Arguments:
         fill: a record may lack its last fields, which are empty then.
+        spill: names, in small letters, of a column that takes in the fields that are too many where it is the last.
+        names: of the columns, where the first line is a record as any other.
+        delimiter: where it is known.
 
     Raises:
         UserError: no such file, not UTF-8, a quote that is not closed, or a record with more or fewer fields than the
             first line has: says the line.
     """
-    records = read_records(path)
-    _, first = next(records, (0, []))
+    records = read_records(path, delimiter)
+    begin, first = (0, list(names)) if names else next(records, (0, []))
     header = tuple(first)
+    takes_more = bool(header) and header[-1].lower() in spill
     found = []
     for line, fields in records:
+        if takes_more and len(fields) > len(header):
+            fields = [*fields[: len(header) - 1], ", ".join(fields[len(header) - 1 :])]
         if fill:
             fields = fields + [""] * (len(header) - len(fields))
         if len(fields) != len(header):
@@ -75,19 +90,20 @@ def read_delimited(path: Path, *, fill: bool = False) -> Delimited:
                 " mend the line (a text with the separator in it must stand in quotes)"
             )
         found.append((line, fields))
-    return Delimited(path, header, tuple(found))
+    return Delimited(path, header, tuple(found), begin)
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, delimiter: str = "") -> Iterator[Record]:
     """All records of a file, the first line as any other; raises as `read_delimited`."""
-    text = decode_utf8(read_bytes(path), path)
+    text = decode_utf8(read_content(path), path)
     named = _SEPARATOR_LINE.match(text)
     first = 1
     if named:
         text, first = text[named.end() :], 2
-    if path.suffix.lower() == ".tsv":
+    delimiter = named[1] if named else delimiter or _delimiter(text)
+    if file_kind(path) == ".tsv" or (delimiter == "\t" and file_kind(path) != ".csv"):
         return _tab_records(text, first)
-    return _comma_records(path, text, named[1] if named else _delimiter(text), first)
+    return _comma_records(path, text, delimiter, first)
 
 
 def _delimiter(text: str) -> str:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
+import logging
 import stat
+import unicodedata
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from elman.errors import UserError
 
-LARGEST = 1 << 36
-"""Bytes of a file that is read whole, at most: 64 GiB."""
-LARGEST_UNPACKED = 1 << 32
-"""Bytes that a compressed file may hold, at most: 4 GiB."""
+LARGEST = 1 << 31
+"""Bytes of a file that is read whole, at most: 2 GiB, which is twice the largest text in use (enwik9)."""
+LARGEST_ARRAYS = 1 << 36
+"""Bytes of a file of arrays, at most: 64 GiB."""
+LARGEST_UNPACKED = 1 << 31
+"""Bytes that a compressed file may hold, at most: 2 GiB."""
+UNCHECKED_UNPACKED = 1 << 26
+"""Bytes up to which it does not matter how well a file is packed: 64 MiB."""
+LARGEST_RATIO = 200
+"""How many times its own size a larger file may hold: text packs to a tenth, a bomb to a thousandth."""
+_PIECE = 1 << 20
+log = logging.getLogger("elman")
 _STRAY = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
@@ -43,6 +54,27 @@ def is_file(path: Path) -> bool:
     return path_kind(path) == "file"
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies there; raises as `path_kind`."""
+    return path_kind(path) == "folder"
+
+
+def exists(path: Path) -> bool:
+    """Whether anything lies there; raises as `path_kind`."""
+    return path_kind(path) != "nothing"
+
+
+def file_kind(path: Path) -> str:
+    """The ending that says what is in a file, in small letters, that of the packed file where it is packed: ".csv"."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def composed(name: str) -> str:
+    """A file's name with its accents as one character each: macOS writes them as two, and tables often do not."""
+    return unicodedata.normalize("NFC", name)
+
+
 def check_file(path: Path, most: int = LARGEST) -> int:
     """The size of a regular file in bytes.
 
@@ -66,39 +98,108 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of a regular file that is readable and not empty.
 
     Raises:
-        UserError: it is not so, or there are more than `most`.
+        UserError: it is not so, there are more than `most`, or more than memory holds.
     """
-    check_file(path, most)
+    size = check_file(path, most)
     try:
         raw = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"cannot read {path}: {reason}; check its permissions") from error
+        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
+    except MemoryError as error:
+        raise UserError(f"{path} has {size:,} bytes, more than memory holds; give a smaller file") from error
     if not raw:
         raise UserError(f"{path} is empty; give a file with something in it")
     return raw
+
+
+def read_content(path: Path, most: int = LARGEST) -> bytes:
+    """What a file holds, unpacked where its name ends in .gz; raises as `read_bytes` and `read_gzip`."""
+    return read_gzip(path, most) if path.suffix.lower() == ".gz" else read_bytes(path, most)
 
 
 def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
     """What a gzip file holds.
 
     Raises:
-        UserError: it cannot be read, is damaged, or holds more than `most` bytes.
+        UserError: it cannot be read, is damaged, holds nothing, more than `most` bytes, or far more than its size lets
+            expect.
     """
-    check_file(path)
+    size = check_file(path)
+    pieces: list[bytes] = []
+    count = 0
     try:
         with gzip.open(path) as file:
-            raw = file.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
+            while piece := file.read(_PIECE):
+                count += len(piece)
+                if count > most:
+                    raise UserError(f"{path} holds more than {most:,} bytes; unpack it and give a part")
+                if count > UNCHECKED_UNPACKED and count > LARGEST_RATIO * size:
+                    raise UserError(
+                        f"{path} holds more than {LARGEST_RATIO} times its {size:,} bytes, as no data do;"
+                        " check where it is from"
+                    )
+                pieces.append(piece)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
-    if len(raw) > most:
-        raise UserError(f"{path} holds more than {most:,} bytes; unpack it and give a part")
-    return raw
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
+    except MemoryError as error:
+        raise UserError(f"{path} holds more than memory does; unpack it and give a part") from error
+    if not count:
+        raise UserError(f"{path} is empty; give a file with something in it")
+    return b"".join(pieces)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def list_folder(folder: Path, suffixes: Collection[str] = ()) -> list[Path]:
+    """What lies in a folder, in order of name, without what file managers left there (._a.jpg, Thumbs.db).
+
+    Arguments:
+        suffixes: in small letters; files with another ending are left out, and folders too. All for none.
+
+    Raises:
+        UserError: there is no such folder, or it cannot be read.
+    """
+    if not is_folder(folder):
+        raise UserError(f"{folder} is no folder; give one")
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {_reason(error)}; check its permissions") from error
+    if suffixes:
+        found = [path for path in found if path.name.lower().endswith(tuple(suffixes))]
+    return without_stray(found)
+
+
+def matching_files(names: Sequence[str]) -> list[Path]:
+    """The files that are named, and for a pattern such as texts/*.txt those that match it, in order of name.
+
+    Raises:
+        UserError: nothing matches a pattern.
+    """
+    found: list[Path] = []
+    for name in names:
+        path = Path(name).expanduser()
+        if not glob.has_magic(name) or exists(path):
+            found.append(path)
+            continue
+        matches = [one for one in without_stray(map(Path, glob.glob(str(path)))) if is_file(one)]
+        if not matches:
+            raise UserError(f"no file matches {name}; check the pattern")
+        found += matches
+    return found
 
 
 def without_stray(paths: Iterable[Path]) -> list[Path]:
-    """Paths in order of name without those that a file manager left (._a.jpg, .DS_Store, Thumbs.db)."""
-    return sorted(path for path in paths if not is_stray(path.name))
+    """Paths in order of name without those that a file manager left; says how many of them were passed over."""
+    found = sorted(paths)
+    stray = [path for path in found if is_stray(path.name)]
+    if stray:
+        log.info("%d hidden files are passed over; the first is %s", len(stray), stray[0])
+    return [path for path in found if not is_stray(path.name)]
 
 
 def is_stray(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from elman.data.io.files import is_stray, without_stray
+from elman.data.io.files import is_folder, list_folder
 from elman.errors import UserError
 
 _NAMES = {
@@ -18,9 +18,31 @@ _UNLABELLED = "unsup"  # the folder of reviews without a label in an unpacked IM
 
 
 def part_paths(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """The folders, or files with one of `suffixes`, that hold the parts; empty where none is for training."""
-    found = {part: path for part, names in _NAMES.items() if (path := _part(folder, names, suffixes))}
-    return found if "train" in found else {}
+    """The folders, or files with one of `suffixes`, that hold the parts; empty where none is for training.
+
+    Raises:
+        UserError: two of them hold the same part, or beside the parts' folders lies one that is none of them.
+    """
+    found: dict[str, Path] = {}
+    others: list[Path] = []
+    for path in list_folder(folder):
+        name = path.name.lower()
+        inner = is_folder(path)
+        ending = next((suffix for suffix in suffixes if not inner and name.endswith(suffix)), "")
+        if not inner and not ending:
+            continue
+        part = _part(name.removesuffix(ending))
+        if part is None:
+            others.append(path)
+        elif part in found and is_folder(found[part]) == inner:
+            raise UserError(f"{found[part]} and {path} are both for {part}; take one out")
+        elif part not in found or inner:
+            found[part] = path
+    if "train" not in found:
+        return {}
+    if strange := [path for path in others if is_folder(path) and is_folder(found["train"])]:
+        raise UserError(f"{strange[0]} is no part of a dataset; call it one of {_known()}, or take it out")
+    return {part: found[part] for part in _NAMES if part in found}
 
 
 def part_named(name: str, place: str) -> str:
@@ -33,30 +55,31 @@ def part_named(name: str, place: str) -> str:
         UserError: a name that no part has.
     """
     small = name.strip().lower()
-    found = next((part for part, names in _NAMES.items() if small in names), None)
+    found = _part(small)
     if small and found is None:
-        known = ", ".join(name for names in _NAMES.values() for name in names)
-        raise UserError(f"{place}: {name!r} is no part of a dataset; write one of {known}")
+        raise UserError(f"{place}: {name[:40]!r} is no part of a dataset; write one of {_known()}")
     return found or ""
 
 
-def class_files(folder: Path, suffix: str) -> Iterator[tuple[str, Path]]:
-    """Class and path of every file with this suffix in the class folders of `folder`, in order of name.
+def class_files(folder: Path, *suffixes: str) -> Iterator[tuple[str, Path]]:
+    """Class and path of every file with one of these suffixes in the class folders of `folder`, in order of name.
 
     Raises:
         UserError: there are no class folders, or one has no such file.
     """
-    classes = [path for path in folder.iterdir() if path.is_dir() and not is_stray(path.name)]
+    classes = [path for path in list_folder(folder) if is_folder(path)]
     if not classes:
-        raise UserError(f"{folder} has no class folders; make one for each class, with its {suffix} files inside")
-    for inner in sorted(path for path in classes if path.name != _UNLABELLED):
-        files = without_stray(inner.glob(f"*{suffix}"))
+        raise UserError(f"{folder} has no class folders; make one for each class, with its {suffixes[0]} files inside")
+    for inner in (path for path in classes if path.name != _UNLABELLED):
+        files = list_folder(inner, suffixes)
         if not files:
-            raise UserError(f"{inner} has no {suffix} files; a class folder holds one example a file")
+            raise UserError(f"{inner} has no {suffixes[0]} files; a class folder holds one example a file")
         yield from ((inner.name, path) for path in files)
 
 
-def _part(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:
-    inner = (folder / name for name in names)
-    files = (folder / (name + suffix) for name in names for suffix in suffixes)
-    return next((path for path in inner if path.is_dir()), None) or next(filter(Path.is_file, files), None)
+def _part(name: str) -> str | None:
+    return next((part for part, names in _NAMES.items() if name in names), None)
+
+
+def _known() -> str:
+    return ", ".join(name for names in _NAMES.values() for name in names)

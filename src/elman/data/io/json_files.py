@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from elman.data.io.files import read_bytes
+from elman.data.io.files import read_content
 from elman.errors import UserError, optional_imports
 
 LARGEST = 1 << 28
@@ -26,7 +26,7 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
     with optional_imports():
         import msgspec
 
-    raw = read_bytes(path, LARGEST)
+    raw = read_content(path, LARGEST)
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from elman.data.io.columns import Columns
 from elman.data.io.delimited import Delimited, read_delimited
-from elman.data.io.files import read_bytes
+from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_content
 from elman.data.io.folders import class_files, part_paths
 from elman.data.io.rows import Parts, Row
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
+log = logging.getLogger("elman")
 _TABLES = (".csv", ".tsv", ".jsonl")
+_PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
 
 
 def read_parts(path: Path, columns: Columns) -> Parts:
@@ -23,15 +26,15 @@ def read_parts(path: Path, columns: Columns) -> Parts:
     Raises:
         UserError: nothing is there, or it is in none of the forms, or it cannot be read (with file and line).
     """
-    if not path.is_dir():
+    if not is_folder(path):
         return {"train": read_table(path, columns)}
-    parts = part_paths(path, _TABLES) or {"train": path}
+    parts = part_paths(path, _PACKED) or {"train": path}
     return {part: read_rows(where, columns) for part, where in parts.items()}
 
 
 def read_rows(path: Path, columns: Columns) -> list[Row]:
     """The rows of one table or of one folder of class folders; raises as `read_parts`."""
-    if not path.is_dir():
+    if not is_folder(path):
         return read_table(path, columns)
     return [Row(decode_utf8(read_bytes(file), file), label, file) for label, file in class_files(path, ".txt")]
 
@@ -42,16 +45,23 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
     Raises:
         UserError: no such file, a format that is not read, a damaged or wrongly encoded line, no such column.
     """
-    if path.suffix.lower() not in _TABLES:
-        what = "there is no file" if not path.exists() else "cannot tell the format of"
+    kind = file_kind(path)
+    if kind not in _TABLES:
+        what = "there is no file" if not exists(path) else "cannot tell the format of"
         raise UserError(f"{what} {path}; give a {', '.join(_TABLES)} file or a folder with one folder for each class")
-    if path.suffix.lower() == ".jsonl":
-        return list(_json_rows(path, decode_utf8(read_bytes(path), path), columns))
+    if kind == ".jsonl":
+        return list(_json_rows(path, decode_utf8(read_content(path), path), columns))
     return list(_table_rows(read_delimited(path), columns))
 
 
 def _table_rows(table: Delimited, columns: Columns) -> Iterator[Row]:
-    text, label = columns.among(table.header, table.path)
+    if places := columns.unnamed(table):
+        names = [f"column {number}" for number in range(1, len(table.header) + 1)]
+        text, label = (names[place] for place in places)
+        table = table.without_names(names)
+        log.info("%s has no line of names; %s is taken for the text and %s for the label", table.path, text, label)
+    else:
+        text, label = columns.among(table.header, table.path)
     fields = zip(table.records, table.column(text), table.column(label), strict=True)
     for (line, _), content, name in fields:
         yield _row(content, name, table.path, line)
@@ -76,6 +86,8 @@ def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
             if name not in record:
                 raise UserError(f"{path} line {line} has no {name!r}, as the first line has; mend it")
         value, label = (record[name] for name in chosen)
+        if isinstance(value, dict | list) or isinstance(label, dict | list):
+            raise UserError(f"{path} line {line} has a list or an object for {chosen[0]!r} or {chosen[1]!r}; mend it")
         yield _row("" if value is None else str(value), "" if label is None else str(label), path, line)
 
 

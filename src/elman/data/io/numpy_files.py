@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import zipfile
 import zlib
@@ -13,39 +14,49 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import LARGEST_UNPACKED, read_bytes
+from elman.data.io.files import LARGEST_ARRAYS, read_bytes
 from elman.errors import UserError
 
 Array = NDArray[Any]
+
+UNCHECKED_UNPACKED = 1 << 30
+"""Bytes up to which it does not matter how well arrays are packed: 1 GiB."""
+LARGEST_RATIO = 50
+"""How many times its own size a larger file may hold."""
 
 
 def read_npz_arrays(path: Path) -> dict[str, Array]:
     """The arrays of a .npz file by their names.
 
     Raises:
-        UserError: the file is missing, no regular file, damaged, no .npz, or holds Python objects or more than 4 GiB.
+        UserError: the file is missing, no regular file, damaged, no .npz, or holds Python objects, more than 1 GiB of
+            them packed into less than a fiftieth, or an entry twice.
     """
-    raw = io.BytesIO(read_bytes(path))
+    raw = io.BytesIO(read_bytes(path, LARGEST_ARRAYS))
     if not zipfile.is_zipfile(raw):
         raise UserError(f"{path} is damaged or no .npz file; write it again with numpy.savez")
     arrays: dict[str, Array] = {}
-    left = LARGEST_UNPACKED
+    left = most = min(max(UNCHECKED_UNPACKED, LARGEST_RATIO * raw.getbuffer().nbytes), LARGEST_ARRAYS)
     try:
         with zipfile.ZipFile(raw) as packed:
             for entry in packed.infolist():
                 left -= entry.file_size
                 if left < 0:
-                    raise UserError(f"{path} holds more than {LARGEST_UNPACKED:,} bytes; write it in parts")
+                    raise UserError(f"{path} holds more than {most:,} bytes; write it in parts")
+                name = entry.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise UserError(f"{path} has two arrays called {name[:40]!r}; write it again with numpy.savez")
                 with packed.open(entry) as file:
-                    arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.file_size, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # RuntimeError: encrypted
+                    arrays[name] = _array(file, entry.file_size, path)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: encrypted, or of an unknown method
         raise UserError(f"{path} is damaged or no .npz file ({error}); write it again with numpy.savez") from error
     return arrays
 
 
 def read_npy_array(path: Path) -> Array:
     """The array of a .npy file; raises as `read_npz_arrays`."""
-    raw = read_bytes(path)
+    raw = read_bytes(path, LARGEST_ARRAYS)
     return _array(io.BytesIO(raw), len(raw), path)
 
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import read_delimited
-from elman.data.io.files import read_bytes
+from elman.data.io.files import file_kind, read_bytes
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_LONGEST_CELL = 1000
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
@@ -35,7 +36,7 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     with optional_imports():
         import pandas as pd
 
-    kind = path.suffix.lower()
+    kind = file_kind(path)
     if kind not in _SUFFIXES:
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
     if kind == ".parquet":
@@ -45,8 +46,12 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
         except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
             reason = " ".join(str(error).split())[:120]
             raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
-        return checked_table(table, str(path))
+        return checked_table(table, str(path), texts=texts)
     read = read_delimited(path)
+    for line, cells in read.records:
+        if longest := next((cell for cell in cells if len(cell) > _LONGEST_CELL), ""):
+            what = f"{len(longest):,} characters ({longest[:20]!r}...)"
+            raise UserError(f"{path} line {line} has a cell of {what}; mend it")
     counted = Counter(read.header)
     if twice := [name for name, times in counted.items() if times > 1]:
         raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
@@ -66,8 +71,11 @@ def _typed(cells: list[str]) -> pd.Series:
     return numbers if bool((numbers.notna() | column.isna()).all()) else column
 
 
-def checked_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
+def checked_table(table: pd.DataFrame, source: str, *, texts: Collection[str] = ()) -> pd.DataFrame:
     """`table` with its columns named by texts.
+
+    Arguments:
+        texts: columns that become texts: 1 stays "1" where the column, for a missing one, holds 1.0.
 
     Raises:
         UserError: it has no rows, or two columns of one name.
@@ -82,7 +90,21 @@ def checked_table(table: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise UserError(f"{source} has two columns called {twice[0]!r}; rename one")
-    return table
+    return table.assign(**{name: _as_texts(table[name]) for name in texts if name in table.columns})
+
+
+def _as_texts(column: pd.Series) -> pd.Series:
+    """The cells as texts, whole numbers without a point; missing ones stay missing."""
+    with optional_imports():
+        import pandas as pd
+
+    def text(cell: object) -> object:
+        whole = isinstance(cell, float) and cell.is_integer()
+        return str(int(cell)) if whole else str(cell)  # type: ignore[call-overload]
+
+    return pd.Series(
+        [None if lost else text(cell) for cell, lost in zip(column, column.isna(), strict=True)], dtype=object
+    )
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], source: str) -> NDArray[np.float64]:

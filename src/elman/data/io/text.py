@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.data.io.files import read_bytes
+from elman.data.io.files import read_content
 from elman.errors import UserError
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_text(paths: Sequence[Path]) -> str:
-    """The text of one or several UTF-8 files, in the order given.
+    """The text of one or several UTF-8 files, packed by gzip or not, in the order given.
 
     Newlines stay as they are. Where a file does not end in one, the next begins on a new line all the same.
 
@@ -76,5 +76,25 @@ def decode_utf8(raw: bytes, path: Path) -> str:
         ) from error
 
 
+def parse_number(text: str) -> float:
+    """A number as data files write it: Python's `float` without 1_0 and without the digits of other scripts.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text[:40]!r} is no number")
+    return float(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether `parse_number` takes a text."""
+    try:
+        parse_number(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _read_file(path: Path) -> str:
-    return decode_utf8(read_bytes(path), path)
+    return decode_utf8(read_content(path), path)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import read_bytes
+from elman.data.io.files import read_content
 from elman.data.io.records import Record
-from elman.data.io.text import decode_utf8
+from elman.data.io.text import decode_utf8, is_number, parse_number
 from elman.errors import UserError
 
 Header = dict[str, list[str]]
@@ -25,7 +25,7 @@ def read_ts(path: Path) -> list[Record]:
     Raises:
         UserError: it is missing, or no `.ts` file, or has no class labels; a damaged line is named.
     """
-    lines = decode_utf8(read_bytes(path), path).split("\n")
+    lines = decode_utf8(read_content(path), path).split("\n")
     header, first = _header(path, lines)
     records = [
         _record(path, number, line.strip(), header)
@@ -76,22 +76,17 @@ def _record(path: Path, number: int, line: str, header: Header) -> Record:
         raise UserError(f"{path} line {number} has channels of {shown} steps; all channels must have the same")
     length = header.get("serieslength", [])
     if _says(header, "equallength") and length and {str(steps) for steps in lengths} != {length[0].lstrip("0")}:
-        raise UserError(f"{path} line {number} has {lengths.pop()} steps where @seriesLength says {length[0]}")
+        said = length[0][:40]
+        raise UserError(f"{path} line {number} has {lengths.pop()} steps where @seriesLength says {said}")
     return Record(np.stack(channels, axis=1), label, path, number)
 
 
 def _channel(path: Path, number: int, index: int, part: str) -> NDArray[np.float32]:
     words = part.split(",")
     try:
-        return np.array([float("nan") if word.strip() == "?" else float(word) for word in words], dtype=np.float32)
+        numbers = [float("nan") if word.strip() == "?" else parse_number(word) for word in words]
     except ValueError:
-        wrong = next(word for word in words if not _is_number(word))
+        wrong = next(word for word in words if word.strip() != "?" and not is_number(word))
         raise UserError(f"{path} line {number}, channel {index}: {wrong[:40]!r} is no number; mend the line") from None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return word.strip() == "?"
-    return True
+    with np.errstate(over="ignore"):  # infinite then, and refused as such
+        return np.array(numbers).astype(np.float32)

@@ -6,6 +6,7 @@ folder that holds either of these as parts named train, validation (or valid, va
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import Columns
+from elman.data.io.files import matching_files
 from elman.data.io.labelled import read_parts, read_rows
 from elman.data.io.rows import Parts, Row, without_empty
 from elman.data.splits import class_names, numbered, stratified
@@ -81,7 +83,12 @@ def read_labelled_text(
         parts = read(fetch(name, progress=progress))
     else:
         classes = ()
-        parts = read_parts(own_path(data, "labelled text", _READERS), Columns(text_column, label_column))
+        columns = Columns(text_column, label_column)
+        files = matching_files([name]) if glob.has_magic(name) else []
+        if len(files) > 1:
+            parts = {"train": [row for file in files for row in read_rows(file, columns)]}
+        else:
+            parts = read_parts(own_path(files[0] if files else data, "labelled text", _READERS), columns)
     kept: Parts = {}
     notes: list[str] = []
     for part, rows in parts.items():

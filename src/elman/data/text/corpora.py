@@ -8,6 +8,7 @@ from pathlib import Path
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import CATALOGUE, find
+from elman.data.io.files import exists, is_file, matching_files
 from elman.data.io.text import builtin_text, read_text, split_text
 from elman.errors import UserError
 
@@ -18,8 +19,8 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
     """The training and the validation text.
 
     Arguments:
-        data: paths of text files, read in this order; or one name: a text dataset of the catalogue, or "builtin"
-            (also where a folder is called so).
+        data: paths of text files or patterns such as texts/*.txt, read in this order; or one name: a text dataset of
+            the catalogue, or "builtin" (also where a folder is called so).
         validation_share: the last part, held out; a dataset that comes with its own validation file uses that.
 
     Raises:
@@ -37,7 +38,7 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
         if len(files) == 1:
             return split_text(read_text(files), validation_share)
         return read_text(files[:1]), read_text(files[1:2])
-    return split_text(read_text([Path(name) for name in data]), validation_share)
+    return split_text(read_text(matching_files(data)), validation_share)
 
 
 def names_a_corpus(data: Sequence[str]) -> bool:
@@ -48,6 +49,6 @@ def names_a_corpus(data: Sequence[str]) -> bool:
 def _is_name(word: str) -> bool:
     """Whether a dataset is meant: not a file; and a folder only gives way to a dataset that there is."""
     path = Path(word)
-    if path.is_file() or (path.exists() and word not in (BUILTIN, *CATALOGUE)):
+    if is_file(path) or (exists(path) and word not in (BUILTIN, *CATALOGUE)):
         return False
-    return "/" not in word and "." not in word
+    return not set("/.*?[").intersection(word)

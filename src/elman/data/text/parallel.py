@@ -17,7 +17,7 @@ import numpy as np
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
-from elman.data.io.files import read_bytes, read_gzip
+from elman.data.io.files import is_folder, read_content
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
@@ -142,7 +142,7 @@ def _read_two(source: Path, target: Path) -> Pairs:
 
 
 def _read_table(path: Path) -> tuple[Pairs, Languages]:
-    if path.is_dir() or ".tsv" not in path.suffixes:
+    if is_folder(path) or ".tsv" not in path.suffixes:
         raise UserError(f"{path} is no .tsv file; give one (source, tab, target), or two text files, line by line")
     rows = []
     for line, content in enumerate(_lines(path), 1):
@@ -169,7 +169,7 @@ def _lines(path: Path) -> list[str]:
 
     They are parted by a newline and nothing else, so that a stray form feed on one side shifts no line of it.
     """
-    raw = read_gzip(path) if path.suffix == ".gz" else read_bytes(path)
+    raw = read_content(path)
     return [line.strip() for line in decode_utf8(raw, path).removesuffix("\n").split("\n")]
 
 

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
-from elman.data.io.files import read_bytes
-from elman.data.io.text import decode_utf8
 from elman.data.text.char_codec import CharacterTable
-from elman.data.text.tokenizers import SPECIAL, Kind, kind_of, make_tokenizer
+from elman.data.text.tokenizers import SPECIAL, Kind, kind_of, make_tokenizer, read_tokenizer
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -86,19 +84,7 @@ class Vocabulary:
         Raises:
             UserError: the file is missing, or damaged, or no vocabulary.
         """
-        with optional_imports():
-            from tokenizers import Tokenizer
-
-        saved = decode_utf8(read_bytes(path), path)
-        try:
-            tokenizer = Tokenizer.from_str(saved)
-            if sorted(tokenizer.get_vocab().values()) != list(range(tokenizer.get_vocab_size())):
-                raise ValueError("its ids are not 0, 1, 2 and so on")
-            return cls(tokenizer)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # tokenizers raises bare Exceptions, and Rust's panics as BaseException
-            raise UserError(f"{path} is damaged or no vocabulary; take it from a whole copy of the run") from error
+        return cls(read_tokenizer(path))
 
     def save(self, path: Path) -> None:
         """Write the vocabulary to one JSON file, which `tokenizers.Tokenizer.from_file` reads as well."""

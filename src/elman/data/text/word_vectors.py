@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.io.files import check_file
+from elman.data.io.text import parse_number
 from elman.errors import UserError
 
 
@@ -25,13 +26,14 @@ def read_word_vectors(path: Path, words: Collection[str]) -> dict[str, NDArray[n
         with path.open(encoding="utf-8", newline="\n") as file:
             for line, content in enumerate(file, 1):
                 cells = content.rstrip().split(" ")
-                if line == 1 and len(cells) == 2 and all(cell.isdecimal() and len(cell) < 10 for cell in cells):
+                if line == 1 and len(cells) == 2 and all(_is_size(cell) for cell in cells):
                     size = int(cells[1])
                     continue
                 size = len(cells) - 1 if size is None else size
                 word = " ".join(cells[:-size])  # some of GloVe's words have a space in them
                 if size < 1 or len(cells) <= size:
-                    raise UserError(f"{path} line {line} has {len(cells) - 1} numbers, not {size}; mend the line")
+                    wanted_size = f"not {size}" if size > 0 else "and takes at least one"
+                    raise UserError(f"{path} line {line} has {len(cells) - 1} numbers, {wanted_size}; mend the line")
                 if word in wanted:
                     found[word] = _numbers(cells[-size:], path, line)
     except UnicodeDecodeError as error:
@@ -43,8 +45,16 @@ def read_word_vectors(path: Path, words: Collection[str]) -> dict[str, NDArray[n
     return found
 
 
+def _is_size(cell: str) -> bool:
+    return cell.isascii() and cell.isdecimal() and len(cell) < 10
+
+
 def _numbers(cells: list[str], path: Path, line: int) -> NDArray[np.float32]:
     try:
-        return np.array([float(cell) for cell in cells], dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinite then
+            numbers = np.array([parse_number(cell) for cell in cells]).astype(np.float32)
     except ValueError:
-        raise UserError(f"{path} line {line}: {cells[0]!r} ... are not all numbers; mend the line") from None
+        numbers = np.full(1, np.nan, np.float32)
+    if not np.isfinite(numbers).all():
+        raise UserError(f"{path} line {line}: {cells[0][:40]!r} ... are not all finite numbers; mend the line")
+    return numbers

@@ -18,6 +18,7 @@ from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
 from elman.data.io.arrays import read_csv_folder, read_npz
+from elman.data.io.files import exists, file_kind, is_folder, list_folder
 from elman.data.io.folders import part_paths
 from elman.data.io.idx import Order, read_mnist
 from elman.data.io.records import Record, checked
@@ -101,13 +102,13 @@ def read_sequence_part(
         UserError: it cannot be read, has other channels, or a label that is not among `classes`.
     """
     where = own_path(path, "sequences", NAMES)
-    records = read_ts(where) if where.suffix.lower() == ".ts" else _own(where)["train"]
+    records = read_ts(where) if file_kind(where) == ".ts" else _own(where)["train"]
     return _numbered(checked(records, interpolate, channels), classes)
 
 
 def _own(path: Path) -> Parts:
-    if path.is_dir():
-        pairs = sorted(path.glob("*_TRAIN.ts"))
+    if is_folder(path):
+        pairs = list_folder(path, ["_train.ts"])
         if len(pairs) > 1:
             raise UserError(f"{path} has several _TRAIN.ts files; name the one you mean")
         if pairs:
@@ -115,15 +116,15 @@ def _own(path: Path) -> Parts:
         inner = part_paths(path, ()) or {"train": path}
         return {part: read_csv_folder(folder) for part, folder in inner.items()}
     readers = {".ts": _train_and_test, ".npz": read_npz}
-    if path.suffix.lower() not in readers:
+    if file_kind(path) not in readers:
         raise UserError(f"cannot tell the format of {path}; give a .ts or .npz file, or a folder of class folders")
-    return readers[path.suffix.lower()](path)
+    return readers[file_kind(path)](path)
 
 
 def _train_and_test(path: Path) -> Parts:
     other = path.with_name(path.name.replace("_TRAIN", "_TEST"))
     parts = {"train": read_ts(path)}
-    return {**parts, "test": read_ts(other)} if other != path and other.exists() else parts
+    return {**parts, "test": read_ts(other)} if other != path and exists(other) else parts
 
 
 def _assembled(parts: Parts, source: str, interpolate: bool, validation_share: float, seed: int) -> SequenceClasses:

@@ -49,7 +49,7 @@ def read_source(data: str | Path | pd.DataFrame, series_id: str) -> tuple[pd.Dat
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
     """
     if not isinstance(data, str | Path):
-        return checked_table(data, "the table"), "the table"
+        return checked_table(data, "the table", texts={series_id}), "the table"
     if str(data) in NAMES:
         dataset = find(str(data))
         return read_table(fetch(dataset.name) / dataset.files[0].file, texts={series_id}), dataset.files[0].file
