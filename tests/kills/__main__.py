@@ -20,16 +20,12 @@ from pathlib import Path
 from tests.kills.cases import Case, make_cases
 from tests.kills.harness import (
     Faults,
-    changes_of,
     compare,
     contents,
-    fork,
     kill_and_resume,
     kill_at,
     start_two,
-    train,
-    train_whole,
-    wait,
+    train_undisturbed,
 )
 
 MOMENTS = ("first", "time", "file")
@@ -78,26 +74,17 @@ class Session:
 
     def prepare(self, case: Case) -> None:
         """Train a case undisturbed, and import what that imports, so that the forks need not."""
-        modules, out = self.log.with_suffix(".modules"), Path("whole")
-
-        def work() -> None:
-            train(case, out, resume=False, plots=self.plots)
-            modules.write_text("\n".join(sys.modules))
-
-        if code := wait(fork(work, self.log), self.log):
-            sys.exit(f"{case.name} ends with {code}: {self.log.read_text()}")
-        for name in modules.read_text().splitlines():
+        out = Path("whole").absolute()
+        self.seconds[case.name], self.changes[case.name], modules = train_undisturbed(
+            case, out, self.log, plots=self.plots
+        )
+        for name in modules:
             if name not in sys.modules and not name.startswith(("__", "tests")):
                 try:
                     importlib.import_module(name)
                 except Exception:
                     continue
         self.whole[case.name] = contents(case, out, self.log)
-        shutil.rmtree(out)
-        self.seconds[case.name] = train_whole(case, out, self.log, plots=self.plots)
-        compare(contents(case, out, self.log), self.whole[case.name])
-        shutil.rmtree(out)
-        self.changes[case.name] = changes_of(case, out, self.log, plots=self.plots)
         shutil.rmtree(out)
         self.cases.append(case)
 

@@ -88,14 +88,12 @@ def train(case: Case, out: Path, *, resume: bool, plots: bool) -> None:
     elman.run.train(case.task, case.settings, out, resume=resume)
 
 
-def train_whole(case: Case, out: Path, log: Path, *, plots: bool) -> float:
-    """Train to the end, undisturbed or after a kill; returns the seconds that it took."""
-    begin = time.monotonic()
+def train_whole(case: Case, out: Path, log: Path, *, plots: bool) -> None:
+    """Go on with a training that was killed, or begin it again, and let it come to its end."""
     resume = (out / "settings.toml").exists()
     code = wait(fork(lambda: train(case, out, resume=resume, plots=plots), log), log)
     if code:
         raise Faults(f"{'resuming' if resume else 'training'} ends with {code}: {log.read_text()[-1500:]}")
-    return time.monotonic() - begin
 
 
 def kill_at(case: Case, out: Path, log: Path, after: float, *, plots: bool) -> bool:
@@ -150,18 +148,20 @@ def die_at_change(number: int) -> Callable[[], int]:
     return lambda: calls[0]
 
 
-def changes_of(case: Case, out: Path, log: Path, *, plots: bool) -> int:
-    """How many calls that change files a whole training makes; trains into `out`."""
-    said = log.with_suffix(".count")
+def train_undisturbed(case: Case, out: Path, log: Path, *, plots: bool) -> tuple[float, int, list[str]]:
+    """Train into `out`; returns the seconds, the calls that change files, and the modules that were imported."""
+    said = log.with_suffix(".said")
 
     def work() -> None:
-        calls = die_at_change(0)
+        calls, begin = die_at_change(0), time.monotonic()
         train(case, out, resume=False, plots=plots)
-        said.write_text(str(calls()))
+        seconds = time.monotonic() - begin
+        said.write_text("\n".join([str(seconds), str(calls()), *sys.modules]))
 
     if code := wait(fork(work, log), log):
         raise Faults(f"training ends with {code}: {log.read_text()[-1500:]}")
-    return int(said.read_text())
+    seconds, calls, *modules = said.read_text().splitlines()
+    return float(seconds), int(calls), modules
 
 
 def contents(case: Case, out: Path, log: Path) -> dict[str, Any]:

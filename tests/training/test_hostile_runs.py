@@ -17,7 +17,7 @@ from tests.kills.cases import OLD_RUNS
 
 import elman
 from elman.cli.main import main
-from elman.data.io.names import read_names, save_names
+from elman.data.names import read_names, save_names
 from elman.data.scaling import Scaler
 from elman.errors import UserError
 from elman.tasks.language import Settings as LanguageSettings

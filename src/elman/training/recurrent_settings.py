@@ -38,6 +38,7 @@ class RecurrentSettings(TrainingSettings):
         "recurrent_dropout": SHARE,
         "init": Range(0, 1e3, above=True),
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

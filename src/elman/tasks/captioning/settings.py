@@ -71,6 +71,7 @@ class Settings(RecurrentSettings):
         "length_penalty": LENGTH_PENALTY,
         "validation_share": PART,
     }
+    """What each number may be."""
 
     def own_sources(self) -> tuple[str, ...]:
         """The pictures, their captions and their features."""
@@ -93,6 +94,7 @@ class Options:
     """Show how probable each word was, and what would have been the next best."""
 
     RANGES: ClassVar[Ranges] = {"beam": BEAM, "temperature": TEMPERATURE, "top_k": TOP_K, "seed": SEED}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)

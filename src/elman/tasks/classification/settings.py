@@ -33,6 +33,7 @@ class ClassifierSettings(RecurrentSettings):
     """The validation figure that decides which weights are best."""
 
     RANGES: ClassVar[Ranges] = {"head": Range(0, MOST_UNITS), "validation_share": PART}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -87,6 +87,7 @@ class Settings(RecurrentSettings):
         "season": Range(0, 1_000_000),
         "level": PART,
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         if isinstance(self.calibrate, bool):  # in settings files of elman 0.1
@@ -146,6 +147,7 @@ class Options:
     """Steps to forecast, for a recursive run; as in training otherwise."""
 
     RANGES: ClassVar[Ranges] = {"horizon": Range(0, 100_000)}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -54,6 +54,7 @@ class Settings(RecurrentSettings):
         "embedding_size": UNITS,
         "chunk": TOKENS,
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,6 +83,7 @@ class Options:
     """The same seed writes the same text."""
 
     RANGES: ClassVar[Ranges] = {"length": TOKENS, "temperature": TEMPERATURE, "seed": SEED}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)

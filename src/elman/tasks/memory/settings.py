@@ -37,6 +37,7 @@ class Settings(RecurrentSettings):
     """AdamW's decay of matrices; vectors are left alone."""
 
     RANGES: ClassVar[Ranges] = {"max_length": Range(2, 100_000), "curriculum": SHARE}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

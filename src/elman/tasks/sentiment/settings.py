@@ -49,6 +49,7 @@ class Settings(ClassifierSettings):
         "embedding_size": UNITS,
         "word_dropout": SHARE,
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

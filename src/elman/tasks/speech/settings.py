@@ -86,6 +86,7 @@ class Settings(ClassifierSettings):
         "stack": Range(1, 1000),
         "max_seconds": Range(0, 1e6),
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +124,7 @@ class Options:
     """symbols, one direction: show the text on standard error while the file is read."""
 
     RANGES: ClassVar[Ranges] = {"beam": BEAM}
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elman.data.io.names import read_names, save_names
+from elman.data.names import read_names, save_names
 from elman.errors import UserError
 from elman.tasks.classification.task import Part
 from elman.tasks.speech.prediction import Transcript

@@ -82,6 +82,7 @@ class Settings(RecurrentSettings):
         "teacher_forcing": Range(0, 1),
         "label_smoothing": SHARE,
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,6 +125,7 @@ class Options:
         "top_p": Range(0, 1, above=True),
         "seed": SEED,
     }
+    """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)
