@@ -279,6 +279,14 @@ def test_settings_of_one_training_never_join_the_files_of_another(
     assert not (run / "settings.toml").exists()
 
 
+def test_the_digest_of_a_training_that_saved_nothing_is_no_other_trainings(run: Path) -> None:
+    for name in ("model.safetensors", "last.safetensors"):
+        (run / name).unlink()
+    (run / "data.json").write_text('{"training text": {"count": 1, "sha256": "x"}}')
+    elman.train("parity", SETTINGS, run)
+    resume(run)
+
+
 def test_leftovers_of_a_number_that_is_another_process_by_now(run: Path) -> None:
     from elman.atomic_io import _host
 

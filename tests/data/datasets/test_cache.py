@@ -3,6 +3,10 @@
 import errno
 import hashlib
 import os
+import re
+import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -92,6 +96,22 @@ def test_downloads_once_and_reports_progress(toy, server, cache):
     server.asked.clear()
     assert fetch("toy") == folder
     assert server.asked == []
+
+
+def test_what_killed_downloads_left_is_removed(toy, cache):
+    """In inner folders too, and by a number that no process has: that of a child which has ended."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    host = re.sub(r"\W", "", socket.gethostname())[:20]
+    fetch("toy")
+    inner = next(cache.rglob("below"))
+    parts = [inner / f".b.txt.{host}-{child.pid}-x.part", inner.parent / f".a.txt.{host}-{child.pid}-x.part"]
+    living = inner / f".b.txt.{host}-{os.getpid()}-x.part"
+    for path in (*parts, living):
+        path.write_bytes(b"half")
+    fetch("toy")
+    assert not any(path.exists() for path in parts)
+    assert living.exists()
 
 
 def test_downloads_only_what_is_missing(toy, server, cache):

@@ -42,8 +42,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     """
     dataset = find(name)
     folder = cache_folder() / dataset.folder
-    if folder.is_dir():
-        remove_leftovers(folder)
+    for place in sorted({(folder / remote.file).parent for remote in dataset.files}):
+        remove_leftovers(place)  # of downloads that were killed
     missing = [remote for remote in dataset.files if _present(folder, remote) is None]
     if missing:
         download_all(name, [(remote, folder / remote.file) for remote in missing], progress)

@@ -49,10 +49,13 @@ def digest(parts: Parts) -> dict[str, PartDigest]:
 
 
 def save_digest(folder: Path, parts: Parts) -> None:
-    """Write the digest of a run's data into its folder; nothing where the task has no data."""
-    if found := digest(parts):
-        table = {name: asdict(part) for name, part in found.items()}
-        write_text(folder / NAME, json.dumps(table, indent=1) + "\n")
+    """Write the digest of a run's data into its folder; no file where the task has no data."""
+    found = digest(parts)
+    if not found:
+        (folder / NAME).unlink(missing_ok=True)  # of a training that was killed before it saved anything
+        return
+    table = {name: asdict(part) for name, part in found.items()}
+    write_text(folder / NAME, json.dumps(table, indent=1) + "\n")
 
 
 def check_digest(folder: Path, parts: Parts) -> None:
