@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from elman.errors import UserError
 from elman.tasks import task_module, task_names
 from elman.training.checks.ranges import ranges_of
+from elman.training.settings import TrainingSettings
 
 CLASSES = [getattr(task_module(name), kind) for name in task_names() for kind in ("Settings", "Options")]
 ODD = [
@@ -88,3 +90,16 @@ def test_what_python_writes_otherwise_is_the_same_setting() -> None:
     assert settings(data="a.txt", dropout=np.float32(0.5), steps=np.int64(7)) == settings(
         data=("a.txt",), dropout=0.5, steps=7
     )
+
+
+def test_settings_of_another_package_may_have_a_path_and_numbers_without_a_range() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Settings(TrainingSettings):
+        place: Path = Path("here")
+        rate: float = 0.5
+
+    assert Settings(place=Path("there")).place == Path("there")
+    assert Settings(rate=-1e15).rate == -1e15
+    for wrong in (float("nan"), float("inf"), 1e17, True, "x"):
+        with pytest.raises(UserError, match="`rate` is"):
+            Settings(rate=wrong)

@@ -94,7 +94,7 @@ def ranges_of(kind: type[Any]) -> dict[str, Range]:
 
 
 def _plain(value: Any, hint: Any) -> Any:
-    if isinstance(value, Path):
+    if isinstance(value, Path) and Path not in {hint, *typing.get_args(hint)}:
         value = str(value)
     if typing.get_origin(hint) is tuple and isinstance(value, str):
         return (value,)

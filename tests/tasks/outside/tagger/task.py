@@ -1,11 +1,11 @@
 """A whole task in one file: its settings, its data, its loss, its metrics and its predictions."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from elman.errors import UserError
 from elman.insight.example import InspectionExample
 from elman.models.classifier import Classifier
 from elman.models.losses import token_loss
+from elman.training.checks.ranges import UNITS, Ranges
 from elman.training.recurrent_settings import RecurrentSettings
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
@@ -31,6 +32,12 @@ class Settings(RecurrentSettings):
     """A text file with one sentence a line, each word as word/TAG."""
     embedding_size: int = 8
     """Size of the vector that stands for a word."""
+
+    RANGES: ClassVar[Ranges] = {"embedding_size": UNITS}
+    """What each number may be."""
+
+    def own_sources(self) -> tuple[str, ...]:
+        return ("data",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +78,9 @@ class Task(BaseTask[Settings]):
         """The known words and tags."""
         pairs = [pair for sentence in self.sentences for pair in sentence]
         return {"words": [UNKNOWN, *sorted({word for word, _ in pairs})], "tags": sorted({tag for _, tag in pairs})}
+
+    def learned_from(self) -> dict[str, Iterable[Any]]:
+        return {"sentences": self.sentences}
 
     def save(self, folder: Path) -> None:
         (folder / "names.json").write_text(json.dumps(self.names), encoding="utf-8")
