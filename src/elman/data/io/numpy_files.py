@@ -49,6 +49,8 @@ def read_npz_arrays(path: Path) -> dict[str, Array]:
                     raise UserError(f"{path} has two arrays called {name[:40]!r}; write it again with numpy.savez")
                 with packed.open(entry) as file:
                     arrays[name] = _array(file, entry.file_size, path)
+    except UserError:
+        raise
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
         # RuntimeError: encrypted, or of an unknown method
         raise UserError(f"{path} is damaged or no .npz file ({error}); write it again with numpy.savez") from error
@@ -84,6 +86,8 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
             if points.size and points.max() > sys.maxunicode:
                 raise UserError(f"{damaged}: it has texts with characters that there are not; write it again")
         return values.reshape(shape, order="F" if by_columns else "C")
+    except UserError:
+        raise
     except (ValueError, TypeError, EOFError, SyntaxError, TokenError, OverflowError, RecursionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{damaged} ({reason}); write it again with numpy.savez") from error
