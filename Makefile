@@ -8,7 +8,7 @@ RUNS ?= runs
 NATIVE := src/elman/kernels/native
 NATIVE_FILES := $(wildcard $(NATIVE)/*.h $(NATIVE)/*.cpp $(NATIVE)/*/*.h $(NATIVE)/*/*.cpp $(NATIVE)/*/*/*.h tests/native/*.cpp)
 
-.PHONY: help demo test check check-native bench docs site map sanitize emulate kills format clean
+.PHONY: help demo test check check-native bench docs site map fuzz sanitize emulate kills format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check-native:  ## the native code's format and faults, by clang-format and clang
 	clang-tidy --quiet $(filter %.cpp,$(filter-out %/avx2.cpp %/avx512.cpp,$(NATIVE_FILES))) -- \
 	-std=c++17 -w -I$(NATIVE) 2> /dev/null; \
 	else echo "clang-tidy is not installed: the native code is not searched for faults"; fi
+
+fuzz: $(VENV)/developed  ## damaged files for every reader and run: FUZZ_COUNT=200 each, FUZZ_FIRST=0, FUZZ_MINUTES=60
+	$(BIN)/python -m tests.fuzz
 
 sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
 	cmake -S . -B build/sanitize -DELMAN_CHECK=ON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,13 +20,27 @@ EXTRAS = {
 """The extras of pyproject.toml, and the packages that each brings, by the names they are imported by."""
 EXTRA_OF = {package: extra for extra, packages in EXTRAS.items() for package in packages}
 
+_LONGEST_WORD, _LONGEST_MESSAGE = 300, 2000
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
+
 
 class UserError(ValueError):
     """A mistake in what was asked for: the message is one line that says what, where, and what to do.
 
     Settings stand in it in backticks: "`lr` is -1; it must be above 0". The command line writes them as options,
     prints the line on standard error and exits with code 2; in Python it is a `ValueError`.
+
+    Messages quote what stands in files. Whatever that is, the message is one line: line breaks become spaces, and a
+    word of more than 300 characters, or a message of more than 2,000, is shortened in its middle.
     """
+
+    def __str__(self) -> str:
+        line = " ".join(super().__str__().splitlines())
+        return _shortened(_LONG_WORD.sub(lambda word: _shortened(word[0], _LONGEST_WORD), line), _LONGEST_MESSAGE)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most * 2 // 3]}...{text[-most // 4 :]}"
 
 
 class MissingPackageError(ImportError, UserError):

@@ -132,6 +132,14 @@ def test_settings_that_no_run_has(old: str, new: str, run: Path) -> None:
         elman.load(run)
 
 
+@pytest.mark.parametrize("value", ["0x" + "f" * 5000, "9" * 5000, "[[0x" + "f" * 5000 + "]]", "-9223372036854775809"])
+def test_whole_numbers_of_thousands_of_digits(value: str, run: Path) -> None:
+    path = run / "settings.toml"
+    path.write_text(path.read_text().replace("\nhidden_size = 4\n", f"\nhidden_size = {value}\n"))
+    with pytest.raises(UserError, match="not valid TOML"):
+        elman.load(run)
+
+
 def test_one_training_in_a_folder(run: Path) -> None:
     with RunLock(run), pytest.raises(UserError, match="in use by process"):
         resume(run)

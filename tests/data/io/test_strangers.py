@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import logging
 import struct
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -350,3 +352,40 @@ def test_names_that_no_file_has(name: str, tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError):
             act()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "x" * 100_000, "x " * 50_000, "a\u2028b\rc"])
+def test_a_message_is_one_line(text: str) -> None:
+    message = str(UserError(f"cannot read {text}; mend it"))
+    assert len(message.splitlines()) == 1
+    assert len(message) <= 2000
+    assert message.startswith("cannot read ")
+    assert message.endswith("; mend it")
+    assert str(UserError("`lr` is -1")) == "`lr` is -1"
+
+
+def test_an_npz_that_claims_terabytes(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((2, 3)), y=np.array([1, 2]))
+    raw = bytearray((tmp_path / "a.npz").read_bytes())
+    central = raw.index(b"PK\x01\x02")
+    raw[central + 24 : central + 28] = b"\xfe\xff\xff\xff"  # 4 GiB of one entry
+    with pytest.raises(UserError, match="holds more than 1,073,741,824 bytes"):
+        read_npz(put(tmp_path / "b.npz", bytes(raw)))
+    array = io.BytesIO()
+    np.save(array, np.eye(2))
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as file:
+        file.writestr("x.npy", array.getvalue())
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr("x.npy", array.getvalue())
+    with pytest.raises(UserError, match="two arrays called 'x'"):
+        read_npz(tmp_path / "c.npz")
+
+
+def test_texts_of_characters_that_there_are_not(tmp_path: Path) -> None:
+    names = np.array(["a", "b"]).view(np.uint32)
+    names[0] = 0x110000
+    np.savez(tmp_path / "a.npz", names=names.view("<U1"), features=np.eye(2))
+    from elman.data.image.features import read_features
+
+    with pytest.raises(UserError, match="characters that there are not"):
+        read_features(tmp_path / "a.npz")

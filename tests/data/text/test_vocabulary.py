@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,3 +231,36 @@ def test_what_is_written_is_cut_into_a_piece_for_each_id(kind: Kind) -> None:
     assert "".join(pieces) == text
     assert len(pieces) == len(vocabulary.encode(text))
     assert vocabulary.written("") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_would_end_the_process_is_not_handed_on(kind: Kind, tmp_path: Path) -> None:
+    path = tmp_path / "vocabulary.json"
+    made = build(kind)
+    made.save(path)
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    first = next(iter(whole["model"]["vocab"]))
+    strange = {
+        "truncation": {"max_length": 1, "direction": "Right", "strategy": "LongestFirst", "stride": 5},
+        "padding": {
+            "strategy": {"Fixed": 10**9},
+            "direction": "Right",
+            "pad_id": 0,
+            "pad_type_id": 0,
+            "pad_token": "",
+        },
+        "post_processor": {"type": "Nonsense"},
+        "decoder": {"type": "Nonsense"},
+    }
+    path.write_text(json.dumps(whole | strange), encoding="utf-8")
+    loaded = Vocabulary.load(path)
+    assert loaded._tokenizer.to_str() == made._tokenizer.to_str()
+    for number in (2**31, 2**32, -1, 10**30, 1.5, True, "1", None, len(made)):
+        vocab = whole["model"]["vocab"] | {first: number}
+        path.write_text(json.dumps({**whole, "model": {**whole["model"], "vocab": vocab}}), encoding="utf-8")
+        with pytest.raises(UserError, match="damaged"):
+            Vocabulary.load(path)
+    for junk in ({"type": "Precompiled", "precompiled_charsmap": "AAAA"}, {"type": "NFC"}):
+        path.write_text(json.dumps({**whole, "normalizer": junk}), encoding="utf-8")
+        with pytest.raises(UserError, match="damaged"):
+            Vocabulary.load(path)

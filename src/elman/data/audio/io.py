@@ -18,6 +18,8 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 _PIECE_SECONDS = 1.0
 _RATES = (1_000, 1_000_000)
 """Samples a second that a header may claim; others come from damage, and would be resampled to a thousand times."""
+_LOUDEST = 1e10
+"""Samples of whole numbers kept as floats reach 2^31; what is louder, or no number, is damage."""
 _CANCELLED = 0.01
 """Channels whose average is so much softer than the loudest of them are of opposite phase."""
 _UNKNOWN_FRAMES = 1 << 40
@@ -86,7 +88,7 @@ def _block(file: Any, size: int, path: Path) -> NDArray[np.float32]:
         block: NDArray[np.float32] = file.read(size, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
-    if not np.isfinite(block).all():
+    if not (np.abs(block) <= _LOUDEST).all():
         raise UserError(f"{path} is damaged: it has samples that are no numbers; restore it from a copy")
     return block
 

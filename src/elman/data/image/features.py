@@ -93,6 +93,8 @@ def read_features(path: Path) -> Features:
     check_file(path)
     try:
         names, vectors, maker = {".npz": _npz, ".npy": _npy, ".safetensors": _safetensors}[form](path)
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged or no file of features ({error}); make it again") from error
     if vectors.ndim != 2:

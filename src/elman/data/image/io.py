@@ -41,8 +41,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     if path_kind(path) != "nothing":
         check_file(path)
     try:
-        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-            return _read(path)
+        return _read(path)
     except FileNotFoundError as error:
         raise UserError(f"there is no picture {path}; check the path") from error
     except UnidentifiedImageError as error:
@@ -57,7 +56,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
     with optional_imports():
         from PIL import Image, ImageOps
 
-    with Image.open(path) as opened:
+    # Pillow warns of large pictures, which are read, and of damaged tags, which are not needed
+    with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
         opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
         picture = _in_colour(ImageOps.exif_transpose(opened))
         if picture.size != (SIDE, SIDE):

@@ -46,9 +46,11 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     if len(raw) < 4 or raw[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
         raise UserError(f"{path} is no idx file of bytes; delete it and fetch it again")
     begin = 4 + 4 * raw[3]
+    if len(raw) < begin:
+        raise UserError(f"{path} is cut off in its header; delete it and fetch it again")
     shape = tuple(np.frombuffer(raw[4:begin], dtype=">u4").tolist())
     values = np.frombuffer(raw[begin:], dtype=np.uint8)
-    if len(shape) != raw[3] or values.size != math.prod(shape):
+    if values.size != math.prod(shape):
         raise UserError(f"{path} is cut off: {values.size} values for {shape}; delete it and fetch it again")
     return values.reshape(shape)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import math
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -48,6 +49,8 @@ def read_npz_arrays(path: Path) -> dict[str, Array]:
                     raise UserError(f"{path} has two arrays called {name[:40]!r}; write it again with numpy.savez")
                 with packed.open(entry) as file:
                     arrays[name] = _array(file, entry.file_size, path)
+    except UserError:
+        raise
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
         # RuntimeError: encrypted, or of an unknown method
         raise UserError(f"{path} is damaged or no .npz file ({error}); write it again with numpy.savez") from error
@@ -69,6 +72,8 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
         shape, by_columns, dtype = reader(file)
         if dtype.hasobject:
             raise UserError(f"{path} holds Python objects; write one array and `lengths` instead")
+        if dtype.kind == "V":
+            raise UserError(f"{path} holds records of several fields; write an array for each")
         count = math.prod(shape)
         if min(shape, default=0) < 0 or count * dtype.itemsize > size:
             raise UserError(
@@ -76,7 +81,13 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
             )
         raw = file.read(count * dtype.itemsize)
         values = np.frombuffer(raw, dtype=dtype, count=count) if count else np.empty(0, dtype)
+        if dtype.kind == "U" and count:
+            points = values.astype(dtype.newbyteorder("=")).view(np.uint32)
+            if points.size and points.max() > sys.maxunicode:
+                raise UserError(f"{damaged}: it has texts with characters that there are not; write it again")
         return values.reshape(shape, order="F" if by_columns else "C")
+    except UserError:
+        raise
     except (ValueError, TypeError, EOFError, SyntaxError, TokenError, OverflowError, RecursionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{damaged} ({reason}); write it again with numpy.savez") from error
