@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,10 @@ def not_a_number(folder: Path) -> None:
 
 
 def no_data(folder: Path) -> None:
-    (folder / "text.txt").unlink()
+    """The run names the text of the run that it was copied from, by its absolute path."""
+    settings = folder / "writer" / "settings.toml"
+    (named,) = tomllib.loads(settings.read_text())["data"]
+    settings.write_text(settings.read_text().replace(named, str(folder / "gone" / "text.txt")))
 
 
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {

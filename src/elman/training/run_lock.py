@@ -26,7 +26,7 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self.keep = False  # leave the file behind: it says that what lies in the folder is a training's that began
+        self.keep = False  # leave the file behind: it says that what else lies there is of a training that began
         self._handle = -1
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.keep:
+        if not (self.keep and any(path != self.path for path in self.path.parent.iterdir())):
             self.path.unlink(missing_ok=True)
         os.close(self._handle)
 
