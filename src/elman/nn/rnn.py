@@ -21,7 +21,7 @@ from elman.kernels.torch_private import is_untransformed
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
 from elman.nn.rnn_parameters import RNNParameters
-from elman.nn.streaming import packed_stack
+from elman.nn.streaming import take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths
@@ -268,24 +268,17 @@ class RNN(RNNParameters):
     def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Take one step without gradients: for streams, where the next input is not known yet.
 
-        The weights are packed at the first step, and again after they have changed. Dropout is left out.
+        The weights are read at each step as they are then. Dropout is left out, in training mode too. A layer with
+        forward pre-hooks (pruning, the old `weight_norm`) is called with one step, so that they act.
 
         Arguments:
             x: (B, I) one step of B sequences.
             state: (L, B, H) as the step before returned it; zeros (or the learned initial state) if not given.
 
         Returns:
-            the output (B, H) and the new state (L, B, H).
+            the output (B, H) and the new state (L, B, H), which share no memory.
 
         Raises:
-            ValueError: the layer has two directions, or a wrong shape.
+            ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
-        if state is None:
-            shape = self.num_layers, x.shape[0], self.hidden_size
-            state = self.initial_state.detach().expand(shape) if self.learned_h0 else x.new_zeros(shape)
-        if self.layer_norm:
-            with torch.no_grad():
-                output, state = self(x.unsqueeze(1 if self.batch_first else 0), state)
-                return output.squeeze(1 if self.batch_first else 0), state
-        state = packed_stack(self).step(x.detach(), state)
-        return state[-1], state
+        return take_step(self, x, state)

@@ -27,9 +27,10 @@ from elman.kernels.cpu.library import (
     tanh,
     why_missing,
 )
+from elman.kernels.cpu.step import step_layers
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
-__all__ = ["available", "isa", "library", "set_isa", "tanh", "why_missing"]
+__all__ = ["available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}
