@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from elman.kernels.options import PLAIN_TYPES
 
 NAMES = {
     "are_transforms_active": "torch._C:_are_functorch_transforms_active",
     "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
     "is_in_dispatch_mode": "torch.utils._python_dispatch:is_in_torch_dispatch_mode",
     "is_tracing": "torch._C:_get_tracing_state",
+    "is_functional_tensor": "torch:_is_functional_tensor",
+    "transforms": "torch._C._functorch:get_interpreter_stack",
+    "functionalize": "torch._C._functorch:TransformType.Functionalize",
     "forward_ad_level": "torch.autograd.forward_ad:_current_level",
     "function_base": "torch._C:_FunctionBase.apply",
     "rnn_tanh": "torch._VF:rnn_tanh",
@@ -58,6 +64,21 @@ is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
 is_in_dispatch_mode: Callable[[], bool] = _find(NAMES["is_in_dispatch_mode"])
 rnn_tanh: Callable[..., Any] = _find(NAMES["rnn_tanh"])
 rnn_relu: Callable[..., Any] = _find(NAMES["rnn_relu"])
+_is_functional_tensor: Callable[[Tensor], bool] = _find(NAMES["is_functional_tensor"])
+_transforms: Callable[[], Any] = _find(NAMES["transforms"])
+_FUNCTIONALIZE: Any = _find(NAMES["functionalize"])
+
+
+def is_functionalizing() -> bool:
+    """Whether `torch.func.functionalize` is one of the active transforms."""
+    return any(level.key() == _FUNCTIONALIZE for level in _transforms() or ())
+
+
+def are_plain(tensors: Iterable[Tensor | None]) -> bool:
+    """Whether the tensors' memory may be taken: none is of a subclass, which has rules of its own, or a wrapper."""
+    return all(
+        tensor is None or (type(tensor) in PLAIN_TYPES and not _is_functional_tensor(tensor)) for tensor in tensors
+    )
 
 
 def is_untransformed() -> bool:

@@ -11,6 +11,7 @@ import elman.nn.init as initialisers
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for
 from elman.nn.layer_norm import normalised_recurrence
 from elman.ops.functional import run_recurrence
+from elman.ops.validation import check_layout
 
 
 class RNNCell(nn.RNNCell):
@@ -74,6 +75,9 @@ class RNNCell(nn.RNNCell):
         Raises:
             RuntimeError, ValueError: a shape does not fit; types and messages are torch's.
         """
+        check_layout("input", input)
+        if hx is not None:
+            check_layout("hx", hx)
         batched = input.dim() == 2
         x = input if batched else input.unsqueeze(0)
         h = hx if batched or hx is None else hx.unsqueeze(0)

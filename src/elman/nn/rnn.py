@@ -24,7 +24,7 @@ from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
-from elman.ops.validation import check_lengths
+from elman.ops.validation import check_layout, check_lengths
 
 
 class RNN(RNNParameters):
@@ -89,6 +89,9 @@ class RNN(RNNParameters):
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, lengths, return_all)
+        for name, given in (("input", input), ("hx", hx)):
+            if given is not None and (given.layout is not torch.strided or given.is_nested or given.is_quantized):
+                check_layout(name, given)
         dims = input.dim()
         if dims == 3:
             if hx is not None and hx.dim() != 3:

@@ -11,6 +11,9 @@ from elman.kernels.options import RecurrenceInputs
 def check_inputs(inputs: RecurrenceInputs) -> None:
     """Raise ValueError or TypeError where shapes, dtypes or devices do not fit."""
     x, h0, w_ih, w_hh, bias, lengths, mask = inputs
+    for name, tensor in zip(inputs._fields, inputs, strict=True):
+        if tensor is not None:
+            check_layout(name, tensor)
     if x.dim() != 3:
         raise ValueError(f"x has {x.dim()} dimensions, not 3: (steps, sequences, inputs)")
     if w_hh.dim() != 2:
@@ -33,6 +36,17 @@ def check_inputs(inputs: RecurrenceInputs) -> None:
             raise TypeError(f"lengths is {lengths.dtype}, not torch.int64")
         if lengths.device != x.device:
             raise ValueError(f"lengths is on {lengths.device}, x is on {x.device}")
+
+
+def check_layout(name: str, tensor: Tensor) -> None:
+    """Raise TypeError for a tensor that is no plain array of numbers: sparse, nested or quantised."""
+    if tensor.is_nested:
+        raise TypeError(f"{name} is a nested tensor; pad it and give lengths, or make a PackedSequence of its parts")
+    if tensor.layout is not torch.strided:
+        kind = str(tensor.layout).removeprefix("torch.").strip("_")
+        raise TypeError(f"{name} is laid out as {kind}; give {name}.to_dense()")
+    if tensor.is_quantized:
+        raise TypeError(f"{name} is quantised ({tensor.dtype}); give {name}.dequantize()")
 
 
 def check_one(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, w_hh: Tensor) -> None:
