@@ -16,7 +16,6 @@ NAMES = {
     "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
     "is_in_dispatch_mode": "torch.utils._python_dispatch:is_in_torch_dispatch_mode",
     "is_tracing": "torch._C:_get_tracing_state",
-    "is_functional_tensor": "torch:_is_functional_tensor",
     "transforms": "torch._C._functorch:get_interpreter_stack",
     "functionalize": "torch._C._functorch:TransformType.Functionalize",
     "forward_ad_level": "torch.autograd.forward_ad:_current_level",
@@ -64,7 +63,6 @@ is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
 is_in_dispatch_mode: Callable[[], bool] = _find(NAMES["is_in_dispatch_mode"])
 rnn_tanh: Callable[..., Any] = _find(NAMES["rnn_tanh"])
 rnn_relu: Callable[..., Any] = _find(NAMES["rnn_relu"])
-_is_functional_tensor: Callable[[Tensor], bool] = _find(NAMES["is_functional_tensor"])
 _transforms: Callable[[], Any] = _find(NAMES["transforms"])
 _FUNCTIONALIZE: Any = _find(NAMES["functionalize"])
 
@@ -76,9 +74,18 @@ def is_functionalizing() -> bool:
 
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:
     """Whether the tensors' memory may be taken: none is of a subclass, which has rules of its own, or a wrapper."""
-    return all(
-        tensor is None or (type(tensor) in PLAIN_TYPES and not _is_functional_tensor(tensor)) for tensor in tensors
-    )
+    return all(tensor is None or (type(tensor) in PLAIN_TYPES and has_numbers(tensor)) for tensor in tensors)
+
+
+def has_numbers(tensor: Tensor) -> bool:
+    """Whether the numbers are the tensor's own: in its memory, or zeros that need none.
+
+    The wrappers of functionalisation, and those that `is_grads_batched=True` puts around gradients, have none.
+    """
+    try:
+        return tensor.data_ptr() != 0 or tensor.numel() == 0 or tensor._is_zerotensor()
+    except RuntimeError:  # without storage
+        return False
 
 
 def is_untransformed() -> bool:

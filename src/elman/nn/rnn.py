@@ -265,6 +265,8 @@ class RNN(RNNParameters):
             states.append(h)
             last.append(h_last)
         if D == 1:
+            if layer == self.num_layers - 1 and torch.is_grad_enabled() and is_untransformed():
+                h = h.clone()  # the op keeps its own, and torch's layers allow theirs to be changed in place
             return h, h_last.unsqueeze(0)
         return torch.cat(states, 2), torch.stack(last)
 

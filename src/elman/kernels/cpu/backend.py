@@ -70,8 +70,8 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
-    h, h_n = forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask)
-    return h, h_n.view(h0.shape)
+    h_last = torch.empty_like(h0)
+    return forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask, h_n=h_last)
 
 
 def addresses(
@@ -121,6 +121,7 @@ def forward_layer(
     *,
     time_first: bool = False,  # lay h out by steps, though x may lie by sequences
     mask: Tensor | None = None,  # (B, H) contiguous, for one direction
+    h_n: Tensor | None = None,  # where to write it, if not to new memory
 ) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
     """Every direction of a layer, side by side if that is faster; all of them write into one output.
 
@@ -132,8 +133,10 @@ def forward_layer(
     if time_first or st >= sb:
         h, hst, hsb = x.new_empty((T, B, n)), B * n, n
     else:
-        h, hst, hsb = x.new_empty((B, T, n)).transpose(0, 1), n, T * n
-    h_n = x.new_empty((D, B, H))
+        # no transposed view: what a Function returns as one may not be changed in place
+        h, hst, hsb = x.new_empty_strided((T, B, n), (n, T * n, 1)), n, T * n
+    if h_n is None:
+        h_n = x.new_empty((D, B, H))
     at_h0 = 0 if h0 is None else h0.data_ptr()
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()
