@@ -21,6 +21,7 @@ from elman.kernels.torch_private import (
     is_functionalizing,
     is_in_dispatch_mode,
     is_plain_eager,
+    is_profiling,
     is_tracing,
     unchecked_apply,
 )
@@ -35,6 +36,7 @@ from elman.ops.custom_ops import (
     tensor_part,
     unflatten,
 )
+from elman.ops.flops import tell_flop_counters
 from elman.ops.vmap import (
     BATCH_OF_STATES,
     BATCH_OF_STEPS,
@@ -58,10 +60,14 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
             raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if are_transforms_active() and not is_functionalizing():
-        return cast(tuple[Tensor, Tensor], cast(Any, Recurrence).apply(*inputs, options))
+        return cast(tuple[Tensor, Tensor], cast(Any, ElmanRecurrence).apply(*inputs, options))
     if is_in_dispatch_mode() or are_transforms_active() or not are_plain(inputs):
+        tell_flop_counters()
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if not torch.is_grad_enabled() and is_plain_eager():
+        if is_profiling():
+            with torch.profiler.record_function("elman::recurrence"):
+                return run_forward(inputs, options)
         return run_forward(inputs, options)
     return cast(tuple[Tensor, Tensor], _apply_recurrence(*inputs, options))
 
@@ -100,7 +106,7 @@ def _is_plain(*tensors: Tensor | None) -> bool:
     return not is_in_dispatch_mode() and are_plain(tensors)
 
 
-class Recurrence(torch.autograd.Function):
+class ElmanRecurrence(torch.autograd.Function):
     """What `apply_recurrence` does, with its derivative."""
 
     @staticmethod
@@ -225,7 +231,7 @@ def _second_derivative(ctx: Any, varied: Sequence[bool], cotangents: Sequence[Te
 
 
 # without the look at the signature, which is right here: `apply_recurrence` asks for transforms before
-_apply_recurrence = unchecked_apply(Recurrence)
+_apply_recurrence = unchecked_apply(ElmanRecurrence)
 _apply_adjoint = unchecked_apply(Adjoint)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.protocols import LayerForm
 from elman.kernels.selection import Backend
-from elman.kernels.torch_private import are_plain, is_any_autocast_enabled, is_plain_eager, unchecked_apply
+from elman.kernels.torch_private import are_plain, is_any_autocast_enabled, is_plain_eager, is_profiling, unchecked_apply
 from elman.ops.autograd import apply_adjoint, apply_recurrence
 
 _is_grad_enabled = torch.is_grad_enabled
@@ -62,6 +62,9 @@ def apply_layer(
     if addresses is None:
         return None
     if not _is_grad_enabled():
+        if is_profiling():
+            with torch.profiler.record_function("elman::layer"):
+                return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
         return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
     call = _Call(layer, options, H, D, addresses, time_first)
     return cast(tuple[Tensor, Tensor], _apply(x, h0, lengths, call, *weights))
