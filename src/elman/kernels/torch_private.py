@@ -74,8 +74,15 @@ _FUNCTIONALIZE: Any = _find(NAMES["functionalize"])
 
 
 def is_functionalizing() -> bool:
-    """Whether `torch.func.functionalize` is one of the active transforms."""
-    return any(level.key() == _FUNCTIONALIZE for level in _transforms() or ())
+    """Whether `torch.func.functionalize` is the active transform.
+
+    Raises:
+        NotImplementedError: it is one of several.
+    """
+    levels = [level.key() == _FUNCTIONALIZE for level in _transforms() or ()]
+    if any(levels) and not all(levels):
+        raise NotImplementedError("the recurrence runs under functionalize, or under other transforms, but not both")
+    return any(levels)
 
 
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:

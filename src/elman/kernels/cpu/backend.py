@@ -86,10 +86,13 @@ def addresses(
     dtype = x.dtype
     T, B, inputs = x.shape
     pointers = []
-    for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
-        if weight.shape != shape or not _fits(weight, dtype):
-            return None
-        pointers.append(weight.data_ptr())
+    try:
+        for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
+            if weight.shape != shape or not _fits(weight, dtype):
+                return None
+            pointers.append(weight.data_ptr())
+    except RuntimeError:  # laid out in another way, without storage
+        return None
     if 0 in pointers:  # weights without numbers, or without memory
         return None
     if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype) or is_lazy(h0)):

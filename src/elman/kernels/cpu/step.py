@@ -35,21 +35,24 @@ def step_layers(
     L, dtype = len(layers), x.dtype
     if not _fits(x, dtype) or (state is not None and (state.shape != (L, S, H) or not _fits(state, dtype))):
         return None
-    pointers = []
+    pointers: list[int] = []
     head = L, S, columns, H
-    for weights in layers:
-        for weight, shape in zip(weights, ((H, columns), (H, H), (H,), (H,)), strict=False):
-            if weight.shape != shape or not _fits(weight, dtype):
-                return None
-            pointers.append(weight.data_ptr())
-        if len(weights) == 2:
-            pointers += (0, 0)
-        columns = H
+    try:
+        at_x, at_state = x.data_ptr(), 0 if state is None else state.data_ptr()
+        for weights in layers:
+            for weight, shape in zip(weights, ((H, columns), (H, H), (H,), (H,)), strict=False):
+                if weight.shape != shape or not _fits(weight, dtype):
+                    return None
+                pointers.append(weight.data_ptr())
+            columns = H
+    except RuntimeError:  # laid out in another way, without storage
+        return None
+    if 0 in pointers or (S and (at_x == 0 or (at_state == 0 and state is not None))):
+        return None  # numbers without memory
+    if len(layers[0]) == 2:
+        pointers = [pointer for l in range(L) for pointer in (*pointers[2 * l : 2 * l + 2], 0, 0)]
     output = x.new_empty((S, H))
     new = x.new_empty((L, S, H)) if state is None else torch.empty_like(state)
-    at_x, at_state = x.data_ptr(), 0 if state is None else state.data_ptr()
-    if S and (at_x == 0 or (at_state == 0 and state is not None) or 0 in pointers[:2]):
-        return None  # numbers without memory
     packed = _packer(L)(
         *(*head, _DTYPES[dtype], NONLINEARITIES[options.nonlinearity], options.residual, _threads()),
         *(at_x, at_state, new.data_ptr(), output.data_ptr(), *pointers),
