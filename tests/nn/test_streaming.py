@@ -120,9 +120,7 @@ def test_pruned_weights_and_normalised_ones_follow_their_parameters() -> None:
 def test_what_is_packed_is_a_copy_of_the_whole(dtype: torch.dtype, bfloat16: bool) -> None:
     rnn, embedding, output = elman.RNN(3, 5, dtype=dtype), torch.nn.Embedding(7, 3, dtype=dtype), torch.nn.Linear(5, 7)
     output = output.to(dtype)
-    writer = pack_for_steps(
-        rnn, embedding=embedding.weight, output=(output.weight, output.bias), bfloat16=bfloat16
-    )
+    writer = pack_for_steps(rnn, embedding=embedding.weight, output=(output.weight, output.bias), bfloat16=bfloat16)
     stack = pack_for_steps(rnn, bfloat16=bfloat16)
     x, first, state = torch.randn(2, 3, dtype=dtype), torch.tensor([1, 2]), torch.zeros(1, 2, 5, dtype=dtype)
     text, greedy = writer.generate(first, state, 20, SamplingParams(0)), stack.step(x, state)

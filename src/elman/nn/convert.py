@@ -122,7 +122,9 @@ def _why_not(attribute: str, module: nn.Module, kind: type[nn.Module]) -> str:
 
 def _unlike(module: nn.Module, fresh: nn.Module) -> str:
     """What a module has or lacks that one made anew with its options does not; empty where there is nothing."""
-    shapes, expected = ({name: None if p is None else p.shape for name, p in m._parameters.items()} for m in (module, fresh))
+    shapes, expected = (
+        {name: None if p is None else p.shape for name, p in m._parameters.items()} for m in (module, fresh)
+    )
     if shapes != expected:
         odd = [name for name in {**expected, **shapes} if shapes.get(name) != expected.get(name)]
         return f"its parameters are not those of its options: {', '.join(odd)}"

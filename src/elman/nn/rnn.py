@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
@@ -91,7 +91,8 @@ class RNN(RNNParameters):
             return self._forward_packed(input, hx, lengths, return_all)
         if not (is_ordinary(input) and is_ordinary(hx)):
             more: dict[str, Any] = {} if lengths is None else {"lengths": lengths}
-            return take_other(self, {"input": input, "hx": hx}, **more, **({"return_all": True} if return_all else {}))
+            more |= {"return_all": True} if return_all else {}
+            return cast(tuple[Any, ...], take_other(self, {"input": input, "hx": hx}, **more))
         dims = input.dim()
         if dims == 3:
             if hx is not None and hx.dim() != 3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -27,9 +27,12 @@ class Steppable(Protocol):
     residual: bool
     learned_h0: bool
     training: bool
-    initial_state: Tensor
-    _all_weights: Sequence[Sequence[str]]
-    _forward_pre_hooks: Mapping[int, Any]
+    _all_weights: list[list[str]]
+    _forward_pre_hooks: dict[int, Callable[..., Any]]
+
+    @property
+    def initial_state(self) -> Tensor:
+        """(L * D, 1, H), with `learned_h0`."""
 
     def layer_weights(self) -> Sequence[LayerWeights]:
         """The weights of each layer, from the bottom up."""
@@ -38,7 +41,7 @@ class Steppable(Protocol):
 
     def _weights(self, layer: int, D: int) -> Sequence[Tensor]: ...
 
-    def __call__(self, input: Tensor, hx: Tensor | None = None, **more: Any) -> tuple[Tensor, Tensor]:
+    def __call__(self, *args: Any, **more: Any) -> Any:
         """As `torch.nn.RNN`."""
 
 

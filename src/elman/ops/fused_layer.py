@@ -19,7 +19,13 @@ from torch import Tensor
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.protocols import LayerForm
 from elman.kernels.selection import Backend
-from elman.kernels.torch_private import are_plain, is_any_autocast_enabled, is_plain_eager, is_profiling, unchecked_apply
+from elman.kernels.torch_private import (
+    are_plain,
+    is_any_autocast_enabled,
+    is_plain_eager,
+    is_profiling,
+    unchecked_apply,
+)
 from elman.ops.autograd import apply_adjoint, apply_recurrence
 
 _is_grad_enabled = torch.is_grad_enabled

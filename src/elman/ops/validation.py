@@ -49,7 +49,7 @@ def check_inputs(inputs: RecurrenceInputs) -> None:
 def check_layout(name: str, tensor: Tensor) -> None:
     """Raise TypeError for a tensor that is no plain array of numbers: sparse, nested or quantised."""
     if tensor.is_nested:
-        raise UnfitTypeError(f"{name} is a nested tensor; pad it and give lengths, or make a PackedSequence of its parts")
+        raise UnfitTypeError(f"{name} is a nested tensor; pad it and give lengths, or pack its parts")
     if tensor.layout is not torch.strided:
         kind = str(tensor.layout).removeprefix("torch.").strip("_")
         raise UnfitTypeError(f"{name} is laid out as {kind}; give {name}.to_dense()")
