@@ -37,11 +37,19 @@ def step_layers(
         return None
     pointers: list[int] = []
     head = L, S, columns, H
+    vector = (H,)
     try:
         at_x, at_state = x.data_ptr(), 0 if state is None else state.data_ptr()
         for weights in layers:
-            for weight, shape in zip(weights, ((H, columns), (H, H), (H,), (H,)), strict=False):
-                if weight.shape != shape or not _fits(weight, dtype):
+            for weight, shape in zip(weights, ((H, columns), (H, H), vector, vector), strict=False):
+                if (  # `_fits`, without a call for each weight
+                    weight.dtype is not dtype
+                    or weight.shape != shape
+                    or not weight.is_contiguous()
+                    or not weight.is_cpu
+                    or type(weight) not in PLAIN_TYPES
+                    or weight.is_neg()
+                ):
                     return None
                 pointers.append(weight.data_ptr())
             columns = H
