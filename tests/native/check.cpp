@@ -187,6 +187,21 @@ bool steps_agree(const Run<double>& want, unsigned seed, int threads, const char
         std::copy(state.begin(), state.end(), given.h.begin() + t * c.B * c.H);
     }
     elman_decoder_free(decoder);
+    // the same by the weights where they lie
+    struct {
+        elman_step_call call;
+        const void* weights[4];
+    } step = {};
+    step.weights[0] = w_ih, step.weights[1] = w_hh, step.weights[2] = bias;
+    step.call.layers = 1, step.call.S = c.B, step.call.I = c.I, step.call.H = c.H;
+    step.call.nonlinearity = c.nonlinearity, step.call.residual = c.residual, step.call.threads = threads;
+    std::vector<float> before = given.h0, now(c.B * c.H), output(c.B * c.H);
+    for (int64_t t = 0; t < c.T; ++t, std::swap(before, now)) {
+        step.call.x = &given.x[t * c.B * c.I], step.call.state = before.data();
+        step.call.new_state = now.data(), step.call.output = output.data();
+        well &= elman_step(&step.call) == ELMAN_OK && now == output;
+        for (int64_t i = 0; i < c.B * c.H; ++i) well &= fabs(now[i] - given.h[t * c.B * c.H + i]) < 2e-4;
+    }
     const std::vector<double> got(given.h.begin(), given.h.end());
     if (well && close(want.h, got, 2e-4)) return true;
     printf("decoder differs: %s, %d threads, seed %u\n", isa, threads, seed);

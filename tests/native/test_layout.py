@@ -11,7 +11,7 @@ import torch
 
 import elman
 from elman.kernels.cpu import backend as cpu
-from elman.kernels.cpu import decoder
+from elman.kernels.cpu import decoder, step
 from elman.kernels.cpu import library as native
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
@@ -78,6 +78,25 @@ def test_a_backward_call_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatc
         assert call[name] == (gradient.data_ptr(),), name
     assert call["grad_h0"] != (0,)  # torch stacks the directions' own
     assert call["grad_x_stride"] == x.stride()[:2]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: bool) -> None:
+    layout = native.layout()["elman_step_call"]
+    size = layout.pop("")[1]
+    packed: list[bytes] = []
+    function = step._function()
+    monkeypatch.setattr(step, "_function", lambda: lambda call: packed.append(call) or function(call))
+    layer, x, state = elman.RNN(2, 4, 2, "relu", bias), torch.randn(3, 2), torch.randn(2, 3, 4)
+    output, new = layer.step(x, state)
+    call = {name: int.from_bytes(packed[0][start : start + width], "little") for name, (start, width) in layout.items()}
+    want = {"layers": 2, "S": 3, "I": 2, "H": 4, "dtype": 0, "nonlinearity": 1, "residual": 0}
+    tensors = {"x": x, "state": state, "new_state": new, "output": output}
+    want |= {"threads": torch.get_num_threads()} | {name: tensor.data_ptr() for name, tensor in tensors.items()}
+    assert call == want
+    behind = [int.from_bytes(packed[0][at : at + 8], "little") for at in range(size, len(packed[0]), 8)]
+    pointers = [weight.data_ptr() for weight in layer.parameters()]
+    assert behind == (pointers if bias else [*pointers[:2], 0, 0, *pointers[2:], 0, 0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """elman.accelerate on the word language model that everyone has: the same losses, the same parameters."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -114,3 +115,108 @@ def test_leaves_what_it_cannot_replace_and_says_why() -> None:
 def test_refuses_a_bare_layer() -> None:
     with pytest.raises(ValueError, match="itself"):
         accelerate(nn.RNN(2, 2))
+
+
+class WeightDrop(nn.Module):
+    """The wrapper of AWD-LSTM: it keeps a weight of its module, and puts it there at every call."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.raw = nn.Parameter(module._parameters.pop("weight_hh_l0").detach())  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        vars(self.module)["weight_hh_l0"] = self.raw * 1.0
+        output: Tensor = self.module(x)[0]
+        return output
+
+
+def with_buffer(layer: nn.Module) -> nn.Module:
+    layer.register_buffer("scale", torch.ones(1))
+    return layer
+
+
+def with_submodule(layer: nn.Module) -> nn.Module:
+    layer.add_module("norm", nn.LayerNorm(2))
+    return layer
+
+
+def with_forward(layer: nn.Module) -> nn.Module:
+    layer.forward = lambda x: (x, x)  # type: ignore[assignment]
+    return layer
+
+
+def with_attribute(layer: nn.Module) -> nn.Module:
+    layer.callback = print  # type: ignore[assignment]
+    return layer
+
+
+def with_state_dict_hook(layer: nn.Module) -> nn.Module:
+    layer.register_state_dict_post_hook(lambda module, state, prefix, local: None)
+    return layer
+
+
+def with_load_hook(layer: nn.Module) -> nn.Module:
+    layer.register_load_state_dict_pre_hook(lambda *args: None)
+    return layer
+
+
+def with_another_mode(layer: nn.Module) -> nn.Module:
+    layer.mode = "RNN_RELU"  # type: ignore[assignment]
+    return layer
+
+
+def with_a_parameter(layer: nn.Module) -> nn.Module:
+    layer.gain = nn.Parameter(torch.ones(2))
+    return layer
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when its compiler is first loaded
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (with_buffer, "buffers of its own: scale"),
+        (with_submodule, "submodules of its own: norm"),
+        (with_forward, "forward of its own"),
+        (with_attribute, "attributes of its own: callback"),
+        (with_state_dict_hook, "hooks"),
+        (with_load_hook, "hooks"),
+        (with_another_mode, "RNN_RELU"),
+        (with_a_parameter, "gain"),
+        (WeightDrop, "weight_hh_l0"),
+        (torch.compile, "compiled"),
+    ],
+)
+def test_exchanges_only_what_it_can_exchange_whole(change: Callable[[nn.Module], nn.Module], why: str) -> None:
+    model = nn.ModuleDict({"changed": change(nn.RNN(2, 2)), "plain": nn.RNN(2, 2)})
+    before, modules = {name: value.clone() for name, value in model.state_dict().items()}, list(model.modules())
+    report = accelerate(model)
+    assert report.replaced == ("plain",)
+    ((_, said),) = report.left.items()
+    assert why in said
+    assert list(model.modules())[:-1] == modules[:-1]
+    assert_close(model.state_dict(), before)
+    model.load_state_dict(before)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_layer_compiled_in_place_is_left() -> None:
+    layer = nn.RNN(2, 2)
+    layer.compile()  # type: ignore[no-untyped-call]
+    assert "compiled" in accelerate(nn.Sequential(layer)).left["0"]
+
+
+def test_plain_attributes_go_along_and_back() -> None:
+    model = nn.Sequential(nn.RNN(2, 2))
+    model[0].name, model[0].frozen = "encoder", True  # type: ignore[assignment]
+    for exchange in (accelerate, restore):
+        assert exchange(model).replaced == ("0",)
+        assert (model[0].name, model[0].frozen) == ("encoder", True)
+
+
+def test_a_wrapped_weight_still_computes() -> None:
+    wrapped = WeightDrop(nn.RNN(2, 2))
+    x = torch.randn(3, 1, 2)
+    want = wrapped(x)
+    accelerate(wrapped)
+    assert_close(wrapped(x), want)

@@ -64,6 +64,21 @@ def test_another_runtime_computes_the_same(options: dict[str, Any], ragged: bool
             assert_close(torch.from_numpy(got), want)
 
 
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"nonlinearity": "relu"}], ids=str)
+def test_a_sequence_without_steps_keeps_its_state(options: dict[str, Any]) -> None:
+    rnn = elman.RNN(3, 4, **options)
+    states = rnn.num_layers * (2 if rnn.bidirectional else 1)
+    inputs = {"input": torch.randn(6, 3, 3), "hx": torch.randn(states, 3, 4), "lengths": torch.tensor([6, 0, 1])}
+    program = export(rnn, inputs, {"input": {0: "T", 1: "B"}, "hx": {1: "B"}, "lengths": {0: "B"}})
+    file = io.BytesIO()
+    program.save(file)
+    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+    outputs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    assert_close(torch.from_numpy(outputs[1])[:, 1], inputs["hx"][:, 1])
+    for got, want in zip(outputs, rnn(**inputs), strict=True):
+        assert_close(torch.from_numpy(got), want)
+
+
 def test_what_onnx_has_not_is_named() -> None:
     with pytest.raises(torch.onnx.OnnxExporterError) as failed:
         export(elman.RNN(3, 4, residual=True), {"input": torch.randn(5, 2, 3)}, {"input": T})

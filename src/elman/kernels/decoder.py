@@ -70,7 +70,7 @@ class SamplingParams:
 
 
 class Stack:
-    """A stack of layers, taken one step at a time.
+    """A stack of layers, taken one step at a time. It has copies of the weights as they are when it is made.
 
     Arguments:
         weights: of the layers, and of what reads and writes tokens.
@@ -84,17 +84,17 @@ class Stack:
     def __init__(self, weights: StackWeights, options: RecurrenceOptions = PLAIN, *, bfloat16: bool = False) -> None:
         def kept(weight: Tensor) -> Tensor:
             weight = weight.detach()
-            return weight.to(torch.bfloat16).to(weight.dtype) if bfloat16 else weight
+            return weight.to(torch.bfloat16).to(weight.dtype) if bfloat16 else weight.clone()
 
         first, embedding, output = weights.layers[0], weights.embedding, weights.output
         # Every token's share of the bottom layer's sum: a row to look up instead of a product.
         self.table = None if embedding is None else _share_of_tokens(embedding, first)  # (V, H)
         self.layers = [
-            LayerWeights(kept(layer.w_ih), kept(layer.w_hh), _detached(layer.bias)) for layer in weights.layers
+            LayerWeights(kept(layer.w_ih), kept(layer.w_hh), _copied(layer.bias)) for layer in weights.layers
         ]
         self.f = torch.tanh if options.nonlinearity == "tanh" else torch.relu
         self.residual = options.residual
-        self.output = None if output is None else (kept(output[0]), _detached(output[1]))
+        self.output = None if output is None else (kept(output[0]), _copied(output[1]))
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """x (S, I), or tokens (S,); state (L, S, H). Returns the new state; its last layer is the output."""
@@ -175,5 +175,5 @@ def _share_of_tokens(embedding: Tensor, layer: LayerWeights) -> Tensor:
         return F.linear(embedding, layer.w_ih, layer.bias)
 
 
-def _detached(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.detach()
+def _copied(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach().clone()

@@ -92,6 +92,21 @@ class LayerForm(Protocol):
         """The gradients of each direction."""
 
 
+class StepForm(Protocol):
+    """One step of a stack of layers in one call that keeps nothing, its arguments looked at by the backend."""
+
+    def step_layers(
+        self,
+        x: Tensor,  # (B, I)
+        state: Tensor | None,  # (L, B, H); None counts as zero
+        layers: Sequence[Sequence[Tensor]],  # w_ih, w_hh and no or two biases of each
+        options: RecurrenceOptions,
+        H: int,
+    ) -> tuple[Tensor, Tensor] | None:
+        """The last layer's new state (B, H) and all of them (L, B, H), which share no memory; None, and nothing has
+        run, where it does not take these arguments."""
+
+
 @dataclass(frozen=True)
 class NetworkSettings:
     """What a stack of layers computes, in the names of `torch.nn.RNN`.

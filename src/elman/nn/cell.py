@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 import elman.nn.init as initialisers
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for
 from elman.nn.layer_norm import normalised_recurrence
+from elman.nn.refusals import check_dtype, is_ordinary, refuse_script, take_other
 from elman.ops.functional import run_recurrence
 
 
@@ -45,6 +47,7 @@ class RNNCell(nn.RNNCell):
         residual: bool = False,
         init: str | float = "uniform",
     ) -> None:
+        check_dtype(dtype)
         initialisers.check_choice(init, nonlinearity)
         # torch's constructor ends by calling reset_parameters, which asks for these
         self.layer_norm = layer_norm
@@ -74,6 +77,8 @@ class RNNCell(nn.RNNCell):
         Raises:
             RuntimeError, ValueError: a shape does not fit; types and messages are torch's.
         """
+        if not (is_ordinary(input) and is_ordinary(hx)):
+            return cast(Tensor, take_other(self, {"input": input, "hx": hx}))
         batched = input.dim() == 2
         x = input if batched else input.unsqueeze(0)
         h = hx if batched or hx is None else hx.unsqueeze(0)
@@ -88,6 +93,9 @@ class RNNCell(nn.RNNCell):
         run = partial(normalised_recurrence, gain=self.layer_norm_weight) if self.layer_norm else run_recurrence
         _, new = run(inputs, options)
         return new if batched else new.squeeze(0)
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        refuse_script(self)
 
     def extra_repr(self) -> str:
         """torch's, then what is not at its default."""

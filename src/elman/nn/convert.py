@@ -31,7 +31,9 @@ def accelerate(model: nn.Module) -> Exchange:
     """Put `elman.RNN` (`RNNCell`) in the place of every `torch.nn.RNN` (`RNNCell`) inside `model`.
 
     The parameters are the same objects as before: an optimiser that holds them goes on, and `state_dict` is unchanged.
-    Training mode is kept. A module with hooks, with parametrised weights, or of a subclass is left as it is.
+    Training mode and attributes that are plain data are kept. Only what can be exchanged whole is: a module with hooks,
+    buffers, submodules, a `forward` or other attributes of its own, with parametrised weights or weights that a wrapper
+    keeps, compiled, or of a subclass is left as it is.
 
     Returns:
         what was replaced and what was left, and why: print it.
@@ -65,12 +67,12 @@ def _exchange(model: nn.Module, makers: Makers, what: str, verb: str) -> Exchang
         kinds = [kind for kind in makers if isinstance(child, kind)]
         if not kinds:
             continue
-        why = _why_not(child, kinds[0])
+        why = _why_not(attribute, child, kinds[0])
         if why:
             left[name] = why
             continue
         if child not in made:  # a layer that stands in two places stays one layer
-            made[child] = _with_parameters_of(child, makers[kinds[0]](child))
+            made[child] = _with_all_of(child, makers[kinds[0]](child))
         setattr(parent, attribute, made[child])
         replaced.append(name)
     return Exchange(what, tuple(replaced), left)
@@ -83,15 +85,27 @@ def _children(model: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.Module
                 yield parent, attribute, f"{parent_name}.{attribute}".lstrip("."), child
 
 
-def _why_not(module: nn.Module, kind: type[nn.Module]) -> str:
+_COMPILED = "_orig_mod"
+"""Where the module that `torch.compile` returns keeps the one that it compiled."""
+_DATA = (bool, int, float, str, type(None))
+"""What an attribute of a user's own may be to go along; anything else may act on the module it is on."""
+
+
+def _why_not(attribute: str, module: nn.Module, kind: type[nn.Module]) -> str:
     """Why a module cannot be exchanged without changing what it does; empty if it can."""
     if type(module) is not kind:
         return f"it is a {type(module).__name__}, a class of its own"
     if parametrize.is_parametrized(module):
         return "its weights are parametrised"
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
-    if any(getattr(module, name, None) for name in hooks):
+    if attribute == _COMPILED or vars(module).get("_compiled_call_impl") is not None:
+        return "it is compiled, and what was compiled would go on to run: exchange it before"
+    if "forward" in vars(module):
+        return "it has a forward of its own"
+    if any("hooks" in name and value for name, value in vars(module).items()):
         return "it has hooks"
+    for what, held in (("buffers", module._buffers), ("submodules", module._modules)):
+        if held:
+            return f"it has {what} of its own: {', '.join(held)}"
     if isinstance(module, RNN):
         own = {
             "layer normalisation": module.layer_norm,
@@ -100,23 +114,53 @@ def _why_not(module: nn.Module, kind: type[nn.Module]) -> str:
             "locked dropout": module.locked_dropout and module.dropout > 0,
             "a learned initial state": module.learned_h0,
         }
-        return next((f"torch has not {name}" for name, has in own.items() if has), "")
+        lacking = next((f"torch has not {name}" for name, has in own.items() if has), "")
+        if lacking:
+            return lacking
+    return _unlike(module, _alike(module))
+
+
+def _unlike(module: nn.Module, fresh: nn.Module) -> str:
+    """What a module has or lacks that one made anew with its options does not; empty where there is nothing."""
+    shapes, expected = (
+        {name: None if p is None else p.shape for name, p in m._parameters.items()} for m in (module, fresh)
+    )
+    if shapes != expected:
+        odd = [name for name in {**expected, **shapes} if shapes.get(name) != expected.get(name)]
+        return f"its parameters are not those of its options: {', '.join(odd)}"
+    own = [name for name, value in _own_attributes(module, fresh).items() if not isinstance(value, _DATA)]
+    if own:
+        return f"it has attributes of its own: {', '.join(own)}"
+    if isinstance(module, nn.RNNBase) and isinstance(fresh, nn.RNNBase) and module.mode != fresh.mode:
+        return f"its mode, {module.mode}, is not that of its nonlinearity"
     return ""
 
 
-def _with_parameters_of(old: nn.Module, new: nn.Module) -> nn.Module:
+def _own_attributes(module: nn.Module, fresh: nn.Module) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if name not in vars(fresh)}
+
+
+def _alike(module: nn.Module) -> nn.Module:
+    """One made anew with the same options, on the meta device."""
+    makers: Makers = {nn.RNN: _torch_layer, RNN: _fast_layer, nn.RNNCell: _torch_cell, RNNCell: _fast_cell}
+    return makers[type(module)](module)
+
+
+def _with_all_of(old: nn.Module, new: nn.Module) -> nn.Module:
     for name, parameter in old._parameters.items():
         new.register_parameter(name, parameter)
+    for name, value in _own_attributes(old, _alike(old)).items():
+        setattr(new, name, value)
     return new.train(old.training)
 
 
 def _fast_layer(old: nn.Module) -> nn.Module:
-    assert isinstance(old, nn.RNN)
+    assert isinstance(old, nn.RNN | RNN)
     return RNN(old.input_size, old.hidden_size, **_options(old), device="meta")
 
 
 def _torch_layer(old: nn.Module) -> nn.Module:
-    assert isinstance(old, RNN)
+    assert isinstance(old, nn.RNN | RNN)
     return nn.RNN(old.input_size, old.hidden_size, **_options(old), device="meta")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
@@ -20,8 +20,9 @@ from elman.kernels.selection import Backend, select_backend
 from elman.kernels.torch_private import is_untransformed
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
+from elman.nn.refusals import is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
-from elman.nn.streaming import packed_stack
+from elman.nn.streaming import take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths
@@ -65,8 +66,7 @@ class RNN(RNNParameters):
         self,
         input: Tensor | PackedSequence,
         hx: Tensor | None = None,
-        *,
-        lengths: Tensor | Sequence[int] | None = None,
+        lengths: Tensor | Sequence[int] | None = None,  # not by name only: torch's old exporter knows no such argument
         return_all: bool = False,
     ) -> tuple[Any, ...]:
         """Run the layer over a batch of sequences, or over one.
@@ -89,6 +89,10 @@ class RNN(RNNParameters):
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, lengths, return_all)
+        if not (is_ordinary(input) and is_ordinary(hx)):
+            more: dict[str, Any] = {} if lengths is None else {"lengths": lengths}
+            more |= {"return_all": True} if return_all else {}
+            return cast(tuple[Any, ...], take_other(self, {"input": input, "hx": hx}, **more))
         dims = input.dim()
         if dims == 3:
             if hx is not None and hx.dim() != 3:
@@ -104,8 +108,11 @@ class RNN(RNNParameters):
         else:
             raise ValueError(f"RNN: Expected input to be 2D or 3D, got {dims}D tensor instead")
         if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
-            lengths = torch.as_tensor(lengths).to(torch.int64)
+            at = lengths.device if isinstance(lengths, Tensor) else "cpu"  # whatever torch.device is the default
+            lengths = torch.as_tensor(lengths, device=at).to(torch.int64)
         if lengths is not None and lengths.device != x.device:
+            if lengths.is_meta:
+                raise ValueError(f"lengths is on meta, where it has no values, and x is on {x.device}")
             if not reading_waits(lengths) and not torch.compiler.is_compiling():
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
@@ -262,30 +269,28 @@ class RNN(RNNParameters):
             states.append(h)
             last.append(h_last)
         if D == 1:
+            if layer == self.num_layers - 1 and torch.is_grad_enabled() and is_untransformed():
+                h = h.clone()  # the op keeps its own, and torch's layers allow theirs to be changed in place
             return h, h_last.unsqueeze(0)
         return torch.cat(states, 2), torch.stack(last)
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        refuse_script(self)
 
     def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Take one step without gradients: for streams, where the next input is not known yet.
 
-        The weights are packed at the first step, and again after they have changed. Dropout is left out.
+        The weights are read at each step as they are then. Dropout is left out, in training mode too. A layer with
+        forward pre-hooks (pruning, the old `weight_norm`) is called with one step, so that they act.
 
         Arguments:
             x: (B, I) one step of B sequences.
             state: (L, B, H) as the step before returned it; zeros (or the learned initial state) if not given.
 
         Returns:
-            the output (B, H) and the new state (L, B, H).
+            the output (B, H) and the new state (L, B, H), which share no memory.
 
         Raises:
-            ValueError: the layer has two directions, or a wrong shape.
+            ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
-        if state is None:
-            shape = self.num_layers, x.shape[0], self.hidden_size
-            state = self.initial_state.detach().expand(shape) if self.learned_h0 else x.new_zeros(shape)
-        if self.layer_norm:
-            with torch.no_grad():
-                output, state = self(x.unsqueeze(1 if self.batch_first else 0), state)
-                return output.squeeze(1 if self.batch_first else 0), state
-        state = packed_stack(self).step(x.detach(), state)
-        return state[-1], state
+        return take_step(self, x, state)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from elman.kernels.decoder import LayerWeights
 from elman.nn import init as initialisers
+from elman.nn.refusals import check_dtype
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -39,7 +40,11 @@ class RNNParameters(nn.RNNBase):
         residual: bool = False,
         learned_h0: bool = False,
         init: str | float = "uniform",
+        proj_size: int | None = None,
     ) -> None:
+        if proj_size is not None:  # as torch.nn.RNN refuses it
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        check_dtype(dtype)
         if not 0 <= recurrent_dropout < 1:
             raise ValueError(f"recurrent_dropout is {recurrent_dropout}; it must be at least 0 and less than 1")
         if nonlinearity not in _MODES:

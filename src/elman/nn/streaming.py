@@ -1,32 +1,48 @@
-"""One step at a time, without gradients: a layer's weights packed once, for streams and for writing."""
+"""One step at a time, without gradients: by the weights as they are at each step, or packed once to write many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from elman.kernels import make_stack
+from elman.kernels import make_stack, select_backend
 from elman.kernels.decoder import LayerWeights, Stack, StackWeights
 from elman.kernels.options import options_for
+from elman.kernels.torch_private import is_untransformed
 
 
 class Steppable(Protocol):
-    """What is asked of a layer that is packed for steps: `elman.nn.RNN` has it."""
+    """What is asked of a layer that takes steps: `elman.nn.RNN` has it."""
 
+    input_size: int
+    hidden_size: int
+    num_layers: int
     nonlinearity: str
-    residual: bool
+    batch_first: bool
     bidirectional: bool
     layer_norm: bool
+    residual: bool
+    learned_h0: bool
+    training: bool
+    _all_weights: list[list[str]]
+    _forward_pre_hooks: dict[int, Callable[..., Any]]
+
+    @property
+    def initial_state(self) -> Tensor:
+        """(L * D, 1, H), with `learned_h0`."""
 
     def layer_weights(self) -> Sequence[LayerWeights]:
         """The weights of each layer, from the bottom up."""
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """All that is learned."""
+    def _weight(self, name: str) -> Tensor: ...
+
+    def _weights(self, layer: int, D: int) -> Sequence[Tensor]: ...
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        """As `torch.nn.RNN`."""
 
 
 def pack_for_steps(
@@ -37,6 +53,8 @@ def pack_for_steps(
     bfloat16: bool = False,
 ) -> Stack:
     """Pack the weights of `rnn` as they are now, for many steps (`Stack.step`) or for writing (`Stack.generate`).
+
+    The stack has copies: what changes the layer's weights later does not change it. `RNN.step` reads them at each step.
 
     Arguments:
         embedding: (V, I), if the input is tokens.
@@ -50,19 +68,61 @@ def pack_for_steps(
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
     if rnn.layer_norm:
         raise ValueError("a layer with layer normalisation cannot be packed for steps; call it with one step")
+    if rnn._forward_pre_hooks:  # pruning and its like write the weights when the layer is called
+        first = rnn._weight(rnn._all_weights[0][0])
+        _call_once(rnn, first.new_zeros(1, rnn.input_size), None, {})
     weights = StackWeights(rnn.layer_weights(), embedding, output)
     with torch.no_grad():
         return make_stack(weights, options_for(rnn.nonlinearity, False, rnn.residual), bfloat16=bfloat16)
 
 
-_PACKED: WeakKeyDictionary[Steppable, tuple[tuple[int, ...], Stack]] = WeakKeyDictionary()
+def take_step(rnn: Steppable, x: Tensor, state: Tensor | None, **more: Any) -> tuple[Tensor, Tensor]:
+    """What `elman.nn.RNN.step` does: by a backend that reads the weights where they lie, or by a call with one step.
+
+    A call is what hooks act on (pruning and the old weight normalisation write the weights in one), and what compilers,
+    transforms and forward differentiation see.
+
+    Arguments:
+        more: of the call, which then is made.
+    """
+    if rnn.bidirectional:
+        raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
+    if not (more or rnn.layer_norm or rnn._forward_pre_hooks) and is_untransformed() and x.dim() == 2:
+        options = options_for(rnn.nonlinearity, False, rnn.residual)
+        backend = select_backend(options, x.device, x.dtype)
+        if backend.step is not None:
+            start = state
+            if state is None and rnn.learned_h0:
+                start = rnn.initial_state.detach().expand(-1, x.shape[0], -1).contiguous()
+            layers = [rnn._weights(layer, 1) for layer in range(rnn.num_layers)]
+            done = backend.step.step_layers(x, start, layers, options, rnn.hidden_size)
+            if done is not None:
+                return done
+    return _call_once(rnn, x, state, more)
 
 
-def packed_stack(rnn: Steppable) -> Stack:
-    """The weights packed at the first step, and again when one of them has changed since."""
-    now = tuple(number for weight in rnn.parameters() for number in (weight.data_ptr(), weight._version))
-    then, stack = _PACKED.get(rnn, ((), None))
-    if stack is None or then != now:
-        stack = pack_for_steps(rnn)
-        _PACKED[rnn] = (now, stack)
-    return stack
+def _call_once(rnn: Steppable, x: Tensor, state: Tensor | None, more: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """A call with one step, without gradients and as in evaluation mode."""
+    weight = rnn._weight(rnn._all_weights[0][0])
+    _check("x", x, (x.shape[0] if x.dim() else 0, rnn.input_size), ("sequences", rnn.input_size), weight)
+    if state is not None:
+        shape = rnn.num_layers, x.shape[0], rnn.hidden_size
+        _check("state", state, shape, shape, weight)
+    at = 1 if rnn.batch_first else 0
+    was_training = rnn.training
+    try:
+        if was_training:
+            rnn.training = False  # the layer's own flag is all that dropout looks at
+        with torch.no_grad():
+            output, new = rnn(x.unsqueeze(at), state, **more)
+    finally:
+        if was_training:
+            rnn.training = True
+    return output.squeeze(at).clone(), new  # some backend may have made one a view of the other
+
+
+def _check(name: str, tensor: Tensor, shape: tuple[int, ...], said: tuple[object, ...], weight: Tensor) -> None:
+    if tensor.shape != shape or tensor.dtype is not weight.dtype or tensor.device != weight.device:
+        found = f"{tensor.dtype} {tuple(tensor.shape)} on {tensor.device}"
+        wanted = f"{weight.dtype} ({', '.join(map(str, said))}) on {weight.device}"
+        raise ValueError(f"{name} is {found}, expected {wanted}")

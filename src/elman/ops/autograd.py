@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from elman.kernels import reference
-from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.torch_private import (
+    are_plain,
     are_transforms_active,
     is_compiling,
+    is_functionalizing,
     is_in_dispatch_mode,
     is_plain_eager,
+    is_profiling,
     is_tracing,
     unchecked_apply,
 )
@@ -33,6 +36,7 @@ from elman.ops.custom_ops import (
     tensor_part,
     unflatten,
 )
+from elman.ops.flops import tell_flop_counters
 from elman.ops.vmap import (
     BATCH_OF_STATES,
     BATCH_OF_STEPS,
@@ -55,11 +59,15 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
         if torch.onnx.is_in_onnx_export():
             raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
-    if are_transforms_active():
-        return cast(tuple[Tensor, Tensor], cast(Any, Recurrence).apply(*inputs, options))
-    if is_in_dispatch_mode():
+    if are_transforms_active() and not is_functionalizing():
+        return cast(tuple[Tensor, Tensor], cast(Any, ElmanRecurrence).apply(*inputs, options))
+    if is_in_dispatch_mode() or are_transforms_active() or not are_plain(inputs):
+        tell_flop_counters()
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
-    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+    if not torch.is_grad_enabled() and is_plain_eager():
+        if is_profiling():
+            with torch.profiler.record_function("elman::recurrence"):
+                return run_forward(inputs, options)
         return run_forward(inputs, options)
     return cast(tuple[Tensor, Tensor], _apply_recurrence(*inputs, options))
 
@@ -73,12 +81,14 @@ def apply_adjoint(
     needs: Needs,
 ) -> Gradients:
     """The gradients that are needed, differentiable once more."""
-    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+    plain = are_plain((grad_h, grad_h_last, h, *inputs))
+    if plain and not torch.is_grad_enabled() and is_plain_eager():
         return run_backward(grad_h, grad_h_last, inputs, h, options, needs)
     flat: Any = grad_h, grad_h_last, h, *inputs, options, needs
-    if is_compiling() or (is_in_dispatch_mode() and not are_transforms_active()):
+    transformed = are_transforms_active() and not is_functionalizing()
+    if is_compiling() or (not transformed and (not plain or is_in_dispatch_mode() or are_transforms_active())):
         found = adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options))
-    elif are_transforms_active():
+    elif transformed:
         found = cast(Any, Adjoint).apply(*flat)
     else:
         found = _apply_adjoint(*flat)
@@ -91,12 +101,12 @@ def _by_need(found: Sequence[Tensor], needs: Needs) -> Gradients:
     return Gradients(*(next(rest) if need else None for need in needs))
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a backend may take the tensor as it is: no fake one, no other subclass, no mode that watches."""
-    return type(tensor) in PLAIN_TYPES and not is_in_dispatch_mode()
+def _is_plain(*tensors: Tensor | None) -> bool:
+    """Whether a backend may take the tensors as they are: no mode watches either."""
+    return not is_in_dispatch_mode() and are_plain(tensors)
 
 
-class Recurrence(torch.autograd.Function):
+class ElmanRecurrence(torch.autograd.Function):
     """What `apply_recurrence` does, with its derivative."""
 
     @staticmethod
@@ -104,7 +114,7 @@ class Recurrence(torch.autograd.Function):
         """Run the backend."""
         *tensors, options = args
         inputs = RecurrenceInputs(*tensors)
-        if _is_plain(inputs.x):
+        if _is_plain(*inputs):
             return run_forward(inputs, options)
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
 
@@ -158,7 +168,7 @@ class Adjoint(torch.autograd.Function):
         """Run the backend's adjoint."""
         *tensors, options, needs = args
         inputs = RecurrenceInputs(*tensors)
-        if _is_plain(inputs.x):
+        if _is_plain(grad_h, grad_h_last, h, *inputs):
             return tuple(not_none(run_backward(grad_h, grad_h_last, inputs, h, options, needs)))
         return tuple(adjoint_operator(grad_h, grad_h_last, h, list(needs), *flatten(inputs, options)))
 
@@ -221,7 +231,7 @@ def _second_derivative(ctx: Any, varied: Sequence[bool], cotangents: Sequence[Te
 
 
 # without the look at the signature, which is right here: `apply_recurrence` asks for transforms before
-_apply_recurrence = unchecked_apply(Recurrence)
+_apply_recurrence = unchecked_apply(ElmanRecurrence)
 _apply_adjoint = unchecked_apply(Adjoint)
 
 

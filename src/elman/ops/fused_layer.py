@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -18,8 +19,14 @@ from torch import Tensor
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.protocols import LayerForm
 from elman.kernels.selection import Backend
-from elman.kernels.torch_private import is_any_autocast_enabled, is_plain_eager, unchecked_apply
-from elman.ops.autograd import apply_adjoint
+from elman.kernels.torch_private import (
+    are_plain,
+    is_any_autocast_enabled,
+    is_plain_eager,
+    is_profiling,
+    unchecked_apply,
+)
+from elman.ops.autograd import apply_adjoint, apply_recurrence
 
 _is_grad_enabled = torch.is_grad_enabled
 
@@ -61,23 +68,31 @@ def apply_layer(
     if addresses is None:
         return None
     if not _is_grad_enabled():
+        if is_profiling():
+            with torch.profiler.record_function("elman::layer"):
+                return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
         return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
     call = _Call(layer, options, H, D, addresses, time_first)
     return cast(tuple[Tensor, Tensor], _apply(x, h0, lengths, call, *weights))
 
 
-class Layer(torch.autograd.Function):
+class ElmanLayer(torch.autograd.Function):
     """What `apply_layer` does, with its derivative; the second one uses `apply_adjoint`."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, h0: Tensor | None, lengths: Tensor | None, call: _Call, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Run the backend. Keep the inputs and h; nothing else is needed for the adjoint."""
+        """Run the backend. Keep the inputs and h; nothing else is needed for the adjoint.
+
+        torch's layers allow that their output be changed in place, since they keep another copy. Here h is kept in
+        such a way that nothing is said of a change, with a counter of them, and computed again where there was one.
+        """
         layer, options, H, D, addresses, time_first = call
         h, h_n = layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
         ctx.call = call
-        ctx.save_for_backward(x, h0, lengths, h, *weights)
+        ctx.changes = _counter_of(h)
+        ctx.save_for_backward(x, h0, lengths, h.data, *weights)
         ctx.set_materialize_grads(False)
         return h, h_n
 
@@ -86,13 +101,15 @@ class Layer(torch.autograd.Function):
         """Run the adjoint of every direction."""
         x, h0, lengths, h, *weights = ctx.saved_tensors
         call: _Call = ctx.call
+        if torch.is_grad_enabled() or ctx.changes._version:
+            h = _states(x, h0, lengths, call, weights)  # differentiable, for the second derivative
         needs_x, needs_h0, _, _, *needs_weights = ctx.needs_input_grad
         each = len(weights) // call.D
         needs = []
         for d in range(call.D):
             w_ih, w_hh, *biases = needs_weights[d * each : (d + 1) * each]
             needs.append(Needs(needs_x, needs_h0, w_ih, w_hh, True in biases))
-        plain = is_plain_eager() and {type(grad_h), type(grad_h_n)} <= _GRADIENTS
+        plain = is_plain_eager() and are_plain((grad_h, grad_h_n))
         run = call.layer.backward_layer if plain and not torch.is_grad_enabled() else _differentiable
         results = run(grad_h, grad_h_n, x, h0, h, lengths, call.options, call.D, weights, needs)
         grad_x, grad_h0 = _of_all_directions(results)
@@ -102,8 +119,33 @@ class Layer(torch.autograd.Function):
         return grad_x, grad_h0, None, None, *flat
 
 
-_apply = unchecked_apply(Layer)
-_GRADIENTS = {*PLAIN_TYPES, type(None)}
+def _counter_of(tensor: Tensor) -> Tensor:
+    """A tensor without numbers whose `_version` counts the changes in place of another, which it does not keep."""
+    counter = tensor.detach()
+    counter.data = _nothing(tensor.dtype, tensor.device)
+    return counter
+
+
+@cache
+def _nothing(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.empty(0, dtype=dtype, device=device)
+
+
+def _states(
+    x: Tensor, h0: Tensor | None, lengths: Tensor | None, call: _Call, weights: Sequence[Tensor]
+) -> Tensor:  # (T, B, D * H)
+    """h once more."""
+    states, each = [], len(weights) // call.D
+    for d in range(call.D):
+        w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
+        start = x.new_zeros(x.shape[1], call.H) if h0 is None else h0[d]
+        bias = sum(biases[1:], biases[0]) if biases else None
+        turned = replace(call.options, reverse=call.options.reverse or d == 1)
+        states.append(apply_recurrence(RecurrenceInputs(x, start, w_ih, w_hh, bias, lengths), turned)[0])
+    return states[0] if call.D == 1 else torch.cat(states, 2)
+
+
+_apply = unchecked_apply(ElmanLayer)
 
 
 def _of_all_directions(results: Sequence[Gradients]) -> tuple[Tensor | None, Tensor | None]:

@@ -55,6 +55,10 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             direction="reverse" if options.reverse else "forward",
             hidden_size=H,
         )
-        return onnx.Squeeze(h, second), onnx.Squeeze(h_last, first)
+        last = onnx.Squeeze(h_last, first)
+        if lengths is not None:  # after no step the state is the one before, of which ONNX says nothing
+            none = onnx.Unsqueeze(onnx.Equal(lengths, onnx.Constant(value_ints=[0])), second)
+            last = onnx.Where(none, h0, last)
+        return onnx.Squeeze(h, second), last
 
     return {torch.ops.elman.recurrence.default: recurrence}

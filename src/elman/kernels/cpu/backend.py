@@ -27,9 +27,10 @@ from elman.kernels.cpu.library import (
     tanh,
     why_missing,
 )
+from elman.kernels.cpu.step import step_layers
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
-__all__ = ["available", "isa", "library", "set_isa", "tanh", "why_missing"]
+__all__ = ["available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}
@@ -69,8 +70,8 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
-    h, h_n = forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask)
-    return h, h_n.view(h0.shape)
+    h_last = torch.empty_like(h0)
+    return forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask, h_n=h_last)
 
 
 def addresses(
@@ -85,10 +86,13 @@ def addresses(
     dtype = x.dtype
     T, B, inputs = x.shape
     pointers = []
-    for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
-        if weight.shape != shape or not _fits(weight, dtype):
-            return None
-        pointers.append(weight.data_ptr())
+    try:
+        for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
+            if weight.shape != shape or not _fits(weight, dtype):
+                return None
+            pointers.append(weight.data_ptr())
+    except RuntimeError:  # laid out in another way, without storage
+        return None
     if 0 in pointers:  # weights without numbers, or without memory
         return None
     if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype) or is_lazy(h0)):
@@ -120,6 +124,7 @@ def forward_layer(
     *,
     time_first: bool = False,  # lay h out by steps, though x may lie by sequences
     mask: Tensor | None = None,  # (B, H) contiguous, for one direction
+    h_n: Tensor | None = None,  # where to write it, if not to new memory
 ) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
     """Every direction of a layer, side by side if that is faster; all of them write into one output.
 
@@ -131,8 +136,10 @@ def forward_layer(
     if time_first or st >= sb:
         h, hst, hsb = x.new_empty((T, B, n)), B * n, n
     else:
-        h, hst, hsb = x.new_empty((B, T, n)).transpose(0, 1), n, T * n
-    h_n = x.new_empty((D, B, H))
+        # no transposed view: what a Function returns as one may not be changed in place
+        h, hst, hsb = x.new_empty_strided((T, B, n), (n, T * n, 1)), n, T * n
+    if h_n is None:
+        h_n = x.new_empty((D, B, H))
     at_h0 = 0 if h0 is None else h0.data_ptr()
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()

@@ -85,6 +85,8 @@ class NativeStack(Stack):
             found = f"{x.dtype} {tuple(x.shape)} on {x.device}"
             raise ValueError(f"x is {found}, expected torch.float32 (sequences, {inputs}) on cpu")
         state = self._checked(state, x.shape[0]).clone()
+        if not len(x):
+            return state
         x = in_memory(x.contiguous())
         threads = torch.get_num_threads()
         self._check(self._library.elman_decoder_step(self._stack, x.shape[0], x.data_ptr(), state.data_ptr(), threads))
@@ -99,6 +101,8 @@ class NativeStack(Stack):
         state = self._checked(state, S).clone()
         first = first.to(torch.int64).contiguous()
         tokens = torch.empty(length, S, dtype=torch.int64)
+        if not S:
+            return tokens, state
         native = _SamplingParams(params.temperature, params.top_p, params.top_k, params.seed & ((1 << 64) - 1), start)
         self._check(
             self._library.elman_decoder_generate(
@@ -120,7 +124,7 @@ class NativeStack(Stack):
         if status == 2:
             raise MemoryError("not enough memory for the stack's working buffers")
         if status:
-            raise ValueError("a token lies outside the vocabulary, or there are no sequences")
+            raise ValueError("a token lies outside the vocabulary")
 
 
 def _in_rows(tensor: Tensor | None) -> Tensor | None:

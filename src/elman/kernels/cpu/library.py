@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_ABI = 3  # ELMAN_ABI in native/elman.h
+_ABI = 4  # ELMAN_ABI in native/elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
 
@@ -109,12 +109,18 @@ def library() -> ctypes.CDLL:
 def in_memory(tensor: Tensor) -> Tensor:
     """The tensor itself, or where torch has put off writing its numbers a copy that has them in memory.
 
+    The one gate on the way to native code, for what the backend has not looked at before.
+
     A negated view (the imaginary part of a conjugate) is the numbers of another tensor and a mark that they change
     their sign; a zero tensor, which torch's own derivatives make, has no memory at all.
     """
     if tensor.is_neg():
         return tensor.resolve_neg()
-    return torch.zeros_like(tensor) + 0 if is_zero_tensor(tensor) else tensor
+    if not is_zero_tensor(tensor):
+        return tensor
+    if not tensor._is_zerotensor():
+        raise TypeError(f"a {type(tensor).__name__} without memory of its own cannot be read by native code")
+    return torch.zeros_like(tensor) + 0
 
 
 def is_lazy(tensor: Tensor) -> bool:

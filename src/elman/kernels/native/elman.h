@@ -9,7 +9,7 @@ extern "C" {
 
 #define ELMAN_API __attribute__((visibility("default")))
 
-enum { ELMAN_ABI = 3 };
+enum { ELMAN_ABI = 4 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
@@ -46,6 +46,19 @@ typedef struct elman_call {
 // each is worth a part of the threads.
 ELMAN_API int elman_forward(const elman_call* calls, int64_t count);
 ELMAN_API int elman_backward(const elman_call* calls, int64_t count);
+
+// One step of a stack of layers, forwards, without gradients: the weights are read where they lie, and nothing is kept.
+// Everything is contiguous. Behind the struct lie four pointers a layer: w_ih (H, I or H), w_hh (H, H), b_ih and b_hh
+// (H) or null.
+typedef struct elman_step_call {
+    int64_t layers, S, I, H;
+    int64_t dtype, nonlinearity, residual, threads;
+    const void* x;      // (S, I)
+    const void* state;  // (layers, S, H), or null: zeros
+    void* new_state;    // (layers, S, H), not the same memory
+    void* output;       // (S, H), the last layer's new state once more, or null
+} elman_step_call;
+ELMAN_API int elman_step(const elman_step_call* call);
 
 // A decoder: layers with their weights packed once, for many single steps without gradients (streaming, generation).
 // Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.

@@ -2,6 +2,7 @@
 #pragma once
 #include "decoder.h"
 #include "runtime/plan.h"
+#include "step.h"
 
 namespace elman {
 
@@ -14,6 +15,7 @@ struct Kernels {
     // [0] float32, [1] bfloat16. Returns how many bytes the packed weights take; with memory null it only counts them.
     int64_t (*pack_decoder[2])(elman_decoder&, char* memory);
     bool (*run_decoder[2])(DecoderRun&);
+    bool (*run_step[2])(StepRun&);  // float32, float64
 };
 
 namespace avx512 {

@@ -50,6 +50,12 @@ constexpr Field call_fields[] = {
     CALL(grad_bias),
 };
 
+#define STEP(name) ELMAN_FIELD(elman_step_call, name)
+constexpr Field step_fields[] = {
+    STEP(layers),   STEP(S),       STEP(I), STEP(H),     STEP(dtype),     STEP(nonlinearity),
+    STEP(residual), STEP(threads), STEP(x), STEP(state), STEP(new_state), STEP(output),
+};
+
 #define SPEC(name) ELMAN_FIELD(elman_decoder_spec, name)
 constexpr Field spec_fields[] = {
     SPEC(layers), SPEC(I),    SPEC(H),    SPEC(V),    SPEC(nonlinearity), SPEC(residual), SPEC(bfloat16),
@@ -76,6 +82,7 @@ static_assert(sizeof(void*) == 8, "the structs hold pointers of eight bytes");
 static_assert(sizeof(elman_call) == 36 * 8 && covers(call_fields, sizeof(elman_call)));
 static_assert(offsetof(elman_call, x) == 9 * 8 && offsetof(elman_call, h) == 20 * 8);
 static_assert(offsetof(elman_call, grad_h) == 24 * 8 && offsetof(elman_call, grad_h0) == 32 * 8);
+static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(elman_step_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
 
@@ -93,6 +100,7 @@ std::string line(const char* name, size_t size, const Field (&fields)[n]) {
 const char* elman_layout(void) {
     using namespace elman;
     static const std::string text = line("elman_call", sizeof(elman_call), call_fields) +
+                                    line("elman_step_call", sizeof(elman_step_call), step_fields) +
                                     line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
                                     line("elman_sampling_params", sizeof(elman_sampling_params), params_fields);
     return text.c_str();

@@ -28,7 +28,8 @@ def generate(
 ) -> Iterator[Tensor]:
     """Read the prompt, then write `length` tokens.
 
-    Dropout is left out. Where the recurrent part is elman's, the steps run as native calls of `BLOCK` tokens.
+    Dropout is left out. Where the recurrent part is elman's, the steps run as native calls of `BLOCK` tokens, by the
+    weights as they are when the first token is asked for.
 
     Arguments:
         prompt: (P,) integers, at least one.

@@ -4,6 +4,7 @@
 #include "simd/backward.h"
 #include "simd/decoder_steps.h"
 #include "simd/forward.h"
+#include "simd/step.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -43,6 +44,7 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          tanh_all<double>,
                          multiply_adds,
                          {pack_decoder<float>, pack_decoder<bfloat16>},
-                         {run_decoder<float>, run_decoder<bfloat16>}};
+                         {run_decoder<float>, run_decoder<bfloat16>},
+                         {run_step<float>, run_step<double>}};
 
 }  // namespace elman::ELMAN_ISA

@@ -1,0 +1,40 @@
+// The C interface of a single step.
+#include <algorithm>
+#include <new>
+
+#include "kernels.h"
+#include "runtime/thresholds.h"
+
+namespace elman {
+namespace {
+
+bool valid(const elman_step_call& call) {
+    return call.layers >= 1 && call.S >= 0 && call.I >= 0 && call.H >= 1 && call.threads >= 1 &&
+           (call.dtype == ELMAN_FLOAT32 || call.dtype == ELMAN_FLOAT64) && call.nonlinearity >= 0 &&
+           call.nonlinearity <= 1;
+}
+
+}  // namespace
+}  // namespace elman
+
+int elman_step(const elman_step_call* call) {
+    using namespace elman;
+    if (!valid(*call)) return ELMAN_BAD_CALL;
+    if (!call->S) return ELMAN_OK;
+    StepRun job{};
+    job.call = call;
+    job.weights = reinterpret_cast<const void* const*>(call + 1);
+    const int64_t numbers = call->H * (call->I + call->H * (2 * call->layers - 1));
+    const int64_t bytes = numbers * (call->dtype == ELMAN_FLOAT64 ? 8 : 4);
+    job.threads = static_cast<int>(std::clamp<int64_t>(bytes * call->S / decoder_thread_bytes, 1, call->threads));
+    const auto go = current_kernels().run_step[call->dtype];
+    try {
+        if (!go(job)) {
+            job.threads = 1;
+            go(job);
+        }
+    } catch (const std::bad_alloc&) {
+        return ELMAN_NO_MEMORY;
+    }
+    return ELMAN_OK;
+}
