@@ -92,12 +92,22 @@ def check_weights(parameters: list[nn.Parameter], state: TrainState) -> None:
         raise not_finite("weights' size", state.step, state)
 
 
-def not_finite(what: str, step: int, state: TrainState) -> UserError:
-    """What to say when training has blown up."""
-    return UserError(
-        f"the {what} is not finite at step {step}; the gradient norm one step before was {state.grad_norm:.3g}; "
-        "try a lower `lr`, a smaller `clip_norm` or `init=orthogonal`; the last good checkpoint stays"
-    )
+class NotFiniteError(UserError):
+    """Training has blown up.
+
+    Attributes:
+        step: at which; in the first one no weight has changed yet.
+    """
+
+    step: int = 0
+
+
+def not_finite(what: str, step: int, state: TrainState) -> NotFiniteError:
+    """What happened when training has blown up; what to do depends on the run's settings."""
+    before = f"; the gradient norm one step before was {state.grad_norm:.3g}" if step > 1 else ""
+    error = NotFiniteError(f"the {what} is not finite at step {step}{before}")
+    error.step = step
+    return error
 
 
 def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float]:
