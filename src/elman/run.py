@@ -223,7 +223,7 @@ def what_to_try(error: NotFiniteError, settings: TrainingSettings, folder: RunFo
     """What mends a training that has blown up, and what is left of it."""
     from elman.training.monitoring.gradient_monitor import remedies
 
-    if error.step <= 1:
+    if not error.updates:
         return (
             "no weight had changed by then, so the data or the first weights are the cause: look for values that are"
             " far larger than the others, and choose a smaller `init` if it is a number"

@@ -15,17 +15,13 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from elman.cli.terminal.characters import printable, printable_json
 from elman.errors import one_line_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of text
-    r"\u2028\u2029\ud800-\udfff]"  # line breaks of Unicode; bytes of a file name that are no UTF-8
-)
 
 
 def option(name: str) -> str:
@@ -47,19 +43,6 @@ def _written(found: re.Match[str]) -> str:
     if value == "False":
         return option("no_" + name)
     return option(name) if value in (None, "True") else f"{option(name)} {value}"
-
-
-def printable(text: str) -> str:
-    """The same text with control characters written out (\\x1b), so that no foreign text commands the terminal.
-
-    Line breaks and tabs stay.
-    """
-    return _CONTROL.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def one_line(error: BaseException) -> str:
@@ -104,7 +87,7 @@ def show_json(value: Any) -> None:
     """One line of JSON on standard output: null for numbers that JSON does not have."""
     plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
     text = json.dumps(finite(value), ensure_ascii=plain, allow_nan=False)
-    print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text), flush=True)
+    print(printable_json(text), flush=True)
 
 
 def ready_streams() -> None:

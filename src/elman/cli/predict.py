@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from elman.cli.messages import as_options, printable, say, shell_words, show, show_json, show_line, show_rich
+from elman.cli.messages import as_options, say, shell_words, show, show_json, show_line, show_rich
 from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
 from elman.cli.suggestions import advice
+from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
 from elman.errors import UserError
 from elman.tasks import task_module

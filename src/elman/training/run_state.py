@@ -79,7 +79,7 @@ def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, acc
         size = float(norm)
         if not (math.isfinite(total) and math.isfinite(size)):
             what = "loss" if not math.isfinite(total) else "gradient"
-            raise not_finite(what, first + index + 1, state)
+            raise not_finite(what, first + index + 1, first + index, state)
         state.grad_norm = size
         state.window.loss += total
         state.window.count += count
@@ -89,24 +89,24 @@ def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, acc
 def check_weights(parameters: list[nn.Parameter], state: TrainState) -> None:
     """Stop before weights that are not finite take a good checkpoint's place."""
     if not bool(torch.nn.utils.get_total_norm(parameters).isfinite()):
-        raise not_finite("weights' size", state.step, state)
+        raise not_finite("weights' size", state.step, state.step, state)
 
 
 class NotFiniteError(UserError):
     """Training has blown up.
 
     Attributes:
-        step: at which; in the first one no weight has changed yet.
+        updates: of the weights, before it; none where the first loss or gradient was not finite.
     """
 
-    step: int = 0
+    updates: int = 0
 
 
-def not_finite(what: str, step: int, state: TrainState) -> NotFiniteError:
+def not_finite(what: str, step: int, updates: int, state: TrainState) -> NotFiniteError:
     """What happened when training has blown up; what to do depends on the run's settings."""
-    before = f"; the gradient norm one step before was {state.grad_norm:.3g}" if step > 1 else ""
-    error = NotFiniteError(f"the {what} is not finite at step {step}{before}")
-    error.step = step
+    norm = f"; the last gradient norm was {state.grad_norm:.3g}" if updates else ""
+    error = NotFiniteError(f"the {what} is not finite at step {step}{norm}")
+    error.updates = updates
     return error
 
 

@@ -106,7 +106,7 @@ class Task(ABC, Generic[S]):
     predict_example: ClassVar[tuple[str, ...]] = ("INPUT",)
     """Words that stand after the run in the example of that help."""
     writes: ClassVar[str] = ""
-    """What `write` makes of predictions, for the help: "the forecast as a table and a picture"; empty for nothing."""
+    """What `write` makes of predictions, for the help: "a table and a picture"; empty for nothing."""
     input_suffixes: ClassVar[tuple[str, ...]] = ()
     """Endings of the files that are meant where `predict` is given a folder; empty where a folder is none of the
     runner's business."""

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from elman.cli.messages import printable
+from elman.cli.terminal.characters import printable
 
 UNBOUNDED = 10_000
 """Columns where the output is no terminal: a file or a pipe cuts nothing."""

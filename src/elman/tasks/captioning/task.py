@@ -52,7 +52,7 @@ class Task(BaseTask[Settings]):
     name = "captioning"
     inputs = "pictures, folders of pictures, or files of features"
     inputs_are_files = True
-    predict_example = ("holidays", "--out", "sheet")
+    predict_example = ("holidays",)
     takes = "files"
     writes = "a sheet of the pictures with their captions"
     unit = "words"

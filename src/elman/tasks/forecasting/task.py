@@ -38,7 +38,7 @@ class Task(BaseTask[Settings]):
     name = "forecasting"
     inputs = "tables (.csv, .tsv, .parquet), or folders of them, with the run's columns, each to be continued"
     data_files: ClassVar[int] = 1
-    predict_example = ("table.csv", "--out", "forecast")
+    predict_example = ("table.csv",)
     takes = "arrays"
     input_suffixes = (".csv", ".tsv", ".parquet")
     writes = "the forecasts as a table and a picture"
