@@ -137,10 +137,11 @@ def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
     Raises:
         UserError: there are none, or one is of another kind: says which.
     """
-    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    several = isinstance(inputs, list | tuple)
+    given = list(inputs) if several else [inputs]
     if not given:
         raise UserError(f"nothing to predict; give at least one input to this {task.name} run")
-    if task.takes == "arrays" and all(isinstance(one, int | float) for one in given):
+    if several and task.takes == "arrays" and all(isinstance(one, int | float) for one in given):
         given = [given]  # one series as a list of numbers
     for number, one in enumerate(given, 1):
         text = isinstance(one, str) or (isinstance(one, Path) and task.takes != "texts")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -58,20 +57,25 @@ def _fitting(part: RenderableType, console: Console) -> Iterator[RenderableType]
 def fitting_tables(table: Table, console: Console) -> list[Table]:
     """The table as it is where it fits; else its columns in several tables, the first column beside each.
 
-    Texts fold down to some columns. Numbers (columns to the right) and headings stay whole.
+    Texts and headings fold down to some columns. Numbers (columns to the right) stay whole.
     """
-    options = console.options
     for column in table.columns:
         column.overflow = "fold"
-        least = _widest(column, console)
-        column.min_width = least if column.justify == "right" else min(least, NARROWEST)
-        column.no_wrap = column.justify == "right"
+        heading, cells = (
+            _width(column.header, console),
+            max((_width(cell, console) for cell in column.cells), default=0),
+        )
+        if column.justify == "right":
+            column.width = column.min_width = max(cells, min(heading, NARROWEST))
+        else:
+            column.min_width = min(max(heading, cells), NARROWEST)
     around = 3  # a border and a blank on each side of a cell
-    room = options.max_width - 1
+    room = console.options.max_width - 1
     if sum(column.min_width + around for column in table.columns if column.min_width) <= room:
         return [table]
     first, *others = table.columns
-    first.min_width = first.max_width = min(_widest(first, console), WIDEST)
+    widest = max(_width(cell, console) for cell in (first.header, *first.cells))
+    first.width = first.min_width = min(widest, WIDEST)
     parts: list[list[Column]] = []
     left = 0
     for column in others:
@@ -94,9 +98,8 @@ def _part(columns: list[Column]) -> Table:
     return part
 
 
-def _widest(column: Column, console: Console) -> int:
-    cells = [column.header, *column.cells]
-    return max(console.measure(cell).maximum if cell else 0 for cell in cells)
+def _width(cell: RenderableType, console: Console) -> int:
+    return console.measure(cell).maximum if cell else 0
 
 
 def help_console() -> Console:
@@ -105,8 +108,3 @@ def help_console() -> Console:
     if not console.is_terminal:
         console.width = 80
     return console
-
-
-def page_width() -> int:
-    """Columns of the terminal; 80 where there is none."""
-    return Console(file=sys.stdout).width

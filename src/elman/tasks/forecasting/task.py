@@ -216,11 +216,13 @@ class Task(BaseTask[Settings]):
 
         if isinstance(value, str | Path | pd.DataFrame):
             return value
-        targets = self.fitted.roles.targets
-        if len(targets) > 1:
-            raise UserError(f"this run forecasts {', '.join(targets)}; give a data frame with these columns")
+        roles = self.fitted.roles
+        if len(roles.targets) > 1:
+            raise UserError(f"this run forecasts {', '.join(roles.targets)}; give a data frame with these columns")
         series = value if isinstance(value, pd.Series) else pd.Series(np.asarray(value).reshape(len(value)))
-        return series.to_frame(targets[0])
+        if roles.time and not isinstance(series.index, pd.RangeIndex):
+            series = series.rename_axis(roles.time)  # times are the index, whatever it is called
+        return series.to_frame(roles.targets[0])
 
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | pd.DataFrame], options: Options
