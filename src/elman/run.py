@@ -13,7 +13,7 @@ from elman.errors import UserError, optional_imports
 from elman.tasks import task_module
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
-from elman.training.run_lock import RunLock
+from elman.training.run_lock import RunLock, check_idle
 from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     accelerator = start_accelerator(settings)
     with contextlib.ExitStack() as held:
         if accelerator.is_main_process:
+            if not resume and folder.exists():
+                check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
                 folder.check_free()
             task.prepare()  # before the loop sets the random state: what it draws must not differ in a resumed run

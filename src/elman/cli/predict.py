@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 
 from elman.cli.messages import as_options, say, shell_words, show, show_json, show_line, show_rich
 from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
+from elman.cli.settings_file import refuse_empty_paths
 from elman.cli.suggestions import advice
 from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
@@ -38,12 +39,14 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
         return
     if place is None:
         raise UserError(f"{tokens[0]} comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]")
+    if not tokens[place]:
+        raise UserError("RUN is an empty word; give the folder of a run")
     run = Path(tokens[place])
     name, _ = RunFolder(run).read()
     rest = [*tokens[:place], *tokens[place + 1 :]]
     called = shell_words(["elman", "predict", str(run)])
     usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
-    app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[])
+    app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_paths)
     app.suppress_keyboard_interrupt = False  # it would exit without a word
     app.default(predict_command(name, run))
     app.help_epilogue = shell_words(["Example:", "elman", "predict", str(run), *task_module(name).Task.predict_example])
@@ -62,6 +65,11 @@ def _run_place(tokens: Sequence[str]) -> int | None:
     if tokens and not tokens[0].startswith("-"):
         return 0
     return next((place for place, token in enumerate(tokens) if RunFolder(Path(token)).exists()), None)
+
+
+def check_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse empty words where paths belong, before the command is called."""
+    refuse_empty_paths(arguments)
 
 
 def predict_command(name: str, run: Path) -> Any:

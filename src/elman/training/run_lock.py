@@ -33,12 +33,9 @@ class RunLock:
             while True:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 if not _lock(handle):
-                    holder = os.read(handle, 200).decode("utf-8", "replace").strip()
+                    error = _in_use(handle, self.path.parent)
                     os.close(handle)
-                    raise UserError(
-                        f"{self.path.parent} is in use by {holder or 'another training'}; wait for it, or choose"
-                        " another `out`"
-                    )
+                    raise error
                 if self._is_still_there(handle):
                     break
                 os.close(handle)  # its holder has just removed it
@@ -59,6 +56,24 @@ class RunLock:
             return os.path.samestat(os.fstat(handle), os.stat(self.path))
         except FileNotFoundError:
             return False
+
+
+def check_idle(folder: Path) -> None:
+    """Raise a UserError if a training holds the folder now."""
+    try:
+        handle = os.open(folder / NAME, os.O_RDWR)
+    except (OSError, ValueError):  # nobody has begun there, or nobody may look
+        return
+    try:
+        if not _lock(handle):
+            raise _in_use(handle, folder)
+    finally:
+        os.close(handle)
+
+
+def _in_use(handle: int, folder: Path) -> UserError:
+    holder = os.read(handle, 200).decode("utf-8", "replace").strip()
+    return UserError(f"{folder} is in use by {holder or 'another training'}; wait for it, or choose another `out`")
 
 
 def was_begun(folder: Path) -> bool:
