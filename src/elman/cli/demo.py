@@ -83,6 +83,8 @@ def accuracy_table(metrics: dict[str, float], longest: int) -> Table:
 
 
 if __name__ == "__main__":
+    import sys
+
     from elman.cli.main import run_app
 
-    run_app(lambda: app, None)
+    run_app(lambda: app, sys.argv[1:])

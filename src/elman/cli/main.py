@@ -29,8 +29,12 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """What the operating system answers where standard output takes no more."""
 
 
-def build_app() -> App:
-    """The commands, each imported when it is called."""
+def build_app(*, helping: bool = True) -> App:
+    """The commands, each imported when it is called.
+
+    Arguments:
+        helping: whether help may be asked for; what stands at its end is read from files.
+    """
     from elman.cli.settings_file import fill_options
     from elman.tasks import task_names, task_summary
 
@@ -48,7 +52,7 @@ def build_app() -> App:
     )
     for name in task_names():
         text, example = command_help(task_summary(name))
-        epilogue = "\n\n".join(filter(None, [recipes_help(name), example]))
+        epilogue = "\n\n".join(filter(None, [recipes_help(name) if helping else "", example]))
         train.command(f"elman.cli.train:{name}", name=name, help=text, help_epilogue=epilogue)
     app.command(train)
     for name, place, summary in (
@@ -60,11 +64,11 @@ def build_app() -> App:
         ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
     ):
         flags = () if name == "predict" else ("--help", "-h")  # predict's help depends on the run
-        app.command(place, name=name, help=summary, help_flags=flags, help_epilogue=_example(place))
+        app.command(place, name=name, help=summary, help_flags=flags, help_epilogue=_example(place) if helping else "")
     inspect = App(name="inspect", help="See inside a run.", help_epilogue="Example: elman inspect flow runs/parity")
     for name, summary in INSPECTIONS.items():
         place = f"elman.cli.inspect.{name}:{name}"
-        inspect.command(place, name=name, help=summary, help_epilogue=_example(place))
+        inspect.command(place, name=name, help=summary, help_epilogue=_example(place) if helping else "")
     app.command(inspect)
     app.command("elman.cli.data:data_app", name="data", help="Public datasets: list them, download them.")
     return app
@@ -78,17 +82,22 @@ def _example(place: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `elman` command."""
-    run_app(build_app, arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    run_app(lambda: build_app(helping=asks_for_help(words)), words)
 
 
-def run_app(build: Callable[[], App], arguments: Sequence[str] | None) -> None:
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether the words may end in a page of help."""
+    return bool(HELP_FLAGS.intersection(words)) or len(words) < 2
+
+
+def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
     """Run a command and exit: 0 well, 2 for a mistake of the user's (one line on standard error), 130 for Ctrl-C.
 
     `--debug` anywhere shows the traceback instead of the line.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
     ready_streams()
     try:
         show_notes()
@@ -116,7 +125,7 @@ def run_app(build: Callable[[], App], arguments: Sequence[str] | None) -> None:
 
 def _run(app: App, words: list[str], *, debug: bool) -> None:
     app.suppress_keyboard_interrupt = False  # it would exit without a word
-    if HELP_FLAGS.intersection(words) or len(words) < 2:
+    if asks_for_help(words):
         from elman.cli.terminal.console import help_console
 
         app.console = help_console()

@@ -5,6 +5,7 @@ Nothing else in the command line prints; rich's consoles are in `elman.cli.termi
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
@@ -13,7 +14,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from elman.cli.terminal.characters import printable, printable_json
 from elman.errors import one_line_of
@@ -57,7 +58,7 @@ def say(message: str) -> None:
     except BrokenPipeError:
         raise
     except OSError:  # a log on a full disk: no reason to stop the work
-        sys.stderr = _nowhere()
+        sys.stderr = _Nowhere()
 
 
 def raw_error(piece: str) -> None:
@@ -92,8 +93,8 @@ def show_json(value: Any) -> None:
 
 def ready_streams() -> None:
     """Write characters that the terminal's encoding lacks as escapes; let a closed stream swallow what is written."""
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    sys.stdout = sys.stdout or _Nowhere()
+    sys.stderr = sys.stderr or _Nowhere()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # a test may put a plain buffer in its place
         if reconfigure is not None:
@@ -102,11 +103,14 @@ def ready_streams() -> None:
 
 def drop_output() -> None:
     """Let Python end without trying once more to write what could not be written."""
-    sys.stdout = _nowhere()
+    sys.stdout = _Nowhere()
 
 
-def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # for the rest of the process
+class _Nowhere(io.StringIO):
+    """Takes what is written and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class Notes(logging.Handler):

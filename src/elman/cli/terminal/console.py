@@ -49,7 +49,11 @@ def _fitting(part: RenderableType, console: Console) -> Iterator[RenderableType]
         for inner in part.renderables:
             yield from _fitting(inner, console)
     elif isinstance(part, Table):
+        title, caption = part.title, part.caption
+        part.title = part.caption = None  # beside the table they are not folded to its width
+        yield from (title,) if title else ()
         yield from fitting_tables(part, console)
+        yield from (caption,) if caption else ()
     else:
         yield part
 
@@ -85,14 +89,12 @@ def fitting_tables(table: Table, console: Console) -> list[Table]:
             left = room - first.min_width - around
         parts[-1].append(column)
         left -= takes
-    tables = [_part([first, *columns]) for columns in parts]
-    tables[0].title, tables[-1].caption = table.title, table.caption
-    return tables
+    return [_part([first, *columns]) for columns in parts]
 
 
 def _part(columns: list[Column]) -> Table:
     """Some columns of a table."""
-    part = Table(*(column.copy() for column in columns), title_justify="left", caption_justify="left")
+    part = Table(*(column.copy() for column in columns))
     for row in zip(*(column.cells for column in columns), strict=True):
         part.add_row(*row)
     return part
