@@ -99,6 +99,16 @@ def test_texts_are_texts(name: str, given: Any) -> None:
         run.predict(given)
 
 
+def test_bytes_that_were_not_decoded_are_read_as_utf_8() -> None:
+    run = elman.load("sentiment-words")
+    assert run.predict("sch\udcc3\udcb6n") == run.predict("schön")
+    for broken in ("x\udcff", "\ud800"):
+        with pytest.raises(UserError, match=r"input 1 of 1 is not UTF-8: .*; convert it"):
+            run.predict(broken)
+        with pytest.raises(UserError, match=r"the input is not UTF-8: .*; convert it"):
+            run.inspection_example(broken)
+
+
 def test_options_are_the_tasks_own() -> None:
     with pytest.raises(UserError, match=r"`options` is .*dict; give elman.tasks.memory.settings.Options, or leave"):
         elman.load("parity").predict("01", {"beam": 1})

@@ -114,7 +114,7 @@ class Run:
         Raises:
             UserError: an input that the task cannot read, or a task that shows none.
         """
-        return self.task.inspection_example(self.model, given)
+        return self.task.inspection_example(self.model, text_of(given, "the input"))
 
     def batch(self) -> Any:
         """The batch that would be next in training, with which `cost` can be called.
@@ -148,7 +148,21 @@ def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
         array = task.takes == "arrays" and (hasattr(one, "__array__") or isinstance(one, list | tuple))
         if not (text or array):
             raise UserError(f"input {number} of {len(given)} is {_named(one)}; a {task.name} run takes {task.inputs}")
+        if task.takes == "texts":
+            given[number - 1] = text_of(one, f"input {number} of {len(given)}")
     return [part for one in given for part in _with_folders(task.input_from(one), task)]
+
+
+def text_of(given: str, what: str) -> str:
+    """A text with the bytes in it that Python could not decode, as on a command line in an ASCII locale, read as UTF-8.
+
+    Raises:
+        UserError: they are no UTF-8 either.
+    """
+    try:
+        return given.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError as error:
+        raise UserError(f"{what} is not UTF-8: {given[:40]!r}; convert it") from error
 
 
 def _with_folders(one: Any, task: Task[Any]) -> list[Any]:

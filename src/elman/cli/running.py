@@ -95,7 +95,7 @@ def sample(
     from elman.data.io.text import read_text
     from elman.errors import UserError
     from elman.kernels.decoder import SamplingParams
-    from elman.run import check_task, load
+    from elman.run import check_task, load, text_of
     from elman.tasks.language import Task
     from elman.training.run_folder import RunFolder
 
@@ -107,6 +107,7 @@ def sample(
     check_task(RunFolder(run), "language")
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
+    prompt = text_of(prompt or "", "the prompt")
     loaded, rounded = load(run, weights=weights), precision == "bfloat16"
     task = loaded.task
     assert isinstance(task, Task)
@@ -114,8 +115,8 @@ def sample(
         if samples > 1:
             show(f"--- sample {number + 1} of {samples}")
         one = replace(params, seed=seed + number)
-        pieces = task.sample(loaded.model, prompt or "", length, one, bfloat16=rounded)
-        show(prompt or "", end="")
+        pieces = task.sample(loaded.model, prompt, length, one, bfloat16=rounded)
+        show(prompt, end="")
         for piece in pieces:
             show(piece, end="")
         show("")
