@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
 from elman.cli.main import main
+
+STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+"""What rich may send of itself: colours, weights, and where the cursor goes."""
 
 
 class Terminal(io.StringIO):

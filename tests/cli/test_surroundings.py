@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
-from tests.cli.surroundings import Full, Terminal, called
+from tests.cli.surroundings import STYLE, Full, Terminal, called
 
 import elman.cli
 from elman import insight
@@ -21,8 +21,6 @@ from elman.cli.tables import metrics_table, rich_table
 from elman.training.report import Table
 
 OLD_RUNS = Path(__file__).parents[1] / "old_runs" / "runs_v0_1"
-STYLE = re.compile(r"\x1b\[[0-9;]*m")
-"""What rich may send of itself: colours and weights."""
 COMMANDS: dict[str, list[str]] = {
     "help": ["--help"],
     "train help": ["train", "sentiment", "--help"],
@@ -122,7 +120,7 @@ def test_a_run_of_any_name(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
         code, shown, err = called(words, Terminal())
         assert code in (0, 2), err
         assert not re.search(r"[\x1b\x9b\u202e\udcff]", STYLE.sub("", shown) + err)
-        if words[0] == "evaluate":
+        if words[0] == "evaluate" and "\udcff" not in name:  # weights are not read from names that are no UTF-8
             assert f"{printable_name(name)}: parity" in shown
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from tests.cli.quick_runs import make_run
-from tests.cli.surroundings import called
+from tests.cli.surroundings import STYLE, Terminal, called
 
 from elman.__main__ import _stop
 from elman.cli.main import main
 from elman.cli.messages import as_options
-from elman.cli.progress import NowAndThen
+from elman.cli.progress import NowAndThen, TerminalDisplay
 from elman.cli.train import free_folder
 from elman.tasks import language, memory
 
@@ -182,6 +182,21 @@ def test_a_vocabulary_without_line_breaks_samples_too() -> None:
             code, out, err = called(words)
             assert code == 0, err
             assert len(out) == len("12345\n")
+
+
+@pytest.mark.parametrize("width", [40, 64, 80, 110, 200])
+def test_the_bar_of_a_training_cuts_no_number(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stderr", err := Terminal())
+    with TerminalDisplay(Path("run[/a]")).training(20000, 0, "answers") as bar:
+        bar.step(12345)
+        bar.metrics(1234.5678, 1234567.0)
+    last = STYLE.sub("", err.getvalue()).replace("\r", "\n").strip().splitlines()[-1]
+    assert "12345/20000" in last
+    assert "training loss 1234.5678" in last
+    assert "…" not in last
+    assert "elman: training into run[/a], 20,000 steps" in err.getvalue()
 
 
 def test_something_is_said_while_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:

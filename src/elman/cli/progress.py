@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LONG = 100
 """Pieces of work from which on a bar is worth its line."""
+WIDE, NARROW = 110, 64
+"""Columns of a terminal from which on a training has a bar and its speed, and the time that is left."""
 QUIET_SECONDS = 30.0
 """Where there is no terminal: how long nothing is said while work goes on."""
 
@@ -53,7 +55,8 @@ class TerminalDisplay(Display):
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-        with _progress(err, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()) as bar:
+        name = _words("{task.description}")
+        with _progress(err, name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()) as bar:
             task = bar.add_task(description, total=total)
             yield lambda done: bar.update(task, completed=done)
 
@@ -67,7 +70,13 @@ class TerminalDisplay(Display):
             return
         from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
-        columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+        columns = (
+            _words("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
         with _progress(err, *columns) as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
@@ -125,15 +134,13 @@ class TrainingBar(Bar):
         from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._unit, self._err = unit, err
-        self._progress = _progress(
-            err,
-            BarColumn(),
-            MofNCompleteColumn(),
-            _words("{task.fields[metrics]}"),
-            TimeElapsedColumn(),
-            _words("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-        )
+        left = _words("left"), TimeRemainingColumn(elapsed_when_finished=False)
+        columns: list[Any] = [MofNCompleteColumn(), _words("{task.fields[metrics]}")]  # never cut: these are numbers
+        if err.width >= WIDE:
+            columns = [BarColumn(), *columns, TimeElapsedColumn()]
+        if err.width >= NARROW:
+            columns = [_words("{task.description}"), *columns, *left]
+        self._progress = _progress(err, *columns)
         self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
 
     def __enter__(self) -> Bar:
@@ -149,7 +156,10 @@ class TrainingBar(Bar):
 
     def metrics(self, loss: float, speed: float) -> None:
         """Show loss and speed beside the bar."""
-        self._progress.update(self._task, metrics=f"training loss {loss:.4f}  {speed:,.0f} {self._unit}/s")
+        shown = f"training loss {loss:.4f}"
+        if self._err.width >= WIDE:
+            shown += f"  {speed:,.0f} {self._unit}/s"
+        self._progress.update(self._task, metrics=shown)
 
     def evaluating(self, now: bool) -> None:
         """Say what is going on."""
@@ -175,4 +185,4 @@ def _words(format_string: str) -> Any:
 def _progress(err: SafeConsole, *columns: Any) -> Progress:
     from rich.progress import Progress
 
-    return Progress(_words("{task.description}"), *columns, console=err)
+    return Progress(*columns, console=err)
