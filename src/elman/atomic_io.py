@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -16,6 +17,14 @@ from elman.errors import UserError
 _LEFTOVER = re.compile(r"\.(\w*)-(\d+)-\w+\.part$")
 _LONGEST_STEM = 150  # of a file's name in that of its temporary file
 _OLD = 24 * 3600.0  # seconds
+_ELSEWHERE = "choose another folder or name"
+_WHAT_TO_DO = {
+    errno.ENOSPC: "free some space or choose another folder",
+    errno.EDQUOT: "free some space or choose another folder",
+    errno.EACCES: "check the permissions or choose another folder",
+    errno.EPERM: "check the permissions or choose another folder",
+}
+"""By what the operating system answers."""
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -92,8 +101,8 @@ def naming_the_file(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"cannot write {path}: {reason.lower()}; free some space or choose another folder") from error
+        reason, what_to_do = (error.strerror or str(error)).lower(), _WHAT_TO_DO.get(error.errno or 0, _ELSEWHERE)
+        raise UserError(f"cannot write {path}: {reason}; {what_to_do}") from error
 
 
 def _fill(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The exception that the user at the other end can mend, and what to say where a package is missing."""
+"""The exception that the user at the other end can mend, and what to say where a package is missing; lines of text."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ EXTRA_OF = {package: extra for extra, packages in EXTRAS.items() for package in 
 
 _LONGEST_WORD, _LONGEST_MESSAGE = 300, 2000
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
+
+
+_LINE_BREAK = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+def one_line_of(text: str) -> str:
+    """The same text with every line break written out, `\\n`: what belongs to one line stays on it."""
+    return _LINE_BREAK.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class UserError(ValueError):

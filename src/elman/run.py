@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from elman.atomic_io import remove_leftovers
+from elman.data.io.files import path_kind, without_stray
 from elman.errors import UserError, optional_imports
 from elman.tasks import task_module
 from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
-from elman.training.run_lock import RunLock
+from elman.training.run_lock import RunLock, check_idle
 from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from elman.insight.example import InspectionExample
     from elman.training.loop import Result
+    from elman.training.run_state import NotFiniteError
     from elman.training.settings import TrainingSettings
 
 log = logging.getLogger("elman")
@@ -73,7 +75,8 @@ class Run:
         """One prediction for each input; what both are, the task says.
 
         Arguments:
-            inputs: a list of inputs, or one.
+            inputs: a list of inputs, or one: a text or the name of a file, or where the task takes them an array, a
+                series or a data frame.
             options: the task's `Options`, or None for its defaults.
 
         Raises:
@@ -81,11 +84,9 @@ class Run:
         """
         import torch
 
-        given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        if not given:
-            raise UserError(f"nothing to predict; give at least one input to this {self.task.name} run")
+        given = inputs_of(inputs, self.task)
         with torch.no_grad():
-            return self.task.predict(self.model, given, options or self.task.options_type())
+            return self.task.predict(self.model, given, self._options(options))
 
     def stream(self, inputs: list[Any], options: Any = None) -> Iterator[Prediction]:
         """Predictions one after the other, as they come, where the task gives them so; else all of `predict`.
@@ -94,9 +95,16 @@ class Run:
             UserError: as `predict`; but a task that streams may take its inputs from elsewhere when there are none.
         """
         if self.task.streaming:
-            yield from self.task.stream(self.model, inputs, options or self.task.options_type())
+            given = inputs_of(inputs, self.task) if inputs else []
+            yield from self.task.stream(self.model, given, self._options(options))
         else:
             yield from self.predict(inputs, options)
+
+    def _options(self, options: Any) -> Any:
+        kind = self.task.options_type
+        if options is not None and not isinstance(options, kind):
+            raise UserError(f"`options` is {_named(options)}; give {kind.__module__}.{kind.__name__}, or leave it out")
+        return kind() if options is None else options
 
     def inspection_example(self, given: str) -> InspectionExample:
         """An input as `elman.insight` takes it: `insight.unroll(run.model, example.inputs, example.targets)`.
@@ -107,7 +115,7 @@ class Run:
         Raises:
             UserError: an input that the task cannot read, or a task that shows none.
         """
-        return self.task.inspection_example(self.model, given)
+        return self.task.inspection_example(self.model, text_of(given, "the input"))
 
     def batch(self) -> Any:
         """The batch that would be next in training, with which `cost` can be called.
@@ -124,6 +132,55 @@ class Run:
         return mean
 
 
+def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
+    """The inputs of `predict` as a list, each of a kind that the task takes.
+
+    Raises:
+        UserError: there are none, or one is of another kind: says which.
+    """
+    several = isinstance(inputs, list | tuple)
+    given = list(inputs) if several else [inputs]
+    if not given:
+        raise UserError(f"nothing to predict; give at least one input to this {task.name} run")
+    if several and task.takes == "arrays" and all(isinstance(one, int | float) for one in given):
+        given = [given]  # one series as a list of numbers
+    for number, one in enumerate(given, 1):
+        text = isinstance(one, str) or (isinstance(one, Path) and task.takes != "texts")
+        array = task.takes == "arrays" and (hasattr(one, "__array__") or isinstance(one, list | tuple))
+        if not (text or array):
+            raise UserError(f"input {number} of {len(given)} is {_named(one)}; a {task.name} run takes {task.inputs}")
+        if task.takes == "texts":
+            given[number - 1] = text_of(one, f"input {number} of {len(given)}")
+    return [part for one in given for part in _with_folders(task.input_from(one), task)]
+
+
+def text_of(given: str, what: str) -> str:
+    """A text with the bytes in it that Python could not decode, as on a command line in an ASCII locale, read as UTF-8.
+
+    Raises:
+        UserError: they are no UTF-8 either.
+    """
+    try:
+        return given.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError as error:
+        raise UserError(f"{what} is not UTF-8: {given[:40]!r}; convert it") from error
+
+
+def _with_folders(one: Any, task: Task[Any]) -> list[Any]:
+    """An input, or the files that are meant where it is a folder and the task's files have endings of their own."""
+    if not (task.input_suffixes and isinstance(one, str | Path) and path_kind(Path(one)) == "folder"):
+        return [one]
+    found = [path for path in Path(one).rglob("*") if path.suffix.lower() in task.input_suffixes]
+    files = [str(path) for path in without_stray(found)]
+    if not files:
+        raise UserError(f"{one} holds no files that end in {', '.join(task.input_suffixes)}; name another folder")
+    return files
+
+
+def _named(value: Any) -> str:
+    return f"{str(value)[:40]!r}, of type {type(value).__name__}"
+
+
 def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume: bool = False) -> Result:
     """Train a model into the folder `out`, or go on with the run that is there.
 
@@ -132,18 +189,25 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
     """
+    module = task_module(task_name)
+    if not isinstance(settings, module.Settings):
+        wanted = f"{module.Settings.__module__}.{module.Settings.__name__}"
+        raise UserError(f"`settings` is {_named(settings)}; the task {task_name} takes {wanted}")
     folder = RunFolder(Path(out))
-    task = _task_to_resume(task_name, settings, folder) if resume else task_module(task_name).Task.new(settings)
+    task = _task_to_resume(task_name, settings, folder) if resume else module.Task.new(settings)
     settings = task.settings
 
     with optional_imports():
         from elman.training.loop import train as train_loop
         from elman.training.optim import start_accelerator
+        from elman.training.run_state import NotFiniteError
 
     accelerator = start_accelerator(settings)
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         if accelerator.is_main_process:
+            if not resume and folder.exists():
+                check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
                 folder.check_free()
             task.prepare()
@@ -162,6 +226,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
             if not folder.checkpoint.exists():
                 log.warning("nothing is saved yet in %s; the same command begins again", folder.path)
             raise
+        except NotFiniteError as error:
+            raise UserError(f"{error}; {what_to_try(error, settings, folder)}") from error
         if accelerator.is_main_process:
             finish(task, folder)
     return result
@@ -194,6 +260,19 @@ def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock)
     save_digest(folder.path, task.learned_from())
     folder.write_settings(task_name, task.settings)
     lock.keep = False
+
+
+def what_to_try(error: NotFiniteError, settings: TrainingSettings, folder: RunFolder) -> str:
+    """What mends a training that has blown up, and what is left of it."""
+    from elman.training.monitoring.gradient_monitor import remedies
+
+    if not error.updates:
+        return (
+            "no weight had changed by then, so the data or the first weights are the cause: look for values that are"
+            " far larger than the others, and choose a smaller `init` if it is a number"
+        )
+    kept = "the last good checkpoint stays" if folder.checkpoint.exists() else "no checkpoint was saved before it"
+    return f"{remedies(settings)['not finite']}; {kept}"
 
 
 def finish(task: Task[Any], folder: RunFolder) -> None:

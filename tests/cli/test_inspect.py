@@ -14,10 +14,9 @@ from tests.cli.quick_runs import TEXT, make_run, write_data
 
 import elman
 from elman import insight
-from elman.cli.inspect.common import finite
 from elman.cli.inspect.units import read_track
 from elman.cli.main import INSPECTIONS, main
-from elman.cli.messages import as_options
+from elman.cli.messages import as_options, finite
 from elman.errors import UserError
 from elman.training.checkpoint import save_weights
 from elman.training.monitoring.gradient_monitor import remedies

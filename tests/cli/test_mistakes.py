@@ -224,6 +224,11 @@ def test_explosion(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         "40",
     ]
     arguments += ["--lr", "1e38", "--clip-norm", "0", "--nonlinearity", "relu", "--checkpoint-every", "1"]
-    check_mistake(arguments, capsys, "not finite at step", "gradient norm", "--lr")
+    code, error = run(arguments, capsys)
+    begun, mistake = error.splitlines()
+    assert code == 2
+    assert begun == f"elman: training into {out}, 40 steps"
+    for words in ("not finite at step", "gradient norm", "try --lr 0.002 or --clip-norm 1;", "no checkpoint was saved"):
+        assert words in mistake
     for path in out.glob("*.safetensors"):
         assert all(bool(tensor.isfinite().all()) for tensor in load_file(path).values())

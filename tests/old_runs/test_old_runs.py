@@ -50,7 +50,7 @@ def test_predicts_and_measures_as_before(name: str, weights: str) -> None:
     run = elman.load(name, weights=weights)  # type: ignore[arg-type]
     predictions = [as_json(prediction) for prediction in run.predict(EXPECTED[name]["inputs"])]
     assert_close(predictions, expected["predictions"])
-    assert_close(as_json(run.evaluate()), expected["figures"])
+    assert_close(as_json(run.evaluate()), figures(name, expected))
 
 
 def test_predicts_and_measures_from_the_command_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_predicts_and_measures_from_the_command_line(name: str, capsys: pytest.C
     command("predict", name, *EXPECTED[name]["inputs"], "--json")
     assert_close([json.loads(line) for line in capsys.readouterr().out.splitlines()], expected["predictions"])
     command("evaluate", name, "--json")
-    assert_close(json.loads(capsys.readouterr().out), expected["figures"])
+    assert_close(json.loads(capsys.readouterr().out), figures(name, expected))
 
 
 def test_resumes_to_the_same_weights(name: str) -> None:
@@ -91,7 +91,13 @@ def test_reads_calibrate_as_the_first_builds_wrote_it(name: str, word: str, flag
     run, expected = elman.load(name), EXPECTED[name]["best"]
     predictions = [as_json(prediction) for prediction in run.predict(EXPECTED[name]["inputs"])]
     assert_close(predictions, expected["predictions"])
-    assert_close(as_json(run.evaluate()), expected["figures"])
+    assert_close(as_json(run.evaluate()), figures(name, expected))
+
+
+def figures(name: str, expected: dict[str, Any]) -> dict[str, float]:
+    """The metrics by today's names: version 0.1 did not say of a language model's that validation was measured."""
+    part = "validation_" if EXPECTED[name]["task"] == "language" else ""
+    return {f"{part}{figure}": value for figure, value in expected["figures"].items()}
 
 
 def command(*words: str) -> None:

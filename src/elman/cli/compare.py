@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from elman.cli.messages import say, show_json, show_rich
 from elman.cli.running import Json
+from elman.cli.terminal.help_text import dictionary_keys
 from elman.errors import UserError
-from elman.insight.remedies.remedy import remedy_names
+from elman.nn.registry import cell_names
 from elman.training.report import Table
 
 if TYPE_CHECKING:
     from elman.insight.remedies.compare import Budget, Comparison
     from elman.insight.remedies.problems import Problem
+
+
+REMEDIES = (
+    *dictionary_keys("elman.insight.remedies.remedy:REMEDIES"),
+    *(name for name in cell_names() if name != "rnn"),
+)
+"""Their names, as `elman.insight.remedies.remedy.remedy_names` has them, without importing torch for help."""
 
 
 def compare(
@@ -27,10 +35,9 @@ def compare(
     remedies: Annotated[
         str,
         Parameter(
-            help=f"Names with commas between: {', '.join(remedy_names())}; "
-            "a plus sign joins several, as in orthogonal+clip."
+            help=f"Names with commas between: {', '.join(REMEDIES)}; a plus sign joins several, as in orthogonal+clip."
         ),
-    ] = ",".join(remedy_names()),
+    ] = ",".join(REMEDIES),
     seeds: Annotated[str, Parameter(help="Numbers with commas between; one run for each.")] = "0,1,2",
     steps: Annotated[int, Parameter(help="Optimiser steps of each run.")] = 1000,
     hidden_size: Annotated[int, Parameter(help="Hidden units of each network.")] = 64,
@@ -64,45 +71,28 @@ def compare(
     found = _compared(memory_problem(problem, length, batch_size), chosen, budget)
     written = _write(found, budget, out)
     if json:
-        from elman.cli.messages import finite
-
-        rows = [finite(row) for row in runs_table(found, budget).records()]
-        facts = {"finding": found.finding, "problem": found.problem.name, "runs": rows, "written": written}
-        print(json_format.dumps(facts, ensure_ascii=False))
+        rows = runs_table(found, budget).records()
+        show_json({"finding": found.finding, "problem": found.problem.name, "runs": rows, "written": written})
     else:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        console.print(found.table())
-        console.print("written: " + ", ".join(written), soft_wrap=True, markup=False)
+        show_rich(found.table(), "written: " + ", ".join(written))
     if len(found.runs) < len(chosen):
         raise KeyboardInterrupt
 
 
 def _compared(problem: Problem, remedies: tuple[str, ...], budget: Budget) -> Comparison:
-    """Compare, with a bar on a terminal and otherwise a line on standard error when a run ends."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """Compare, with a bar on a terminal, and a line on standard error when a run ends."""
     from elman.insight.remedies.compare import compare as compare_remedies
+    from elman.training.progress import display
 
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        TextColumn("training steps"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=len(remedies) * len(budget.seeds) * budget.steps)
-        return compare_remedies(
-            problem,
-            remedies=remedies,
-            budget=budget,
-            tell=lambda line: console.print(line, soft_wrap=True, markup=False),
-            tick=lambda: bar.advance(task),
-        )
+    done = 0
+    with display().counting("training steps", len(remedies) * len(budget.seeds) * budget.steps) as counted:
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            counted(done)
+
+        return compare_remedies(problem, remedies=remedies, budget=budget, tell=say, tick=tick)
 
 
 def runs_table(found: Comparison, budget: Budget) -> Table:

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 from cyclopts import App
 
-data_app = App(name="data", help="Public datasets: list them, download them.")
+from elman.cli.messages import show, show_json, show_rich
+from elman.cli.running import Json
+
+EXAMPLE = "Example: elman data fetch shakespeare"
+data_app = App(name="data", help="Public datasets: list them, download them.", help_epilogue=EXAMPLE)
 
 
-@data_app.command(name="list")
-def list_datasets() -> None:
-    """Show every dataset that has a name, and whether it lies in the cache.
-
-    Example: elman data list
-    """
-    from rich.console import Console
-    from rich.table import Table
-
+@data_app.command(name="list", help_epilogue="Example: elman data list")
+def list_datasets(*, json: Json = False) -> None:
+    """Show every dataset that has a name, and whether it lies in the cache."""
     from elman.data.datasets.cache import cache_folder, cached
     from elman.data.datasets.registry import CATALOGUE
 
+    if json:
+        datasets = [
+            {
+                "name": name,
+                "what": dataset.title,
+                "kind": dataset.kind,
+                "bytes": dataset.bytes,
+                "cached": cached(name),
+                "licence": dataset.licence,
+            }
+            for name, dataset in CATALOGUE.items()
+        ]
+        show_json({"cache": cache_folder(), "datasets": datasets})
+        return
+    from rich.table import Table
+
     table = Table(title=f"datasets (cache: {cache_folder()})", title_justify="left")
     for column in ("name", "what", "MB", "cached", "licence"):
-        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+        table.add_column(column, justify="right" if column == "MB" else "left")
     for name, dataset in CATALOGUE.items():
         table.add_row(name, dataset.title, _megabytes(dataset.bytes), "yes" if cached(name) else "no", dataset.licence)
-    Console().print(table)
+    show_rich(table)
 
 
 def _megabytes(size: int | None) -> str:
@@ -35,20 +49,10 @@ def _megabytes(size: int | None) -> str:
 
 @data_app.command
 def fetch(name: str, /) -> None:
-    """Download a dataset into the cache (the folder that ELMAN_DATA names, if it is set), and check it.
-
-    Example: elman data fetch shakespeare
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
+    """Download a dataset into the cache (the folder that ELMAN_DATA names, if it is set), and check it."""
+    from elman.cli.progress import TerminalDisplay
     from elman.data.datasets import cache as fetching
 
-    console = Console(stderr=True)
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None)
-        folder = fetching.fetch(
-            name, progress=lambda done, total: bar.update(task, completed=done, total=total or None)
-        )
-    print(folder)
+    with TerminalDisplay().downloading(name) as progress:
+        folder = fetching.fetch(name, progress=progress)
+    show(str(folder))

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
+
+from elman.cli.messages import say, show, show_rich
 
 app = App(help="Train on parity and on text, and show what came out.")
 
@@ -23,29 +24,28 @@ def demo(
     from elman.tasks import language
     from elman.tasks import memory as parity
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.rule("1 of 2: is the number of 1s even?")
+    show("1 of 2: is the number of 1s even?")
     fresh(out / "parity")
     train_and_show("parity", parity.Settings(steps=1500), out / "parity")
     run = load(out / "parity")
-    console.print(accuracy_table(run.evaluate(), parity.Settings().max_length))
+    show_rich(accuracy_table(run.evaluate(), parity.Settings().max_length))
     questions = ["1000010101", "100011"]
-    console.print(run.task.show(run.predict(questions)))
+    show(run.task.show(run.predict(questions)))
 
     source = choose_text()
-    console.rule(f"2 of 2: a network that writes, from {source}")
+    show(f"2 of 2: a network that writes, from {source}")
     fresh(out / "writer")
     settings = language.Settings(data=(source,), hidden_size=256, steps=2500, eval_every=250)
     train_and_show("language", settings, out / "writer")
     writer = load(out / "writer")
     choice = language.Options(length=400)
     prompt = "KING LEAR:\n" if source == "shakespeare" else "The "
-    console.print(writer.task.show(writer.predict([prompt], choice)), markup=False)
+    show(writer.task.show(writer.predict([prompt], choice)))
 
-    console.rule("what was made")
+    show("what was made")
     for path in sorted(out.rglob("*")):
         if path.is_file():
-            console.print(str(path))
+            show(str(path))
 
 
 def fresh(folder: Path) -> None:
@@ -65,7 +65,7 @@ def choose_text() -> str:
     try:
         fetch("shakespeare")
     except UserError as error:
-        print(f"Shakespeare is not to be had ({error}); taking Python's own documentation instead.")
+        say(f"Shakespeare is not available ({error}); taking Python's own documentation instead.")
         return BUILTIN
     return "shakespeare"
 
@@ -83,6 +83,8 @@ def accuracy_table(metrics: dict[str, float], longest: int) -> Table:
 
 
 if __name__ == "__main__":
+    import sys
+
     from elman.cli.main import run_app
 
-    run_app(app, None)
+    run_app(lambda: app, sys.argv[1:])

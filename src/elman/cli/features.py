@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from elman.cli.messages import say, show_line
 
 SAVED_EVERY = 500
 """Pictures after which the file is written: what a run that is stopped loses at most, some ten seconds of work."""
@@ -55,5 +56,5 @@ def features(
         known.save(out)
         left = len(new) - begin - len(seen.names)
         if left:
-            print(f"elman: {out}: {len(known.names):,} pictures, {left:,} to go", file=sys.stderr)
-    print(f"{out}: {len(known.names):,} pictures, {len(new):,} of them new")
+            say(f"{out}: {len(known.names):,} pictures, {left:,} to go")
+    show_line(f"{out}: {len(known.names):,} pictures, {len(new):,} of them new")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from elman.cli.messages import show_json, show_line
+from elman.cli.running import Json
 
-from cyclopts import Parameter
 
-
-def info(
-    *, json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")] = False
-) -> None:
+def info(*, json: Json = False) -> None:
     """Show versions, threads, and which backend runs the recurrence.
 
     Example: elman info
     """
-    import json as json_format
     import platform
 
     import torch
@@ -31,8 +27,8 @@ def info(
         **{f"runs {what}": choice for what, choice in describe_choices().items()},
     }
     if json:
-        print(json_format.dumps(facts))
+        show_json(facts)
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name:<{width}}  {value}")
+        show_line(f"{name:<{width}}  {value}")

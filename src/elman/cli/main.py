@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError
 
 import elman
-from elman.cli.messages import as_options, one_line, say, show_notes, survive_any_encoding
+from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, show_notes
 from elman.cli.progress import TerminalDisplay
 from elman.cli.suggestions import advice
+from elman.cli.terminal.help_text import command_help, recipes_help
 from elman.errors import UserError
 from elman.training.progress import use_display
 
@@ -23,76 +23,97 @@ INSPECTIONS = {
     "units": "What each hidden unit does on a text.",
     "states": "Trajectories of the state, and its fixed and slow points.",
 }
+EXAMPLE = "Example: elman train parity --out runs/parity, then elman predict runs/parity 1000010101"
+HELP_FLAGS = {"--help", "-h"}
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""What the operating system answers where standard output takes no more."""
 
 
-def build_app() -> App:
-    """The commands, each imported when it is called."""
+def build_app(*, helping: bool = True) -> App:
+    """The commands, each imported when it is called.
+
+    Arguments:
+        helping: whether help may be asked for; what stands at its end is read from files.
+    """
     from elman.cli.settings_file import fill_options
     from elman.tasks import task_names, task_summary
 
     app = App(
         name="elman",
         help="Recurrent networks: train them on sequences, look inside, and use them.",
+        help_epilogue=EXAMPLE,
         version=elman.__version__,
         config=fill_options,
     )
-    train = App(name="train", help="Train a model, one command a task. Example: elman train parity --out runs/parity")
+    train = App(
+        name="train",
+        help="Train a model, one command a task.",
+        help_epilogue="Example: elman train parity --out runs/parity",
+    )
     for name in task_names():
-        train.command(f"elman.cli.train:{name}", name=name, help=task_summary(name))
+        text, example = command_help(task_summary(name))
+        epilogue = "\n\n".join(filter(None, [recipes_help(name) if helping else "", example]))
+        train.command(f"elman.cli.train:{name}", name=name, help=text, help_epilogue=epilogue)
     app.command(train)
-    app.command("elman.cli.running:evaluate", name="evaluate", help="Measure a run on its held-out data.")
-    app.command("elman.cli.predict:predict", name="predict", help="Put questions to a trained run.", help_flags=())
-    app.command("elman.cli.running:sample", name="sample", help="Let a trained language model write.")
-    inspect = App(name="inspect", help="See inside a run. Example: elman inspect flow runs/parity")
+    for name, place, summary in (
+        ("evaluate", "elman.cli.running:evaluate", "Measure a run on its held-out data."),
+        ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
+        ("sample", "elman.cli.running:sample", "Let a trained language model write."),
+        ("compare", "elman.cli.compare:compare", "Compare remedies for vanishing gradients."),
+        ("features", "elman.cli.features:features", "Turn pictures into features for captioning."),
+        ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
+    ):
+        flags = () if name == "predict" else ("--help", "-h")  # predict's help depends on the run
+        app.command(place, name=name, help=summary, help_flags=flags, help_epilogue=_example(place) if helping else "")
+    inspect = App(name="inspect", help="See inside a run.", help_epilogue="Example: elman inspect flow runs/parity")
     for name, summary in INSPECTIONS.items():
-        inspect.command(f"elman.cli.inspect.{name}:{name}", name=name, help=summary)
+        place = f"elman.cli.inspect.{name}:{name}"
+        inspect.command(place, name=name, help=summary, help_epilogue=_example(place) if helping else "")
     app.command(inspect)
-    app.command("elman.cli.compare:compare", name="compare", help="Compare remedies for vanishing gradients.")
-    app.command("elman.cli.features:features", name="features", help="Turn pictures into features for captioning.")
     app.command("elman.cli.data:data_app", name="data", help="Public datasets: list them, download them.")
-    app.command("elman.cli.info:info", name="info", help="Versions, threads, and which backend runs the recurrence.")
     return app
+
+
+def _example(place: str) -> str:
+    from elman.cli.terminal.help_text import docstring
+
+    return command_help(docstring(place))[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `elman` command."""
-    run_app(build_app(), arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    run_app(lambda: build_app(helping=asks_for_help(words)), words)
 
 
-def run_app(app: App, arguments: Sequence[str] | None) -> None:
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether the words may end in a page of help."""
+    return bool(HELP_FLAGS.intersection(words)) or len(words) < 2
+
+
+def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
     """Run a command and exit: 0 well, 2 for a mistake of the user's (one line on standard error), 130 for Ctrl-C.
 
     `--debug` anywhere shows the traceback instead of the line.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
-    app.suppress_keyboard_interrupt = False  # it would exit without a word
-    survive_any_encoding()
-    show_notes()
-    use_display(TerminalDisplay())
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    ready_streams()
     try:
-        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        show_notes()
+        use_display(TerminalDisplay())
+        _run(build(), words, debug=debug)
         sys.stdout.flush()  # a full disk shows itself here at the latest
-    except CycloptsError as error:
-        if debug:
-            raise
-        fail(advice(error, app, words))
-    except UserError as error:
-        if debug:
-            raise
-        fail(one_line(error))
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; say nothing more
+        drop_output()  # the reader has gone; say nothing more
         sys.exit(1)
     except KeyboardInterrupt:
         say("stopped")
         sys.exit(130)
     except OSError as error:
-        if debug or error.errno != errno.ENOSPC:
+        if debug or not (error.filename or error.errno in UNWRITABLE):
             raise
-        _drop_output()
-        fail("the output cannot be written: no space is left on its device")
+        fail(_system_error(error))
     except Exception as error:
         from elman.training.signals import Interrupted
 
@@ -102,12 +123,34 @@ def run_app(app: App, arguments: Sequence[str] | None) -> None:
         sys.exit(error.code)
 
 
+def _run(app: App, words: list[str], *, debug: bool) -> None:
+    app.suppress_keyboard_interrupt = False  # it would exit without a word
+    if asks_for_help(words):
+        from elman.cli.terminal.console import help_console
+
+        app.console = help_console()
+    try:
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        if debug:
+            raise
+        fail(advice(error, app, words))
+    except UserError as error:
+        if debug:
+            raise
+        fail(one_line(error))
+
+
+def _system_error(error: OSError) -> str:
+    """What the operating system refused: a file that is named, or what was written to standard output."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        drop_output()
+        return f"the output cannot be written: {reason}"
+    return f"cannot use {error.filename}: {reason}; check the path and its permissions"
+
+
 def fail(message: str) -> None:
     """Say what is wrong and exit."""
     say(message)
     sys.exit(USER_MISTAKE)
-
-
-def _drop_output() -> None:
-    """Let Python end without trying once more to write what could not be written."""
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (for the rest of the process)

@@ -1,19 +1,28 @@
-"""Every text on its way to a terminal: settings written as options, control characters made visible."""
+"""Every text on its way to a terminal: settings written as options, control characters made visible.
+
+Nothing else in the command line prints; rich's consoles are in `elman.cli.terminal`.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import math
+import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from elman.cli.terminal.characters import printable, printable_json
+from elman.errors import one_line_of
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def option(name: str) -> str:
@@ -37,19 +46,6 @@ def _written(found: re.Match[str]) -> str:
     return option(name) if value in (None, "True") else f"{option(name)} {value}"
 
 
-def printable(text: str) -> str:
-    """The same text with control characters written out (\\x1b), so that no foreign text commands the terminal.
-
-    Line breaks and tabs stay.
-    """
-    return _CONTROL.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
 def one_line(error: BaseException) -> str:
     """An error's message on one line, without the frame and the line breaks of a terminal."""
     return printable(" ".join(as_options(str(error)).split()))
@@ -57,7 +53,17 @@ def one_line(error: BaseException) -> str:
 
 def say(message: str) -> None:
     """One line on standard error, in the program's name."""
-    print(f"elman: {printable(message)}", file=sys.stderr)
+    try:
+        print(f"elman: {printable(one_line_of(message))}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a log on a full disk: no reason to stop the work
+        sys.stderr = _Nowhere()
+
+
+def raw_error(piece: str) -> None:
+    """A piece of text on standard error, at once, as it comes."""
+    print(printable(piece), end="", file=sys.stderr, flush=True)
 
 
 def show(text: str, *, end: str = "\n") -> None:
@@ -65,26 +71,46 @@ def show(text: str, *, end: str = "\n") -> None:
     print(printable(text), end=end, flush=True)
 
 
-def show_rich(*parts: Any) -> None:
-    """Tables and texts on standard output; what is text holds no markup."""
-    out = console()
-    for part in parts:
-        out.print(printable(part) if isinstance(part, str) else part)
+def show_line(text: str) -> None:
+    """The same on one line, whatever the text."""
+    show(one_line_of(text))
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console that takes foreign text as it is, and cuts no number where its output is no terminal."""
-    from rich.console import Console
+def show_rich(*parts: RenderableType) -> None:
+    """Tables and texts on standard output; no text is read as markup, no number is cut."""
+    from elman.cli.terminal.console import SafeConsole
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    SafeConsole().show(*parts)
+    sys.stdout.flush()
 
 
-def survive_any_encoding() -> None:
-    """Write characters that the terminal's encoding lacks as escapes rather than fail."""
+def show_json(value: Any) -> None:
+    """One line of JSON on standard output: null for numbers that JSON does not have."""
+    plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps(finite(value), ensure_ascii=plain, allow_nan=False)
+    print(printable_json(text), flush=True)
+
+
+def ready_streams() -> None:
+    """Write characters that the terminal's encoding lacks as escapes; let a closed stream swallow what is written."""
+    sys.stdout = sys.stdout or _Nowhere()
+    sys.stderr = sys.stderr or _Nowhere()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # a test may put a plain buffer in its place
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Let Python end without trying once more to write what could not be written."""
+    sys.stdout = _Nowhere()
+
+
+class _Nowhere(io.StringIO):
+    """Takes what is written and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class Notes(logging.Handler):
@@ -96,11 +122,16 @@ class Notes(logging.Handler):
 
 
 def show_notes() -> None:
-    """Show the toolkit's notes from now on."""
+    """Show the toolkit's notes, and Python's warnings as lines of the same form, from now on."""
     log = logging.getLogger("elman")
     log.setLevel(logging.INFO)
     if not any(isinstance(handler, Notes) for handler in log.handlers):
         log.addHandler(Notes())
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+    say(f"{category.__name__}: {' '.join(str(message).split())}")
 
 
 def shell_words(words: Sequence[str]) -> str:
@@ -118,4 +149,6 @@ def finite(value: Any) -> Any:
         return [finite(part) for part in value]
     if hasattr(value, "tolist"):
         return finite(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,43 +3,73 @@
 from __future__ import annotations
 
 import inspect
-import json as json_format
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 
-from elman.cli.messages import as_options, say, show
+from elman.cli.messages import as_options, say, shell_words, show, show_json, show_line, show_rich
 from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
+from elman.cli.settings_file import refuse_empty_paths
+from elman.cli.suggestions import advice
+from elman.cli.terminal.characters import printable
+from elman.data.io.files import path_kind
 from elman.errors import UserError
 from elman.tasks import task_module
 from elman.training.run_folder import RunFolder
 
+HELP_FLAGS = {"--help", "-h"}
 HELP = """Usage: elman predict RUN INPUT... [OPTIONS]
 
 Put questions to a trained run. What it takes, its task says: elman predict RUN --help.
 
 Example: elman predict runs/parity 1000010101 100011"""
 
-Out = Annotated[
-    Path | None,
-    Parameter(
-        help="Also write what the predictions have beside their text: a table, a picture; a name without suffix."
-    ),
-]
-
 
 def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
-    """Put questions to a trained run: the first word is its folder, the rest is for its task."""
-    if not tokens or tokens[0] in ("--help", "-h"):
+    """Put questions to a trained run: its folder, and the rest is for its task.
+
+    Example: elman predict runs/parity 1000010101 100011
+    """
+    place = _run_place(tokens)
+    if not tokens or (place is None and HELP_FLAGS.intersection(tokens)):
         show(HELP)
         return
-    run = Path(tokens[0])
+    if place is None:
+        raise UserError(f"{tokens[0]} comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]")
+    if not tokens[place]:
+        raise UserError("RUN is an empty word; give the folder of a run")
+    run = Path(tokens[place])
     name, _ = RunFolder(run).read()
-    app = App(name=f"elman predict {run}", help_flags=["--help", "-h"], version_flags=[])
+    rest = [*tokens[:place], *tokens[place + 1 :]]
+    called = shell_words(["elman", "predict", str(run)])
+    usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
+    app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_paths)
+    app.suppress_keyboard_interrupt = False  # it would exit without a word
     app.default(predict_command(name, run))
-    app(list(tokens[1:]), exit_on_error=False, print_error=False, result_action="return_value")
+    app.help_epilogue = shell_words(["Example:", "elman", "predict", str(run), *task_module(name).Task.predict_example])
+    if HELP_FLAGS.intersection(rest):
+        from elman.cli.terminal.console import help_console
+
+        app.console = help_console()
+    try:
+        app(rest, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise UserError(advice(error, app, rest)) from error
+
+
+def _run_place(tokens: Sequence[str]) -> int | None:
+    """Where the run's folder stands: first, or after options where the first that holds a run stands."""
+    if tokens and not tokens[0].startswith("-"):
+        return 0
+    return next((place for place, token in enumerate(tokens) if RunFolder(Path(token)).exists()), None)
+
+
+def check_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse empty words where paths belong, before the command is called."""
+    refuse_empty_paths(arguments)
 
 
 def predict_command(name: str, run: Path) -> Any:
@@ -52,11 +82,14 @@ def predict_command(name: str, run: Path) -> Any:
         answer(run, list(inputs), module.Options(**given), out, weights, json=json)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    takes = Annotated[str, Parameter(help=f"The {module.Task.inputs}.")]
+    takes = Annotated[str, Parameter(name="INPUT", help=f"The {module.Task.inputs}.")]
+    writes = module.Task.writes
+    out_help = as_options(f"Also write {writes}; a name without suffix.")
+    out = Annotated[Path | None, Parameter(help=out_help)]
     parameters = [
         inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL, annotation=takes),
         *plain_parameters(module.Options),
-        inspect.Parameter("out", keyword, default=None, annotation=Out),
+        *([inspect.Parameter("out", keyword, default=None, annotation=out)] if writes else []),
         inspect.Parameter("json", keyword, default=False, annotation=Json),
         inspect.Parameter("weights", keyword, default="best", annotation=Weights),
     ]
@@ -76,18 +109,22 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
     predictions = []
     for prediction in loaded.stream(inputs, options):
         if json:
-            show(json_format.dumps(prediction.to_json(), ensure_ascii=False))
+            show_json(prediction.to_json())
         elif loaded.task.streaming:
-            show(prediction.show())
+            show_line(prediction.show())
         if out is not None or not loaded.task.streaming:
             predictions.append(prediction)
     if not json and not loaded.task.streaming:
-        show(loaded.task.show(predictions))
+        for part in loaded.task.view(predictions):
+            if isinstance(part, str):
+                show(part)
+            else:
+                show_rich(part)
     if out is not None and predictions:
         say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))
 
 
 def check_output(out: Path) -> None:
     """Raise a UserError where `out` names no file or a folder: suffixes are added to its name."""
-    if not out.name or out.is_dir():
+    if not out.name or path_kind(out) == "folder":
         raise UserError(f"`out` is {str(out)!r}, which names no file; give a name without suffix, `out=forecast`")

@@ -1,70 +1,146 @@
-"""Progress on a terminal: a bar with loss, speed and time left; where nobody is looking, a line for each evaluation."""
+"""Progress on standard error: a bar on a terminal; where nobody is looking, a line for each evaluation or minute."""
 
 from __future__ import annotations
 
-import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.cli.messages import console, printable, say
+from elman.cli.messages import raw_error, say
 from elman.training.progress import Bar, Display
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
+
+    from elman.cli.terminal.console import SafeConsole
 
 LONG = 100
 """Pieces of work from which on a bar is worth its line."""
+WIDE, NARROW = 110, 64
+"""Columns of a terminal from which on a training has a bar and its speed, and the time that is left."""
+QUIET_SECONDS = 30.0
+"""Where there is no terminal: how long nothing is said while work goes on."""
 
 
 class TerminalDisplay(Display):
-    """Progress on standard error; rich is imported when there is something to show."""
+    """Progress on standard error; rich is imported when there is something to show.
+
+    Arguments:
+        into: the folder that a training goes into, where it is known.
+    """
+
+    def __init__(self, into: Path | None = None) -> None:
+        self._into = into
 
     def training(self, steps: int, start: int, unit: str) -> Bar:
-        """The bar of a training."""
-        err = console(stderr=True)
-        return TrainingBar(err, steps, start, unit) if err.is_terminal else LineByLine()
+        """The bar of a training, under a line that says where it goes."""
+        where = "" if self._into is None else f" into {self._into}"
+        since = f", {start:,} of them done" if start else ""
+        say(f"training{where}, {steps:,} steps{since}")
+        err = _error_console()
+        return TrainingBar(err, steps, start, unit) if err.is_terminal else LineByLine(steps, start, unit)
 
     @contextmanager
     def counting(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar for work that can be counted; none where it is short or nobody is looking."""
-        err = console(stderr=True)
-        if total < LONG or not err.is_terminal:
+        """A bar for work that can be counted, or a line now and then; none where it is short."""
+        if total < LONG:
             yield lambda done: None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        err = _error_console()
+        if not err.is_terminal:
+            now_and_then = NowAndThen()
+            yield lambda done: now_and_then(lambda: f"{description}: {done:,} of {total:,}")
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+        name = _words("{task.description}")
+        with _progress(err, name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+    @contextmanager
+    def downloading(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for bytes that come in, or a line now and then."""
+        err = _error_console()
+        if not err.is_terminal:
+            now_and_then = NowAndThen()
+            yield lambda done, total: now_and_then(lambda: f"{name}: {done / 1e6:.1f} MB of {total / 1e6:.1f}")
+            return
+        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
         columns = (
-            TextColumn(description),
+            _words("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("left"),
+            DownloadColumn(),
+            TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=err) as bar:
-            task = bar.add_task("", total=total)
-            yield lambda done: bar.update(task, completed=done)
+        with _progress(err, *columns) as bar:
+            task = bar.add_task(name, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
     def text(self, piece: str) -> None:
         """Write the piece at once."""
-        print(printable(piece), end="", file=sys.stderr, flush=True)
+        raw_error(piece)
+
+
+class NowAndThen:
+    """Says a line when nothing was said for a while."""
+
+    def __init__(self, seconds: float = QUIET_SECONDS) -> None:
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def __call__(self, line: Callable[[], str]) -> None:
+        """Say the line if it is time."""
+        if time.monotonic() - self._last >= self._seconds:
+            say(line())
+            self.said()
+
+    def said(self) -> None:
+        """Take in that something was said elsewhere."""
+        self._last = time.monotonic()
 
 
 class LineByLine(Bar):
-    """One line for each evaluation, for logs and pipes."""
+    """One line for each evaluation, for logs and pipes; a line now and then where evaluations are far apart."""
+
+    def __init__(self, steps: int, start: int, unit: str) -> None:
+        self._steps, self._done, self._unit = steps, start, unit
+        self._now_and_then = NowAndThen()
+
+    def step(self, done: int) -> None:
+        """Take in how many steps are done."""
+        self._done = done
+
+    def metrics(self, loss: float, speed: float) -> None:
+        """Say training loss and speed now and then."""
+        self._now_and_then(
+            lambda: f"step {self._done:>6} of {self._steps}  training loss {loss:.4f}  {speed:,.0f} {self._unit}/s"
+        )
 
     def line(self, text: str) -> None:
         """Say how the evaluation went."""
         say(text)
+        self._now_and_then.said()
 
 
 class TrainingBar(Bar):
     """A progress bar, and a line above it for each evaluation."""
 
-    def __init__(self, err: Console, steps: int, start: int, unit: str) -> None:
-        self._unit = unit
-        self._progress = _training_progress(err)
+    def __init__(self, err: SafeConsole, steps: int, start: int, unit: str) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._unit, self._err = unit, err
+        left = _words("left"), TimeRemainingColumn(elapsed_when_finished=False)
+        columns: list[Any] = [MofNCompleteColumn(), _words("{task.fields[metrics]}")]  # never cut: these are numbers
+        if err.width >= WIDE:
+            columns = [BarColumn(), *columns, TimeElapsedColumn()]
+        if err.width >= NARROW:
+            columns = [_words("{task.description}"), *columns, *left]
+        self._progress = _progress(err, *columns)
         self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
 
     def __enter__(self) -> Bar:
@@ -80,7 +156,10 @@ class TrainingBar(Bar):
 
     def metrics(self, loss: float, speed: float) -> None:
         """Show loss and speed beside the bar."""
-        self._progress.update(self._task, metrics=f"training loss {loss:.4f}  {speed:,.0f} {self._unit}/s")
+        shown = f"training loss {loss:.4f}"
+        if self._err.width >= WIDE:
+            shown += f"  {speed:,.0f} {self._unit}/s"
+        self._progress.update(self._task, metrics=shown)
 
     def evaluating(self, now: bool) -> None:
         """Say what is going on."""
@@ -88,26 +167,22 @@ class TrainingBar(Bar):
 
     def line(self, text: str) -> None:
         """Show the line above the bar."""
-        self._progress.console.print(printable(text))
+        self._err.show(text)
 
 
-def _training_progress(err: Console) -> Progress:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def _error_console() -> SafeConsole:
+    from elman.cli.terminal.console import SafeConsole
 
-    columns: tuple[Any, ...] = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[metrics]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-    )
+    return SafeConsole(stderr=True)
+
+
+def _words(format_string: str) -> Any:
+    from rich.progress import TextColumn
+
+    return TextColumn(format_string, markup=False)
+
+
+def _progress(err: SafeConsole, *columns: Any) -> Progress:
+    from rich.progress import Progress
+
     return Progress(*columns, console=err)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from elman.cli.messages import console, finite, show
+from elman.cli.messages import show, show_json, show_rich
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.run import Run
+    from elman.training.report import Report
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
 Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
@@ -25,7 +30,8 @@ def evaluate(
         tuple[Path, ...],
         Parameter(
             negative="",
-            help="Measure on this file or folder, or (given twice) two parallel texts; leaves the run's tables alone.",
+            consume_multiple=True,
+            help="Measure on this file or folder, or two parallel texts; leaves the run's tables alone.",
         ),
     ] = (),
     json: Json = False,
@@ -41,18 +47,24 @@ def evaluate(
     report = loaded.examine(data)
     written = [] if data else [table.write(run) for table in report.tables]
     if json:
-        facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.metrics}
-        tables = {table.name: table.records() for table in report.tables}
-        show(json_format.dumps(finite(facts | ({"tables": tables} if tables else {})), ensure_ascii=False))
+        show_json(evaluation_facts(loaded, data, report))
         return
     from elman.cli.tables import metrics_table, rich_table
 
-    out = console()
-    out.print(metrics_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.metrics))
-    for table in report.tables:
-        out.print(rich_table(table))
+    on = " on " + " and ".join(map(str, data)) if data else ""
+    title = f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}{on}"
+    show_rich(metrics_table(title, report.metrics), *map(rich_table, report.tables))
     if written:
-        out.print("written: " + ", ".join(map(str, written)))
+        show_rich("written: " + ", ".join(map(str, written)))
+
+
+def evaluation_facts(run: Run, data: Sequence[Path], report: Report) -> dict[str, Any]:
+    """All of it by name: `validation_` and `test_` metrics of the run's own parts, without either those of `data`."""
+    header = {name: value for name, value in run.header.items() if name != "step"}
+    facts = {"run": run.folder.path, "task": run.task.name, "step": run.header["step"], "data": list(data)}
+    facts |= {f"validation_{name}": value for name, value in header.items()} | report.metrics
+    tables = {table.name: table.records() for table in report.tables}
+    return facts | ({"tables": tables} if tables else {})
 
 
 def sample(
@@ -83,7 +95,7 @@ def sample(
     from elman.data.io.text import read_text
     from elman.errors import UserError
     from elman.kernels.decoder import SamplingParams
-    from elman.run import check_task, load
+    from elman.run import check_task, load, text_of
     from elman.tasks.language import Task
     from elman.training.run_folder import RunFolder
 
@@ -95,6 +107,7 @@ def sample(
     check_task(RunFolder(run), "language")
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
+    prompt = text_of(prompt or "", "the prompt")
     loaded, rounded = load(run, weights=weights), precision == "bfloat16"
     task = loaded.task
     assert isinstance(task, Task)
@@ -102,8 +115,8 @@ def sample(
         if samples > 1:
             show(f"--- sample {number + 1} of {samples}")
         one = replace(params, seed=seed + number)
-        pieces = task.sample(loaded.model, prompt or "", length, one, bfloat16=rounded)
-        show(prompt or "", end="")
+        pieces = task.sample(loaded.model, prompt, length, one, bfloat16=rounded)
+        show(prompt, end="")
         for piece in pieces:
             show(piece, end="")
         show("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
@@ -18,6 +18,7 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
 
     These come from --settings FILE, from the run that is resumed, or from the task's recipe for what was asked.
     """
+    refuse_empty_paths(arguments)
     if len(commands) != 2 or commands[0] != "train":
         return
     task = commands[1]
@@ -38,6 +39,13 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
             source, table = Path(f"the recipe for {choice[0]}"), table[choice[0]]
     if source is not None:
         _fill(app, commands, arguments, task, table, source)
+
+
+def refuse_empty_paths(arguments: ArgumentCollection) -> None:
+    """Raise a UserError for a path that is an empty word, as of a variable that a shell does not have."""
+    for argument in arguments:
+        if Path in (argument.hint, *get_args(argument.hint)) and any(not token.value for token in argument.tokens):
+            raise UserError(f"{argument.name} is an empty word; give a path")
 
 
 def _fill(

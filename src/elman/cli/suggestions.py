@@ -1,11 +1,22 @@
-"""What to suggest for a word that is no command or no option: the near command in full."""
+"""What was typed wrong, in one line of our own words, with the whole command that was meant where it is known."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
-from cyclopts import App, CycloptsError, MissingArgumentError, UnknownCommandError
+from cyclopts import (
+    App,
+    Argument,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnusedCliTokensError,
+)
 
 from elman.cli.messages import one_line, shell_words
 
@@ -29,7 +40,17 @@ def advice(error: CycloptsError, app: App, words: Sequence[str]) -> str:
     if found := unknown_option(app, words):
         return found
     if isinstance(error, MissingArgumentError) and error.argument is not None:
+        if error.keyword is not None:
+            return _without_value(error.keyword, error.argument, app, words)
         return _missing(error.argument.name, app, words)
+    if isinstance(error, CoercionError) and error.token is not None:
+        return _wrong_value(error, app, words)
+    if isinstance(error, UnusedCliTokensError):
+        return _too_many(error.unused_tokens or [], app, words)
+    if isinstance(error, RepeatArgumentError):
+        name = error.token.keyword or ""
+        return f"{name} is given more than once; give it once"
+    error.verbose = False
     return one_line(error)
 
 
@@ -67,30 +88,95 @@ def _train_command(word: str, rest: Sequence[str], *, exactly: bool = False) -> 
 
 
 def unknown_option(app: App, words: Sequence[str]) -> str:
-    """The first option that the command does not have, and the near one; empty if all are known."""
-    _, apps, rest = app.parse_commands(list(words))
+    """The first option that the command does not have, and the command with the near one; empty if all are known."""
+    chain, apps, rest = app.parse_commands(list(words))
     known = {name for argument in apps[-1].assemble_argument_collection() for name in argument.names}
     if not known:
         return ""
-    for word in rest:
-        name = word.split("=")[0]
+    for place, word in enumerate(rest):
+        name, equals, value = word.partition("=")
         if name == "--":
             return ""
         if name.startswith("--") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"{_command(apps)} --help lists its options"
-            return f"there is no option {name}; {hint}"
+            if not near:
+                return f"there is no option {name}; {_command(apps)} --help lists the options"
+            meant = [*rest[:place], near[0] + equals + value, *rest[place + 1 :]]
+            return f"there is no option {name}; did you mean: {_whole(app, chain, meant)}"
     return ""
 
 
 def _missing(name: str, app: App, words: Sequence[str]) -> str:
-    """What is required and not given, with the whole command for a training."""
+    """What is required and not given."""
     chain, apps, rest = app.parse_commands(list(words))
     needs = f"{_command(apps)} needs {name}"
-    if name != "--out" or len(chain) < 2:
+    if name != "--out":
         return f"{needs}; {_command(apps)} --help says more"
-    return f"{needs}, a folder for what it makes: {shell_words(['elman', *chain, *rest, '--out', f'runs/{chain[-1]}'])}"
+    return f"{needs}, a folder for what it makes: {_whole(app, chain, [*rest, '--out', f'runs/{chain[-1]}'])}"
+
+
+def _without_value(keyword: str, argument: Argument, app: App, words: Sequence[str]) -> str:
+    """An option that stands there without its value."""
+    chain, apps, rest = app.parse_commands(list(words))
+    if keyword == "--out" and keyword in rest:
+        place = len(rest) - list(reversed(rest)).index(keyword)
+        meant = [*rest[:place], f"runs/{chain[-1] if chain else 'new'}", *rest[place:]]
+        return f"{keyword} needs a value: {_whole(app, chain, meant)}"
+    return f"{keyword} needs a value, {_kind(argument.hint)}; {_command(apps)} --help says more"
+
+
+def _wrong_value(error: CoercionError, app: App, words: Sequence[str]) -> str:
+    """A value that is not of the option's kind."""
+    token, argument = error.token, error.argument
+    assert token is not None
+    hint = argument.hint if argument is not None else error.target_type
+    name = token.keyword or (argument.name if argument is not None else "the value")
+    source = "" if token.source in ("", "cli") else f" in {token.source}"
+    said = f"{name} is {token.value[:80]!r}{source}; give {_kind(hint)}"
+    near = difflib.get_close_matches(token.value, _choices(hint), n=1)
+    if near and not source:
+        chain, _, rest = app.parse_commands(list(words))
+        meant = [near[0] if word == token.value else word for word in rest]
+        meant = [f"{name}={near[0]}" if word == f"{name}={token.value}" else word for word in meant]
+        return f"{said}; did you mean: {_whole(app, chain, meant)}"
+    return said
+
+
+def _too_many(unused: Sequence[str], app: App, words: Sequence[str]) -> str:
+    """Words that no option and no place takes."""
+    chain, apps, rest = app.parse_commands(list(words))
+    word = unused[0] if unused else ""
+    before = rest[: rest.index(word)] if word in rest else []
+    option = next((one for one in reversed(before) if one.startswith("--")), "")
+    takes = f"{option} does not take that many values" if option else f"{_command(apps)} takes no such word"
+    left = list(rest)
+    for one in unused:
+        if one in left:
+            left.reverse()
+            left.remove(one)
+            left.reverse()
+    return f"{word!r} is one word too many: {takes}; quote what has blanks in it, or: {_whole(app, chain, left)}"
+
+
+def _kind(hint: Any) -> str:
+    """What an option takes, in words."""
+    if choices := _choices(hint):
+        return "one of " + ", ".join(choices)
+    kinds = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a text"}
+    parts = [hint, *get_args(hint)]
+    return next((kinds[part] for part in parts if isinstance(part, type) and part in kinds), "another value")
+
+
+def _choices(hint: Any) -> list[str]:
+    if get_origin(hint) is Literal:
+        return [str(choice) for choice in get_args(hint)]
+    return [choice for part in get_args(hint) for choice in _choices(part)]
 
 
 def _command(apps: Sequence[App]) -> str:
     return " ".join(found.name[0] for found in apps)
+
+
+def _whole(app: App, chain: Sequence[str], rest: Sequence[str]) -> str:
+    """A command as it is to be typed; the app's own name may be several words."""
+    return f"{app.name[0]} {shell_words([*chain, *rest])}"

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from elman.cli.messages import as_options, console, shell_words
+from elman.cli.messages import as_options, shell_words, show_line
 from elman.cli.panels import GROUPS, in_order, setting_parameters
-from elman.tasks import task_module
+from elman.cli.progress import TerminalDisplay
+from elman.data.io.files import path_kind
+from elman.errors import UserError
+from elman.tasks import recipes, task_module
+from elman.training.progress import use_display
 from elman.training.settings import TrainingSettings
 
-Out = Annotated[Path, Parameter(group=GROUPS["Data"], help="Folder for the run: settings, weights, metrics, plots.")]
+Out = Annotated[
+    Path | None,
+    Parameter(
+        group=GROUPS["Data"],
+        help="Folder for the run: settings, weights, metrics, plots; runs/NAME, by the data's name, if not given.",
+    ),
+]
 Resume = Annotated[
     bool, Parameter(group=GROUPS["Run"], negative="", help="Go on with the run in --out where it stopped.")
 ]
@@ -32,12 +44,19 @@ def train_command(name: str) -> Any:
     """The command that trains the task `name`; its options are the task's settings."""
     module = task_module(name)
 
-    def command(*, out: Path, resume: bool = False, settings_file: Path | None = None, **given: Any) -> None:
-        train_and_show(name, module.Settings(**given), out, resume=resume)
+    def command(
+        *, out: Path | None = None, resume: bool = False, settings_file: Path | None = None, **given: Any
+    ) -> None:
+        settings = module.Settings(**given)
+        if out is None:
+            if resume:
+                raise UserError("`resume` needs `out`, the folder of the run to go on with")
+            out = free_folder(name, settings)
+        train_and_show(name, settings, out, resume=resume)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = {parameter.name: parameter for parameter in setting_parameters(module.Settings)}
-    parameters["out"] = inspect.Parameter("out", keyword, annotation=Out)
+    parameters["out"] = inspect.Parameter("out", keyword, default=None, annotation=Out)
     parameters["resume"] = inspect.Parameter("resume", keyword, default=False, annotation=Resume)
     parameters["settings_file"] = inspect.Parameter("settings_file", keyword, default=None, annotation=SettingsFile)
     order = in_order(parameters)
@@ -49,22 +68,32 @@ def train_command(name: str) -> Any:
     return command
 
 
+def free_folder(task: str, settings: TrainingSettings) -> Path:
+    """runs/NAME by the name of the data, else of the task; runs/NAME-2 and so on where something lies there."""
+    data = getattr(settings, "data", None) or getattr(settings, recipes(task)[0], None) or task
+    first = str(data if isinstance(data, str | Path) else data[0])
+    stem = Path(first).name.split(".")[0]
+    name = re.sub(r"[^\w-]+", "-", stem).strip("-") or task
+    folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
+    return next(folder for folder in folders if path_kind(folder) == "nothing")
+
+
 def train_and_show(task: str, settings: TrainingSettings, out: Path, *, resume: bool = False) -> None:
     """Train, then say what was reached, where it lies, and what to do next."""
     from elman.run import train
 
+    use_display(TerminalDisplay(into=out))
     start = time.perf_counter()
     result = train(task, settings, out, resume=resume)
     if not result.first_process:
         return
-    shown = console()
     minutes = (time.perf_counter() - start) / 60
-    shown.print(
+    show_line(
         f"best validation {result.metric} {result.best:.4f} at step {result.best_step} of {result.steps} "
         f"({minutes:.1f} min in all, {result.seconds / 60:.1f} of them training)"
     )
-    shown.print(f"in {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
-    shown.print("next: " + shell_words(["elman", "evaluate", str(out)]))
+    show_line(f"in {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))
+    show_line("next: " + shell_words(["elman", "evaluate", str(out)]))
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ The minimisation is by Levenberg and Marquardt's method, which is made for sums 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FIXED = 1e-9  # speed, per root of the number of units, under which a point counts as fixed
 SLOW = 1e-2  # and as slow
 STARTS = 64
+ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,9 @@ def fixed_points(
     x: Tensor | None = None,
     starts: Tensor | None = None,
     *,
-    rounds: int = 200,
+    rounds: int = ROUNDS,
     slow: float = SLOW,
+    progress: Callable[[int], None] | None = None,
 ) -> FixedPoints:
     """Look for the fixed and slow points of a layer.
 
@@ -119,6 +122,7 @@ def fixed_points(
         starts: (N, S) states to start from; 64 of those that `where` went through if not given.
         rounds: steps of the minimisation, at most.
         slow: report points up to this speed, per root of the number of units.
+        progress: called with how many steps of the minimisation are done; the last ones may not be needed.
 
     Raises:
         UserError: the input or the starting states have the wrong size, or there are none.
@@ -134,7 +138,7 @@ def fixed_points(
             f"got starts {tuple(starts.shape)} and x {tuple(x.shape)}"
         )
     x = x.double().cpu()
-    state = _minimised(cell, x, starts.double().cpu(), rounds)
+    state = _minimised(cell, x, starts.double().cpu(), rounds, progress or (lambda done: None))
     speed = (_moved(cell, x, state) - state).norm(dim=-1)
     keep = speed <= max(slow, FIXED) * cell.state_size**0.5
     state, speed, counts = _distinct(state[keep], speed[keep])
@@ -153,12 +157,17 @@ def _jacobian(cell: Cell, x: Tensor, state: Tensor) -> Tensor:
     return step_jacobians(cell, x.expand(1, len(state), -1), h[None], state).matrix(0)
 
 
-def _minimised(cell: Cell, x: Tensor, state: Tensor, rounds: int) -> Tensor:
-    """Minimise the speed from each state: (JᵀJ + λ I) step = -Jᵀ r, λ smaller where a step helped."""
+def _minimised(cell: Cell, x: Tensor, state: Tensor, rounds: int, progress: Callable[[int], None]) -> Tensor:
+    """Minimise the speed from each state: (JᵀJ + λ I) step = -Jᵀ r, λ smaller where a step helped.
+
+    States from which no step helps any more are left out of the rounds that follow.
+    """
     one = torch.eye(cell.state_size, dtype=torch.float64)
+    found = state.clone()
+    going = torch.arange(len(state))
     damping = torch.full((len(state), 1, 1), 1e-2, dtype=torch.float64)
     rest = _moved(cell, x, state) - state
-    for _ in range(rounds):
+    for done in range(1, rounds + 1):
         slope = _jacobian(cell, x, state) - one
         normal, pull = slope.mT @ slope, slope.mT @ rest[..., None]
         step = torch.linalg.solve(normal + damping * one, -pull)[..., 0]
@@ -167,11 +176,15 @@ def _minimised(cell: Cell, x: Tensor, state: Tensor, rounds: int) -> Tensor:
         better = (new.norm(dim=-1) < rest.norm(dim=-1))[:, None]
         state, rest = torch.where(better, tried, state), torch.where(better, new, rest)
         damping = torch.where(better[..., None], damping * 0.2, damping * 5).clamp(1e-14, 1e8)
-        if bool((~better | (step.norm(dim=-1, keepdim=True) < 1e-14)).all()) and bool((damping >= 1e8).all()):
+        found[going] = state
+        stuck = (~better | (step.norm(dim=-1, keepdim=True) < 1e-14))[:, 0] & (damping >= 1e8)[:, 0, 0]
+        there = rest.norm(dim=-1) < 1e-15 * cell.state_size**0.5
+        progress(done)
+        keep = ~(stuck | there)
+        if not bool(keep.any()):
             break
-        if bool((rest.norm(dim=-1) < 1e-15 * cell.state_size**0.5).all()):
-            break
-    return state
+        going, state, rest, damping = going[keep], state[keep], rest[keep], damping[keep]
+    return found
 
 
 def _distinct(state: Tensor, speed: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -117,6 +117,7 @@ class Unrolled:
             from rich.table import Table
 
         table = Table(title=f"{self.steps} copies of one network; C = {self.cost:.4g}", title_justify="left")
+        table.caption_justify = "left"
         table.add_column("t", justify="right")
         if self.tokens:
             table.add_column("token")

@@ -4,6 +4,10 @@
 `selection`, from `RecurrenceOptions`, a device and a dtype.
 """
 
+import os
+
+import torch
+
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.selection import describe_backends, describe_choices, make_stack, register_backend, select_backend
 
@@ -18,3 +22,12 @@ __all__ = [
     "register_backend",
     "select_backend",
 ]
+
+
+def _run_on_one_thread() -> None:
+    """In a forked child, which has none of its parent's threads and would wait for them for ever."""
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_run_on_one_thread)

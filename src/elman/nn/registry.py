@@ -139,10 +139,12 @@ def register_cell(kind: CellKind) -> None:
     """Make a kind of cell known by its name, in this process; registering the same kind again changes nothing.
 
     Raises:
-        ValueError: another kind has that name.
+        UserError: it is no `CellKind`, or another kind has that name.
     """
+    if not isinstance(kind, CellKind):
+        raise UserError(f"a cell is registered as a CellKind, not as {type(kind).__name__}; make one")
     if kind.name in BUILT_IN or _registered.get(kind.name, kind) != kind:
-        raise ValueError(f"a cell called {kind.name!r} is registered already")
+        raise UserError(f"a cell called {kind.name!r} is registered already; choose another name")
     _registered[kind.name] = kind
 
 

@@ -1,4 +1,4 @@
-"""What a classifier thinks after each token, as coloured text in the terminal."""
+"""What a classifier thinks after each token, as plain text and as coloured text for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from elman.errors import optional_imports
+from elman.errors import one_line_of, optional_imports
 from elman.plotting.palette import PALETTE, colour
 
 if TYPE_CHECKING:
@@ -28,25 +28,34 @@ class RunningPrediction:
     probability: float
 
 
-def show_running_prediction(
+def plain_running_prediction(label: str, probability: float, text: str, running: Sequence[RunningPrediction]) -> str:
+    """A prediction on two lines: its label and probability; the text, and where the prediction turns, to what."""
+    return f"{one_line_of(label)}  {probability:.1%}\n  " + one_line_of(_turns(running) if running else text)
+
+
+def _turns(running: Sequence[RunningPrediction]) -> str:
+    words, before = [], None
+    for now in running:
+        words.append(now.token)
+        if now.label != before:
+            words.append(f"[{now.label} {now.probability:.0%}]")
+        before = now.label
+    return " ".join(words)
+
+
+def running_prediction(
     label: str, probability: float, text: str, running: Sequence[RunningPrediction], classes: Sequence[str]
-) -> str:
-    """A prediction: its label, its probability, and how it came about.
+) -> Text:
+    """The same for a terminal.
 
     With two classes blue leans to the first, vermillion to the second, the deeper the surer; where the terminal has no
-    colour, a number after a token says how probable the second class is, wherever the prediction turns.
+    colour, a number after a token says how probable the class is, wherever the prediction turns.
     """
-    import sys
-
     with optional_imports():
-        from rich.console import Console
         from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    with console.capture() as shown:
-        console.print(Text.assemble((label, "bold"), f"  {probability:.1%}"))
-        console.print(Text("  ").append_text(running_text(running, classes)) if running else Text("  " + text))
-    return shown.get().rstrip("\n")
+    shown = Text.assemble((one_line_of(label), "bold"), f"  {probability:.1%}\n  ")
+    return shown.append_text(running_text(running, classes)) if running else shown.append(one_line_of(text))
 
 
 def running_text(running: Sequence[RunningPrediction], classes: Sequence[str]) -> Text:
@@ -64,9 +73,9 @@ def running_text(running: Sequence[RunningPrediction], classes: Sequence[str]) -
             style = f"{foreground} on {background}"
         else:
             style = f"bold {PALETTE[place % len(PALETTE)]}"
-        text.append(now.token, style)
+        text.append(one_line_of(now.token), style)
         if now.label != before:
-            text.append(f" [{now.label} {now.probability:.0%}]", "dim")
+            text.append(f" [{one_line_of(now.label)} {now.probability:.0%}]", "dim")
         text.append(" ")
         before = now.label
     return text

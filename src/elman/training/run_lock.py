@@ -34,13 +34,10 @@ class RunLock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             while True:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-                if not _lock(handle):
-                    holder = _holder(handle)
+                if not _lock_soon(handle):
+                    error = _in_use(handle, self.path.parent)
                     os.close(handle)
-                    raise UserError(
-                        f"{self.path.parent} is in use by {holder or 'another training'}; wait for it, or choose"
-                        " another `out`"
-                    )
+                    raise error
                 if self._is_still_there(handle):
                     break
                 os.close(handle)  # its holder has just removed it
@@ -64,6 +61,25 @@ class RunLock:
             return False
 
 
+def check_idle(folder: Path) -> None:
+    """Raise a UserError if a training holds the folder now."""
+    try:
+        handle = os.open(folder / NAME, os.O_RDWR)
+    except (OSError, ValueError):  # nobody has begun there, or nobody may look
+        return
+    try:
+        if not _lock(handle):
+            raise _in_use(handle, folder)
+    finally:
+        os.close(handle)
+
+
+def _in_use(handle: int, folder: Path) -> UserError:
+    return UserError(
+        f"{folder} is in use by {_holder(handle) or 'another training'}; wait for it, or choose another `out`"
+    )
+
+
 def was_begun(folder: Path) -> bool:
     """Whether a training began in the folder and was killed before it made a run of it."""
     return (folder / NAME).is_file()
@@ -76,6 +92,15 @@ def _holder(handle: int) -> str:
             return holder
         time.sleep(0.05)
     return ""
+
+
+def _lock_soon(handle: int) -> bool:
+    """Take the lock, which one that only looks (`check_idle`) may have for a moment."""
+    for _ in range(4):
+        if _lock(handle):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _lock(handle: int) -> bool:

@@ -79,7 +79,7 @@ def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, acc
         size = float(norm)
         if not (math.isfinite(total) and math.isfinite(size)):
             what = "loss" if not math.isfinite(total) else "gradient"
-            raise not_finite(what, first + index + 1, state)
+            raise not_finite(what, first + index + 1, first + index, state)
         state.grad_norm = size
         state.window.loss += total
         state.window.count += count
@@ -89,15 +89,25 @@ def accumulate(pending: list[tuple[Tensor, Tensor, int]], state: TrainState, acc
 def check_weights(parameters: list[nn.Parameter], state: TrainState) -> None:
     """Stop before weights that are not finite take a good checkpoint's place."""
     if not bool(torch.nn.utils.get_total_norm(parameters).isfinite()):
-        raise not_finite("weights' size", state.step, state)
+        raise not_finite("weights' size", state.step, state.step, state)
 
 
-def not_finite(what: str, step: int, state: TrainState) -> UserError:
-    """What to say when training has blown up."""
-    return UserError(
-        f"the {what} is not finite at step {step}; the gradient norm one step before was {state.grad_norm:.3g}; "
-        "try a lower `lr`, a smaller `clip_norm` or `init=orthogonal`; the last good checkpoint stays"
-    )
+class NotFiniteError(UserError):
+    """Training has blown up.
+
+    Attributes:
+        updates: of the weights, before it; none where the first loss or gradient was not finite.
+    """
+
+    updates: int = 0
+
+
+def not_finite(what: str, step: int, updates: int, state: TrainState) -> NotFiniteError:
+    """What happened when training has blown up; what to do depends on the run's settings."""
+    norm = f"; the last gradient norm was {state.grad_norm:.3g}" if updates else ""
+    error = NotFiniteError(f"the {what} is not finite at step {step}{norm}")
+    error.updates = updates
+    return error
 
 
 def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from elman.errors import UserError
 from elman.training.report import Report
@@ -105,6 +105,15 @@ class Task(ABC, Generic[S]):
     """Whether `stream` gives predictions as they come, and takes its inputs from elsewhere when there are none."""
     predict_help: ClassVar[str] = ""
     """The help of `elman predict`; a general sentence otherwise."""
+    predict_example: ClassVar[tuple[str, ...]] = ("INPUT",)
+    """Words that stand after the run in the example of that help."""
+    writes: ClassVar[str] = ""
+    """What `write` makes of predictions, for the help: "a table and a picture"; empty for nothing."""
+    input_suffixes: ClassVar[tuple[str, ...]] = ()
+    """Endings of the files that are meant where `predict` is given a folder; empty where a folder is none of the
+    runner's business."""
+    takes: ClassVar[Literal["texts", "files", "arrays"]] = "texts"
+    """What one input of `predict` may be: a text; a file's name; or one of these or an array, a table."""
 
     def __init__(self, settings: S, folder: Path | None = None) -> None:
         self.settings = settings
@@ -187,6 +196,10 @@ class Task(ABC, Generic[S]):
             raise UserError(f"a {self.name} run is measured on its own held-out data; leave `data` out")
         return Report({f"validation_{name}": value for name, value in self.evaluate(model).items()})
 
+    def input_from(self, value: Any) -> Any:
+        """One input that a program has, such as an array, as `predict` takes it: as it is, by default."""
+        return value
+
     @abstractmethod
     def predict(self, model: nn.Module, inputs: Sequence[Any], options: Any) -> list[Prediction]:
         """One prediction for each input, or several where an input holds several sequences; writes no file.
@@ -202,6 +215,10 @@ class Task(ABC, Generic[S]):
     def show(self, predictions: Sequence[Prediction]) -> str:
         """Several predictions as one text; one below the other by default."""
         return "\n".join(prediction.show() for prediction in predictions)
+
+    def view(self, predictions: Sequence[Prediction]) -> Sequence[Any]:
+        """What a terminal shows: texts, or what rich can print where colour says more. The text by default."""
+        return [self.show(predictions)]
 
     def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
         """Write what predictions have beside their text: one as `path`, several as `path`-1, `path`-2, ...

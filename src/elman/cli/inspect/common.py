@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from elman.cli.messages import as_options, console, finite, show
+from elman.cli.messages import as_options, shell_words, show_json, show_rich
 from elman.errors import UserError
 from elman.training.run_folder import RunFolder
 
@@ -20,8 +19,13 @@ if TYPE_CHECKING:
     from elman.run import Run
 
 Out = Annotated[Path | None, Parameter(help="Folder for the pictures; RUN/inspect if not given.")]
-Input = Annotated[str | None, Parameter(name="--input", help="What to look at: what `elman predict` takes, one of it.")]
-TextFile = Annotated[Path | None, Parameter(name="--text", help="The file that holds it.")]
+_INPUT, _TEXT = "What to look at: what elman predict takes, one of it", "The file that holds it"
+Input = Annotated[str | None, Parameter(name="--input", help=f"{_INPUT}; this or --text is required.")]
+TextFile = Annotated[Path | None, Parameter(name="--text", help=f"{_TEXT}, in place of --input.")]
+OptionalInput = Annotated[
+    str | None, Parameter(name="--input", help=f"{_INPUT}; the next training batch if not given.")
+]
+OptionalTextFile = Annotated[Path | None, Parameter(name="--text", help=f"{_TEXT}, in place of --input.")]
 Layer = Annotated[str | None, Parameter(help="Which recurrent layer, by name; the last if not given.")]
 
 
@@ -34,8 +38,9 @@ def look_at(run: Run, given: str | None, file: Path | None) -> InspectionExample
     from elman.data.io.text import read_text
 
     if (given is None) == (file is None):
-        what = "nothing to look at; give" if given is None else "--input and --text are both given; give only"
-        raise UserError(f"{what} one: --input, one of the {run.task.inputs}, or --text FILE")
+        what = "nothing to look at; give" if given is None else "`input` and `text` are both given; give only"
+        example = shell_words(["--input", run.task.predict_example[0]])
+        raise UserError(f"{what} one: {example} for instance, or --text with the file that holds it")
     if file is not None:
         given = str(file) if run.task.inputs_are_files else read_text([file])
     assert given is not None
@@ -48,14 +53,11 @@ def answer(
     """Show tables and say what was written, or print all as JSON."""
     files = [str(path) for path in written]
     if json:
-        show(json_format.dumps(finite({"run": str(run), **facts, "written": files}), ensure_ascii=False))
+        show_json({"run": run, **facts, "written": files})
         return
-    out = console()
-    for part in shown:
-        if part:
-            out.print(as_options(part) if isinstance(part, str) else part)
+    show_rich(*(as_options(part) if isinstance(part, str) else part for part in shown if part))
     if files:
-        out.print("written: " + ", ".join(files))
+        show_rich("written: " + ", ".join(files))
 
 
 def folder_for(out: Path | None, run: Path) -> Path:

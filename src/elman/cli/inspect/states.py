@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from elman.cli.inspect.common import Input, Layer, Out, TextFile, answer, folder_for, look_at
+from elman.cli.inspect.common import Layer, OptionalInput, OptionalTextFile, Out, answer, folder_for, look_at
 from elman.cli.running import Json, RunPath, Weights
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ def states(
     run: RunPath,
     /,
     *,
-    input: Input = None,
-    text: TextFile = None,
+    input: OptionalInput = None,
+    text: OptionalTextFile = None,
     layer: Layer = None,
     starts: Annotated[
         int, Parameter(help="States from which to look for fixed and slow points; 0 leaves them out.")
@@ -60,12 +60,15 @@ def states(
 def _points(space: StateSpace, starts: int) -> FixedPoints | None:
     from elman.errors import UserError
     from elman.insight import fixed_points
+    from elman.insight.fixed_points import ROUNDS
+    from elman.training.progress import display
 
     if starts < 0:
         raise UserError(f"--starts is {starts}; it must be at least 0")
     if not starts:
         return None
-    return fixed_points(space, space.x[space.real].mean(0), space.visited(starts))
+    with display().counting("looking for fixed points, rounds", ROUNDS) as done:
+        return fixed_points(space, space.x[space.real].mean(0), space.visited(starts), progress=done)
 
 
 def _facts(space: StateSpace, points: FixedPoints | None, words: list[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,9 +30,14 @@ def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progr
     if names_a_corpus(data):
         if data[0] == BUILTIN:
             return split_text(builtin_text(), validation_share)
+        texts = [name for name, other in CATALOGUE.items() if other.kind == "text"]
+        if data[0] not in CATALOGUE:
+            near = difflib.get_close_matches(data[0].lower(), [*texts, BUILTIN], n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join([*texts, BUILTIN])}"
+            raise UserError(f"there is neither a text nor a file called {data[0]}; {advice}")
         dataset = find(data[0])
         if dataset.kind != "text":
-            names = ", ".join(name for name, other in CATALOGUE.items() if other.kind == "text")
+            names = ", ".join(texts)
             raise UserError(f"{data[0]} is not a text to model ({dataset.kind}); take a text file, or one of: {names}")
         folder = fetch(data[0], progress=progress)
         files = [folder / remote.file for remote in dataset.files]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.training.task import Prediction
 
 
@@ -40,7 +40,7 @@ class Caption(Prediction):
 
     def show(self) -> str:
         """The picture and its caption, and a line for each word where that was asked for."""
-        lines = [f"{self.input}  {self.caption}  ({self.probability:.2g})"]
+        lines = [one_line_of(f"{self.input}  {self.caption}  ({self.probability:.2g})")]
         lines += [
             f"    {word.word:<14} {word.probability:6.1%}   then {word.runner_up} {word.runner_up_probability:.1%}"
             for word in self.words

@@ -54,6 +54,9 @@ class Task(BaseTask[Settings]):
     name = "captioning"
     inputs = "pictures, folders of pictures, or files of features"
     inputs_are_files = True
+    predict_example = ("holidays",)
+    takes = "files"
+    writes = "a sheet of the pictures with their captions"
     unit = "words"
     metric = "cider"
     higher_is_better = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elman.errors import one_line_of
 from elman.training.task import Prediction
 
 
@@ -32,10 +33,12 @@ class ClassPrediction(Prediction):
 
     def show(self) -> str:
         """Name, class and probability on one line."""
-        return f"{self.input}  {self.label}  {self.probability:.1%}"
+        return one_line_of(f"{self.input}  {self.label}  {self.probability:.1%}")
 
 
 def aligned(predictions: Sequence[ClassPrediction]) -> str:
     """A line for each prediction, the classes one below the other."""
-    width = max(len(one.input) for one in predictions)
-    return "\n".join(f"{one.input:<{width}}  {one.label}  {one.probability:.1%}" for one in predictions)
+    names = [one_line_of(one.input) for one in predictions]
+    width = max(map(len, names))
+    rows = zip(names, predictions, strict=True)
+    return "\n".join(f"{name:<{width}}  {one_line_of(one.label)}  {one.probability:.1%}" for name, one in rows)

@@ -14,7 +14,7 @@ from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.table import Roles
 from elman.data.timeseries.timestamps import shown, times_after
 from elman.data.timeseries.windows import ScaledSeries, Windows
-from elman.errors import UserError, optional_imports
+from elman.errors import UserError, one_line_of, optional_imports
 from elman.metrics.forecasting import Forecasts
 from elman.plotting.forecast import Panel, Stretch, draw_forecasts
 from elman.tasks.forecasting.outputs import stretch
@@ -93,9 +93,9 @@ class Forecast(Prediction):
 
     def show(self) -> str:
         """The first steps as lines of text, with their intervals."""
-        lines = [" ".join(filter(None, [self.input, self.series]))]
+        lines = [one_line_of(" ".join(filter(None, [self.input, self.series])))]
         for name, target in self.targets.items():
-            lines.append(f"  {name}")
+            lines.append(f"  {one_line_of(name)}")
             rows = list(zip(self.times, target["forecast"], _ends(target), strict=True))
             lines += [f"    {time}  {value:.6g}{ends}" for time, value, ends in rows[:SHOWN_STEPS]]
             if len(rows) > SHOWN_STEPS:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 from elman.tasks.forecasting.settings import Options, Settings
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
@@ -36,8 +36,12 @@ class Task(BaseTask[Settings]):
     """How series go on."""
 
     name = "forecasting"
-    inputs = "tables (.csv, .tsv, .parquet) with the run's columns, each to be continued"
+    inputs = "tables (.csv, .tsv, .parquet), or folders of them, with the run's columns, each to be continued"
     data_files: ClassVar[int] = 1
+    predict_example = ("table.csv",)
+    takes = "arrays"
+    input_suffixes = (".csv", ".tsv", ".parquet")
+    writes = "the forecasts as a table and a picture"
     unit = "windows"
     options_type = Options
 
@@ -203,6 +207,27 @@ class Task(BaseTask[Settings]):
         ask = partial(self._ask, past=held)
         panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
+
+    def input_from(self, value: Any) -> Any:
+        """A series, an array or a list of numbers as a table; its values are the run's target, where that is one.
+
+        Raises:
+            UserError: the run has several targets, so that one series does not say which it is.
+        """
+        import numpy as np
+
+        with optional_imports():
+            import pandas as pd
+
+        if isinstance(value, str | Path | pd.DataFrame):
+            return value
+        roles = self.fitted.roles
+        if len(roles.targets) > 1:
+            raise UserError(f"this run forecasts {', '.join(roles.targets)}; give a data frame with these columns")
+        series = value if isinstance(value, pd.Series) else pd.Series(np.asarray(value).reshape(len(value)))
+        if roles.time and not isinstance(series.index, pd.RangeIndex):
+            series = series.rename_axis(roles.time)  # times are the index, whatever it is called
+        return series.to_frame(roles.targets[0])
 
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | pd.DataFrame], options: Options

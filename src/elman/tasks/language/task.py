@@ -34,6 +34,7 @@ class Task(BaseTask[Settings]):
 
     name = "language"
     inputs = "prompts"
+    predict_example = ("The ",)
     options_type = Options
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
@@ -143,7 +144,9 @@ class Task(BaseTask[Settings]):
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
         """The exact metrics: the validation text as one stream."""
-        return super().examine(model, *data) if data else Report(self.evaluate(model, streams=1))
+        if data:
+            return super().examine(model, *data)
+        return Report({f"validation_{name}": value for name, value in self.evaluate(model, streams=1).items()})
 
     def sample(
         self, model: nn.Module, prompt: str, length: int, params: SamplingParams, *, bfloat16: bool = False
@@ -164,10 +167,20 @@ class Task(BaseTask[Settings]):
         from elman.models.language_model import LanguageModel
 
         assert isinstance(model, LanguageModel)
-        ids = self.vocabulary.encode(prompt or "\n")
+        ids = self.vocabulary.encode(prompt) if prompt else self._beginning
         tokens = torch.tensor(ids, device=next(model.parameters()).device)
         written = (int(token) for token in generate(model, tokens, length, params, bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
+
+    @property
+    def _beginning(self) -> list[int]:
+        """What stands before a text that begins: a line break; in a vocabulary without one a blank, else any token."""
+        for character in ("\n", " "):
+            if self.settings.tokens == "characters" and character not in self.vocabulary:
+                continue
+            if ids := self.vocabulary.encode(character):
+                return ids
+        return [0]
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: y_t should be the token after the t-th, and after the last there is none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from elman.errors import one_line_of
 from elman.training.task import Prediction
 
 
@@ -17,7 +18,7 @@ class ParityPrediction(Prediction):
 
     def show(self) -> str:
         """The string and the answer."""
-        return f"{self.input}  {self.answer}"
+        return one_line_of(f"{self.input}  {self.answer}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class SumPrediction(Prediction):
 
     def show(self) -> str:
         """The numbers and the network's sum."""
-        return f"{self.input}  {self.answer:.3f}"
+        return one_line_of(f"{self.input}  {self.answer:.3f}")
 
 
 @dataclass(frozen=True)
@@ -42,4 +43,4 @@ class CopyPrediction(Prediction):
 
     def show(self) -> str:
         """The symbols to copy and the copy."""
-        return f"{self.input}  {self.answer}"
+        return one_line_of(f"{self.input}  {self.answer}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.tasks.memory.settings import Options, Settings
+from elman.training.progress import display
 from elman.training.report import Report
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
@@ -31,6 +32,7 @@ class Task(BaseTask[Settings]):
 
     name = "parity"
     inputs = "strings of 0s and 1s; adding: numbers, two of them marked ('0.1 0.5* 0.3 0.8*'); copy: ten digits 0 to 7"
+    predict_example = ("1000010101", "100011")
     options_type = Options
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
@@ -140,13 +142,17 @@ class Task(BaseTask[Settings]):
         if self.settings.problem != "parity":
             return None
         from elman.insight import fixed_points
+        from elman.insight.fixed_points import ROUNDS
         from elman.tasks.memory.parity_states import parity_states
         from elman.tasks.memory.plots import plot_parity
 
         found = parity_states(space, batch.inputs)
         # in the lowest layer a bit is always the same vector; in a higher one its mean stands for it
         held = [space.x[space.real & (batch.inputs.cpu() == bit)].mean(0) for bit in (0, 1)]
-        points = [fixed_points(space, x) for x in held]
+        points = []
+        for bit, x in enumerate(held):
+            with display().counting(f"fixed points while only {bit}s come in, rounds", ROUNDS) as done:
+                points.append(fixed_points(space, x, progress=done))
         words = [f"while only {bit}s come in: {here.summary}" for bit, here in enumerate(points)]
         return plot_parity(space, found, *points), [found.finding, *words]
 

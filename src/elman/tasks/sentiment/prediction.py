@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from elman.plotting.running_prediction import RunningPrediction, show_running_prediction
+from elman.plotting.running_prediction import RunningPrediction, plain_running_prediction, running_prediction
 from elman.tasks.classification.prediction import ClassPrediction
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,13 @@ class TextPrediction(ClassPrediction):
     opinion: tuple[RunningPrediction, ...] = ()
 
     def show(self) -> str:
-        """Class, probability, and the tokens in the colour of the prediction after each."""
-        return show_running_prediction(
-            self.label, self.probability, self.input, self.opinion, tuple(self.probabilities)
-        )
+        """Class and probability, and on a second line the text with the places where the prediction turns."""
+        return plain_running_prediction(self.label, self.probability, self.input, self.opinion)
+
+    def coloured(self) -> Text:
+        """The same with the tokens in the colour of the prediction after each."""
+        classes = tuple(self.probabilities)
+        return running_prediction(self.label, self.probability, self.input, self.opinion, classes)
 
 
 def running(

@@ -33,6 +33,7 @@ class Task(ClassificationTask[Settings]):
 
     name = "sentiment"
     inputs = "texts"
+    predict_example = ("It was good.",)
     options_type = Options
 
     @cached_property
@@ -203,3 +204,7 @@ class Task(ClassificationTask[Settings]):
     def show(self, predictions: Sequence[Prediction]) -> str:
         """One text below the other, each with its running prediction."""
         return "\n".join(one.show() for one in predictions)
+
+    def view(self, predictions: Sequence[Prediction]) -> Sequence[Any]:
+        """The same in colour."""
+        return [one.coloured() for one in predictions if isinstance(one, TextPrediction)]

@@ -33,8 +33,11 @@ class Task(ClassificationTask[Settings]):
     """The class of a series."""
 
     name = "series"
-    inputs = "files: a .csv file is one series, a .ts or .npz file holds several"
+    inputs = "files, or folders of them: a .csv file is one series, a .ts or .npz file holds several"
     inputs_are_files = True
+    predict_example = ("one.csv",)
+    takes = "arrays"
+    input_suffixes = (".csv", ".ts", ".npz")
     options_type = Options
 
     @cached_property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elman.errors import one_line_of
 from elman.training.task import Prediction
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Transcript(Prediction):
 
     def show(self) -> str:
         """The file and its text on one line."""
-        return f"{self.input}  {self.text}"
+        return one_line_of(f"{self.input}  {self.text}")
 
     def write(self, path: Path) -> tuple[Path, ...]:
         """Draw the spectrogram with the symbols over it, as `path`.svg and `path`.png."""

@@ -24,8 +24,12 @@ class SpeechTask(BaseTask[Settings]):
     """Recordings, and the steps that a network reads of them."""
 
     name = "speech"
-    inputs = "sound files (WAV, FLAC)"
+    inputs = "sound files (WAV, FLAC), or folders of them"
     data_files: ClassVar[int] = 1
+    predict_example = ("recording.wav",)
+    takes = "files"
+    input_suffixes = (".wav", ".flac", ".ogg", ".aiff", ".aif")
+    writes = "the spectrogram and when each symbol was heard, of a run trained with `answer=symbols`"
     options_type = Options
 
     @cached_property

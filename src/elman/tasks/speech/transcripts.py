@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.data.names import read_names, save_names
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.tasks.classification.task import Part
 from elman.tasks.speech.prediction import Transcript
 from elman.tasks.speech.recordings import SpeechTask
@@ -165,5 +165,5 @@ class TranscriptTask(SpeechTask):
     def show(self, predictions: Sequence[Prediction]) -> str:
         """A line for each recording, the texts one below the other."""
         found = [one for one in predictions if isinstance(one, Transcript)]
-        width = max(len(one.input) for one in found)
-        return "\n".join(f"{one.input:<{width}}  {one.text}" for one in found)
+        width = max(len(one_line_of(one.input)) for one in found)
+        return "\n".join(f"{one_line_of(one.input):<{width}}  {one_line_of(one.text)}" for one in found)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from elman.errors import one_line_of
 from elman.training.task import Prediction
 
 
@@ -28,8 +29,8 @@ class Translation(Prediction):
     draw: Callable[[Path], tuple[Path, ...]] | None = field(default=None, repr=False, compare=False)
 
     def show(self) -> str:
-        """The translation."""
-        return self.text
+        """The translation, one line for each text."""
+        return one_line_of(self.text)
 
     def write(self, path: Path) -> tuple[Path, ...]:
         """Draw what each word attended to, as `path`.svg and `path`.png; nothing for an empty text."""

@@ -62,6 +62,8 @@ class Task(BaseTask[Settings]):
     inputs = "texts to translate; without any, standard input is read, a text a line"
     data_files: ClassVar[int] = 2
     streaming: ClassVar[bool] = True
+    predict_example = ("A dog runs.",)
+    writes = "a picture of what each word of the translation attended to"
     metric = "bleu"
     higher_is_better = True
     unit = "tokens"

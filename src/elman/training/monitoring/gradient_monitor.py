@@ -87,7 +87,7 @@ def remedies(settings: TrainingSettings) -> dict[str, str]:
     steadier = ["`cell=rnn` `residual`"] if kind.gated else [*residual, "`cell=gru`"]
     clip = f"`clip_norm={settings.clip_norm / 10 or 1:g}`"
     chunk = [f"`chunk={shorter}`"] if shorter > 1 else []
-    slower = f"`lr={settings.lr / 4:g}`"
+    slower = f"`lr={min(settings.lr / 4, type(settings).lr):g}`"  # a class's field is its default
     dead = _unused(settings, nonlinearity="tanh") if "nonlinearity" in kind.options else []
     return {
         "vanishing": _any_of([*orthogonal, *steadier, *direct]),
