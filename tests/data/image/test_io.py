@@ -39,6 +39,13 @@ def test_a_jpeg_of_10000_points_a_side(tmp_path: Path) -> None:
     assert abs(int(read_picture(tmp_path / "large.jpg")[0, 0, 0]) - 77) <= 2
 
 
+@pytest.mark.parametrize(("suffix", "mode"), [("png", "1"), ("gif", "P"), ("tif", "1")])
+def test_too_many_points_are_refused_before_they_are_decoded(suffix: str, mode: str, tmp_path: Path) -> None:
+    Image.new(mode, (9000, 9000)).save(tmp_path / f"a.{suffix}")
+    with pytest.raises(UserError, match="too many points"):
+        read_picture(tmp_path / f"a.{suffix}")
+
+
 def test_sixteen_bits_of_grey_keep_their_shades(tmp_path: Path) -> None:
     shades = np.linspace(0, 65535, 224).astype(np.uint16)
     Image.fromarray(np.tile(shades, (224, 1))).save(tmp_path / "deep.png")

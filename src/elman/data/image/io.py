@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIDE = 224
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MOST_POINTS = 1 << 26
+"""Points that are decoded, at most: 67 million, with which a transparent picture takes 1 GiB."""
 _PAPER = (255, 255, 255)  # what shows through a transparent picture
 
 
@@ -59,6 +61,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
     # Pillow warns of large pictures, which are read, and of damaged tags, which are not needed
     with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
         opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
+        if opened.width * opened.height > _MOST_POINTS:
+            raise Image.DecompressionBombError
         picture = _in_colour(ImageOps.exif_transpose(opened))
         if picture.size != (SIDE, SIDE):
             picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
