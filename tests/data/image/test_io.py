@@ -78,7 +78,7 @@ def test_bad_pictures_are_one_line(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200)).save(tmp_path / "whole.png")
     (tmp_path / "start.png").write_bytes((tmp_path / "whole.png").read_bytes()[:12])
     for name in ("text.jpg", "empty.jpg", "start.png", "gone.jpg"):
-        with pytest.raises(UserError, match=r"no picture|damaged") as caught:
+        with pytest.raises(UserError, match=r"no picture|damaged|is empty") as caught:
             read_picture(tmp_path / name)
         assert name in str(caught.value)
 
@@ -144,3 +144,15 @@ def test_bad_features_are_one_line(tmp_path: Path) -> None:
     for name, what in cases.items():
         with pytest.raises(UserError, match=what):
             read_features(tmp_path / name)
+
+
+def test_a_chunk_that_claims_four_gigabytes_allocates_none(tmp_path: Path) -> None:
+    import resource
+
+    Image.new("RGBA", (12, 10)).save(tmp_path / "a.png")
+    raw = (tmp_path / "a.png").read_bytes()
+    place = raw.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(raw[:place] + b"\xff" * 4 + raw[place + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_picture(tmp_path / "a.png").shape == (224, 224, 3)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB

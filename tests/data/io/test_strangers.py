@@ -389,3 +389,27 @@ def test_texts_of_characters_that_there_are_not(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="characters that there are not"):
         read_features(tmp_path / "a.npz")
+
+
+def test_a_parquet_of_a_thousand_million_cells(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = pa.table({"time": pa.array(np.zeros(1 << 20, np.int8)), "value": pa.array(np.zeros(1 << 20, np.int8))})
+    with parquet.ParquetWriter(tmp_path / "a.parquet", table.schema, compression="zstd") as writer:
+        for _ in range(16):
+            writer.write_table(table)
+    with pytest.raises(UserError, match="claims 33,554,432 cells"):
+        read_table(tmp_path / "a.parquet")
+
+
+def test_a_parquet_whose_texts_are_none(tmp_path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame({"time": ["2020-01-05", "2020-01-06"], "value": [1.5, 2.5]}).to_parquet(
+        tmp_path / "a.parquet", compression=None
+    )
+    raw = (tmp_path / "a.parquet").read_bytes()
+    assert read_table(tmp_path / "a.parquet")["time"].tolist() == ["2020-01-05", "2020-01-06"]
+    with pytest.raises(UserError, match="cannot be read as parquet"):
+        read_table(put(tmp_path / "b.parquet", raw.replace(b"2020-01-05", b"2020-0\xff-05")))
