@@ -52,7 +52,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise UserError(f"{path} is no picture that can be read; take it out, or save it as JPEG or PNG") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise UserError(f"{path} has too many points to be read safely; save a smaller copy") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
         return _what_is_there(path, raw, error)
 
 
@@ -93,7 +93,7 @@ def _what_is_there(path: Path, raw: bytes, error: Exception) -> NDArray[np.uint8
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
         try:
             picture = _read(raw)
-        except (OSError, SyntaxError, ValueError, MemoryError):
+        except Exception:
             raise UserError(f"{path} is damaged ({error}); take it out, or get a whole copy") from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
