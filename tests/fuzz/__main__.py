@@ -1,6 +1,7 @@
 """The long form: `python -m tests.fuzz`, which `make fuzz` calls; many files for each reader and each run, and a table.
 
-Each target has a process of its own with 4 GiB of memory; what takes longer than 10 seconds is stopped and counted.
+Each reader has a process of its own, the runs one together, with 4 GiB of memory; what takes longer than 10 seconds is
+stopped and counted.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.judging import RUN, target_names
 
 PATIENCE = 10.0
-"""Seconds that one file may take."""
-START = 120.0
-"""Seconds that a process may take to begin."""
+"""Seconds of processor time that one file may take."""
+LONGEST_WAIT = 120.0
+"""Seconds that one file may take on a busy machine, and a process to begin."""
 
 
 class Score:
@@ -39,51 +41,72 @@ class Score:
             self.found.setdefault(why, seed)
 
 
-def fuzz(name: str, first: int, count: int, keep: Path, until: float) -> Score:
-    """Put `count` files to a target, in as many processes as it takes."""
-    score = Score()
-    seed, end = first, first + count
+def fuzz(names: list[str], first: int, count: int, keep: Path, until: float) -> dict[str, Score]:
+    """Put `count` files to each of some targets, in as many processes as it takes."""
+    scores = {name: Score() for name in names}
+    seed, end = first, first + count * len(names)
     while seed < end and time.monotonic() < until:
-        command = [sys.executable, "-m", "tests.fuzz.worker", name, str(seed), str(end - seed), str(keep)]
+        command = [sys.executable, "-m", "tests.fuzz.worker", str(seed), str(end - seed), str(keep), *names]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "RUST_BACKTRACE": "0"}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         ) as process:
-            seed = _follow(process, score, seed, until)
-    return score
+            seed = _follow(process, lambda seed: scores[names[seed % len(names)]], seed, until)
+    return scores
 
 
-def _follow(process: subprocess.Popen[str], score: Score, seed: int, until: float) -> int:
+def _follow(process: subprocess.Popen[str], score: Callable[[int], Score], seed: int, until: float) -> int:
     """Read what a process says until it ends or stands still; the seed to go on with."""
     lines: queue.Queue[str] = queue.Queue()
-    assert process.stdout is not None
-    stdout = process.stdout
-    threading.Thread(target=lambda: [lines.put(line) for line in [*stdout, ""]] and None, daemon=True).start()
-    patience, begun = START, False
+    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+    begun, since, used = False, time.monotonic(), 0.0
     while True:
         try:
-            line = lines.get(timeout=patience)
+            line = lines.get(timeout=1)
         except queue.Empty:
+            busy = _seconds(process) - used if begun else 0.0
+            over = time.monotonic() > until
+            if not over and busy < PATIENCE and time.monotonic() - since < LONGEST_WAIT:
+                continue
             process.kill()
-            score.add("hang", seed, "hang" if begun else "does not begin")
+            if over:
+                return seed
+            score(seed).add("hang", seed, "hang" if begun else "does not begin")
             return seed + 1
         word, _, rest = line.strip().partition(" ")
         if word == "begin":
-            seed, patience, begun = int(rest), PATIENCE, True
+            seed, begun, since, used = int(rest), True, time.monotonic(), _seconds(process)
         elif word == "end":
             _, peak, said = rest.split(" ", 2)
-            score.peak = max(score.peak, int(peak))
+            score(seed).peak = max(score(seed).peak, int(peak))
             kind, why = (said, "") if said in ("read", "refused") else ("traceback", _last_lines(said))
-            score.add(kind, seed, why)
-            seed, begun = seed + 1, False
+            score(seed).add(kind, seed, why)
+            seed, begun, since = seed + 1, False, time.monotonic()
             if time.monotonic() > until:
                 process.kill()
                 return seed
         elif not line:  # the process has ended
             if process.wait() and begun:
-                score.add("crash", seed, f"exit code {process.returncode}")
+                score(seed).add("crash", seed, f"exit code {process.returncode}")
                 return seed + 1
             return seed if process.returncode == 0 else seed + 1
+
+
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    """Hand on what a process says, line by line as it comes, and an empty text at its end."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put("")
+
+
+def _seconds(process: subprocess.Popen[str]) -> float:
+    """The processor time that a process has used."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _last_lines(said: str) -> str:
@@ -107,13 +130,15 @@ def main() -> None:
     kinds = ("refused", "read", "traceback", "hang", "crash")
     totals = {RUN: Counter[str](), "": Counter[str]()}
     print(f"{'target':34} {'files':>8} " + " ".join(f"{kind:>9}" for kind in kinds) + f" {'peak MiB':>9}", flush=True)
-    for number, name in enumerate(chosen):
-        share = (until - time.monotonic()) / (len(chosen) - number)
-        score = fuzz(name, asked.first, asked.count, asked.keep, time.monotonic() + share)
-        _print(name, score.counts, kinds, str(score.peak // 1024))
-        for why, seed in score.found.items():
-            print(f"    seed {seed}: {why}", flush=True)
-        totals[RUN if name.startswith(RUN) else ""] += score.counts
+    together = [name for name in chosen if name.startswith(RUN)]
+    groups = [[name] for name in chosen if not name.startswith(RUN)] + ([together] if together else [])
+    for number, group in enumerate(groups):
+        share = (until - time.monotonic()) / (len(groups) - number)
+        for name, score in fuzz(group, asked.first, asked.count, asked.keep, time.monotonic() + share).items():
+            _print(name, score.counts, kinds, str(score.peak // 1024))
+            for why, seed in score.found.items():
+                print(f"    seed {seed}: {why}", flush=True)
+            totals[RUN if name.startswith(RUN) else ""] += score.counts
     for what, counts in (("all readers", totals[""]), ("all runs", totals[RUN])):
         _print(what, counts, kinds, "")
     faults = sum(counts[kind] for counts in totals.values() for kind in kinds[2:])

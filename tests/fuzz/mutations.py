@@ -157,7 +157,7 @@ def _node(value: Any, random: Random, depth: int = 0) -> Any:
             copy[key] = _node(value[key], random, depth + 1)
         return copy
     if isinstance(value, int | float) and random.random() < 0.5:
-        return random.choice((value + 1, -value, value * 1000, 0, float(value)))
+        return random.choice((value + 1, -value, value * 1000, 0, value / 2 if abs(value) < 1e300 else 1.5))
     return random.choice(VALUES)
 
 

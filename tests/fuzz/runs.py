@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -30,8 +32,11 @@ def names() -> list[str]:
     return [name + end for name in expected() for end in ("", "+")]
 
 
-def place(name: str, folder: Path) -> None:
-    """Put a whole run and the data it names into a folder."""
+@cache
+def whole(name: str) -> Path:
+    """A folder with a run and the data that it names, whole."""
+    folder = Path(tempfile.mkdtemp(prefix="elman-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(OLD_RUNS / name.removesuffix("+"), folder / UNDER)
     shutil.copytree(OLD_RUNS / "data", folder / "data")
     if name.endswith("+"):
@@ -39,6 +44,7 @@ def place(name: str, folder: Path) -> None:
 
         for file in WEIGHTS:
             write_tensors(folder / UNDER / file, *read_tensors(folder / UNDER / file))
+    return folder
 
 
 def change(folder: Path, random: Random) -> Path:
@@ -73,10 +79,8 @@ def use(name: str, changed: str) -> object:
 
 def attempt(name: str, random: Random, judge: Callable[[Callable[[], object]], str]) -> tuple[str, Path]:
     """Put one changed run to use in a folder of its own; give the verdict and the folder, which is to be removed."""
-    import os
-
     folder = Path(tempfile.mkdtemp(prefix="elman-fuzz-"))
-    place(name, folder)
+    shutil.copytree(whole(name), folder, dirs_exist_ok=True)
     changed = change(folder, random)
     before = Path.cwd()
     os.chdir(folder)

@@ -1,4 +1,4 @@
-"""A process of its own for one target: `python -m tests.fuzz.worker TARGET FIRST COUNT KEEP`.
+"""A process of its own for targets: `python -m tests.fuzz.worker FIRST COUNT KEEP TARGET...`, which take turns.
 
 It says which seed it begins with, and what became of it, a line each; whoever started it sees a crash or a hang.
 """
@@ -16,17 +16,18 @@ from tests.fuzz.judging import RUN, TRACEBACK, attempt
 MEMORY = 4 << 30
 
 
-def main(name: str, first: int, count: int, keep: Path) -> None:
-    """Put files with the seeds from `first` on to a target."""
+def main(first: int, count: int, keep: Path, *names: str) -> None:
+    """Put files with the seeds from `first` on to the targets in turn."""
     logging.getLogger("elman").setLevel(logging.CRITICAL)
-    if name.startswith(RUN):
+    if names[0].startswith(RUN):
         import torch
 
         torch.set_num_threads(1)
-        attempt(name, Random("warm"))
+        attempt(names[0], Random("warm"))
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))  # torch itself maps several GiB
     for seed in range(first, first + count):
+        name = names[seed % len(names)]
         print(f"begin {seed}", flush=True)
         said = attempt(name, Random(f"{name} {seed}"), keep / f"{name.replace(' ', '-')}-{seed}")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -34,4 +35,4 @@ def main(name: str, first: int, count: int, keep: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])

@@ -39,6 +39,13 @@ def test_a_jpeg_of_10000_points_a_side(tmp_path: Path) -> None:
     assert abs(int(read_picture(tmp_path / "large.jpg")[0, 0, 0]) - 77) <= 2
 
 
+@pytest.mark.parametrize(("suffix", "mode"), [("png", "1"), ("gif", "P"), ("tif", "1")])
+def test_too_many_points_are_refused_before_they_are_decoded(suffix: str, mode: str, tmp_path: Path) -> None:
+    Image.new(mode, (9000, 9000)).save(tmp_path / f"a.{suffix}")
+    with pytest.raises(UserError, match="too many points"):
+        read_picture(tmp_path / f"a.{suffix}")
+
+
 def test_sixteen_bits_of_grey_keep_their_shades(tmp_path: Path) -> None:
     shades = np.linspace(0, 65535, 224).astype(np.uint16)
     Image.fromarray(np.tile(shades, (224, 1))).save(tmp_path / "deep.png")
@@ -71,7 +78,7 @@ def test_bad_pictures_are_one_line(tmp_path: Path) -> None:
     Image.new("RGB", (200, 200)).save(tmp_path / "whole.png")
     (tmp_path / "start.png").write_bytes((tmp_path / "whole.png").read_bytes()[:12])
     for name in ("text.jpg", "empty.jpg", "start.png", "gone.jpg"):
-        with pytest.raises(UserError, match=r"no picture|damaged") as caught:
+        with pytest.raises(UserError, match=r"no picture|damaged|is empty") as caught:
             read_picture(tmp_path / name)
         assert name in str(caught.value)
 
@@ -137,3 +144,15 @@ def test_bad_features_are_one_line(tmp_path: Path) -> None:
     for name, what in cases.items():
         with pytest.raises(UserError, match=what):
             read_features(tmp_path / name)
+
+
+def test_a_chunk_that_claims_four_gigabytes_allocates_none(tmp_path: Path) -> None:
+    import resource
+
+    Image.new("RGBA", (12, 10)).save(tmp_path / "a.png")
+    raw = (tmp_path / "a.png").read_bytes()
+    place = raw.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(raw[:place] + b"\xff" * 4 + raw[place + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_picture(tmp_path / "a.png").shape == (224, 224, 3)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB

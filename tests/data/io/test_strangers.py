@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import io
 import logging
 import struct
 import unicodedata
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +16,8 @@ from elman.data.audio.recordings import read_folder
 from elman.data.image.captions import read_captions
 from elman.data.image.features import Features
 from elman.data.image.io import picture_files
-from elman.data.io import files
 from elman.data.io.arrays import read_csv_values, read_npz
 from elman.data.io.columns import Columns
-from elman.data.io.files import list_folder, read_bytes, read_gzip
 from elman.data.io.labelled import read_parts
 from elman.data.io.tables import checked_table, read_table
 from elman.data.io.ts import read_ts
@@ -298,94 +294,3 @@ def test_ids_stay_what_they_are(tmp_path: Path) -> None:
     assert frame["id"].tolist() == ["1", "2", None]
     pd.DataFrame({"id": [1, 2, 3], "v": [1, 2, 3]}).to_parquet(tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet", texts={"id"})["id"].tolist() == ["1", "2", "3"]
-
-
-def test_what_is_packed_far_better_than_data_are(tmp_path: Path) -> None:
-    bomb = put(tmp_path / "a.csv.gz", gzip.compress(bytes(100 << 20), 9))
-    with pytest.raises(UserError, match="more than 200 times"):
-        texts(bomb)
-    small = put(tmp_path / "b.gz", gzip.compress(b"a" * (1 << 20)))
-    assert len(read_gzip(small)) == 1 << 20
-    with pytest.raises(UserError, match="holds more than 1,000 bytes"):
-        read_gzip(small, 1000)
-    with pytest.raises(UserError, match="is empty"):
-        read_gzip(put(tmp_path / "c.gz", gzip.compress(b"")))
-
-
-def test_a_file_larger_than_any_that_is_read(tmp_path: Path) -> None:
-    with open(tmp_path / "a.csv", "wb") as file:
-        file.truncate(1 << 40)
-    with pytest.raises(UserError, match="at most"):
-        texts(tmp_path / "a.csv")
-
-
-def test_files_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = put(tmp_path / "in" / "a.csv", "text,label\na,b\n")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    for name, act in (("read_bytes", read_bytes), ("stat", files.path_kind)):
-        with monkeypatch.context() as patched:
-            patched.setattr(Path, name, refuse)
-            with pytest.raises(UserError, match=r"cannot (read|look at) .*permission denied; check"):
-                act(path)
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(UserError, match=r"cannot read .*permission denied"):
-        list_folder(tmp_path / "in")
-
-
-@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".csv", "a\0b"])
-def test_names_that_no_file_has(name: str, tmp_path: Path) -> None:
-    from elman.data.timeseries.classification import read_sequences
-
-    path = tmp_path / name
-    for act in (
-        lambda: read_parts(path, COLUMNS),
-        lambda: read_labelled_text(path),
-        lambda: read_folder(path),
-        lambda: read_sound(path, 8000),
-        lambda: read_sequences(path),
-        lambda: picture_files([path]),
-        lambda: read_captions(path),
-        lambda: read_corpus([str(path)], 0.1),
-    ):
-        with pytest.raises(UserError):
-            act()
-
-
-@pytest.mark.parametrize("text", ["a\nb", "x" * 100_000, "x " * 50_000, "a\u2028b\rc"])
-def test_a_message_is_one_line(text: str) -> None:
-    message = str(UserError(f"cannot read {text}; mend it"))
-    assert len(message.splitlines()) == 1
-    assert len(message) <= 2000
-    assert message.startswith("cannot read ")
-    assert message.endswith("; mend it")
-    assert str(UserError("`lr` is -1")) == "`lr` is -1"
-
-
-def test_an_npz_that_claims_terabytes(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((2, 3)), y=np.array([1, 2]))
-    raw = bytearray((tmp_path / "a.npz").read_bytes())
-    central = raw.index(b"PK\x01\x02")
-    raw[central + 24 : central + 28] = b"\xfe\xff\xff\xff"  # 4 GiB of one entry
-    with pytest.raises(UserError, match="holds more than 1,073,741,824 bytes"):
-        read_npz(put(tmp_path / "b.npz", bytes(raw)))
-    array = io.BytesIO()
-    np.save(array, np.eye(2))
-    with zipfile.ZipFile(tmp_path / "c.npz", "w") as file:
-        file.writestr("x.npy", array.getvalue())
-        with pytest.warns(UserWarning, match="Duplicate"):
-            file.writestr("x.npy", array.getvalue())
-    with pytest.raises(UserError, match="two arrays called 'x'"):
-        read_npz(tmp_path / "c.npz")
-
-
-def test_texts_of_characters_that_there_are_not(tmp_path: Path) -> None:
-    names = np.array(["a", "b"]).view(np.uint32)
-    names[0] = 0x110000
-    np.savez(tmp_path / "a.npz", names=names.view("<U1"), features=np.eye(2))
-    from elman.data.image.features import read_features
-
-    with pytest.raises(UserError, match="characters that there are not"):
-        read_features(tmp_path / "a.npz")

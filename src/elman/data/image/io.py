@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import warnings
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import check_file, list_folder, path_kind
+from elman.data.io.files import list_folder, path_kind, read_bytes
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SIDE = 224
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MOST_POINTS = 1 << 26
+"""Points that are decoded, at most: 67 million, with which a transparent picture takes 1 GiB."""
+_LARGEST = 1 << 30
+"""Bytes of a picture's file, at most: 1 GiB."""
 _PAPER = (255, 255, 255)  # what shows through a transparent picture
 
 
@@ -38,27 +43,29 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     with optional_imports():
         from PIL import Image, UnidentifiedImageError
 
-    if path_kind(path) != "nothing":
-        check_file(path)
+    if path_kind(path) == "nothing":
+        raise UserError(f"there is no picture {path}; check the path")
+    raw = read_bytes(path, _LARGEST)
     try:
-        return _read(path)
-    except FileNotFoundError as error:
-        raise UserError(f"there is no picture {path}; check the path") from error
+        return _read(raw)
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is no picture that can be read; take it out, or save it as JPEG or PNG") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise UserError(f"{path} has too many points to be read safely; save a smaller copy") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        return _what_is_there(path, error)
+    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
+        return _what_is_there(path, raw, error)
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _read(raw: bytes) -> NDArray[np.uint8]:
+    """The picture in a file's bytes; Pillow asks a file on the disk for as many bytes as a header claims."""
     with optional_imports():
         from PIL import Image, ImageOps
 
     # Pillow warns of large pictures, which are read, and of damaged tags, which are not needed
-    with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(raw)) as opened:
         opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than is needed
+        if opened.width * opened.height > _MOST_POINTS:
+            raise Image.DecompressionBombError
         picture = _in_colour(ImageOps.exif_transpose(opened))
         if picture.size != (SIDE, SIDE):
             picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -78,15 +85,15 @@ def _in_colour(picture: Picture) -> Picture:
     return picture.convert("RGB")
 
 
-def _what_is_there(path: Path, error: Exception) -> NDArray[np.uint8]:
+def _what_is_there(path: Path, raw: bytes, error: Exception) -> NDArray[np.uint8]:
     with optional_imports():
         from PIL import ImageFile
 
     with _TOLERANT:
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
         try:
-            picture = _read(path)
-        except (OSError, SyntaxError, ValueError):
+            picture = _read(raw)
+        except Exception:
             raise UserError(f"{path} is damaged ({error}); take it out, or get a whole copy") from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before

@@ -6,6 +6,7 @@ import io
 import lzma
 import math
 import sys
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -69,7 +70,8 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
     try:
         version = np.lib.format.read_magic(file)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = reader(file)
+        with warnings.catch_warnings(action="ignore"):  # of headers written by Python 2, which are read
+            shape, by_columns, dtype = reader(file)
         if dtype.hasobject:
             raise UserError(f"{path} holds Python objects; write one array and `lengths` instead")
         if dtype.kind == "V":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LONGEST_CELL = 1000
+_UNCHECKED_CELLS, _LARGEST_RATIO = 1 << 24, 100
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
@@ -40,9 +41,10 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     if kind not in _SUFFIXES:
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
     if kind == ".parquet":
-        read_bytes(path)  # says what is wrong with the file as such
         try:
-            table = pd.read_parquet(path)
+            table = _parquet(path, read_bytes(path))
+        except UserError:
+            raise
         except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
             reason = " ".join(str(error).split())[:120]
             raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
@@ -58,6 +60,20 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     columns = dict(zip(read.header, read.columns(), strict=True))
     typed = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
     return checked_table(pd.DataFrame(typed), str(path))
+
+
+def _parquet(path: Path, raw: bytes) -> pd.DataFrame:
+    with optional_imports():
+        import pyarrow as pa
+        from pyarrow import parquet
+
+    file = parquet.ParquetFile(pa.BufferReader(raw))
+    cells = file.metadata.num_rows * file.metadata.num_columns
+    if cells > max(_UNCHECKED_CELLS, _LARGEST_RATIO * len(raw)):
+        raise UserError(f"{path} claims {cells:,} cells in {len(raw):,} bytes, as no data do; check where it is from")
+    table = file.read()
+    table.validate(full=True)  # texts that are not UTF-8, for one
+    return table.to_pandas()
 
 
 def _typed(cells: list[str]) -> pd.Series:

@@ -16,7 +16,7 @@ class Settings(RecurrentSettings):
     """A language model and its training."""
 
     data: tuple[str, ...] = ("shakespeare",)
-    """Text files, or one name: shakespeare, ptb, builtin (text that every Python carries)."""
+    """Text files, patterns such as texts/*.txt, or one name: shakespeare, ptb, builtin (text that Python carries)."""
     tokens: Literal["characters", "bpe", "words"] = "characters"
     """What the text is cut into."""
     vocabulary_size: int = 4000

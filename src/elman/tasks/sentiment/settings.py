@@ -18,9 +18,9 @@ class Settings(ClassifierSettings):
     data: str = "sst2"
     """sst2, sst5, trec, imdb, yelp; or a .csv, .tsv or .jsonl file; or a folder of class folders."""
     text_column: str | None = None
-    """The column of a file that has the text; found by its usual names otherwise."""
+    """The column of a file that has the text; found by its usual names otherwise. A number where no line names them."""
     label_column: str | None = None
-    """The column that has the class; found by its usual names otherwise."""
+    """The column that has the class; found by its usual names otherwise. A number where no line names them."""
     tokens: Literal["words", "bpe", "characters"] = "words"
     """What the text is cut into."""
     vocabulary_size: int = 20000

@@ -18,7 +18,8 @@ class Settings(ClassifierSettings):
     """A network that listens, and its training."""
 
     data: str = FSDD
-    """fsdd; or a folder of sound files with one .csv file that has the columns file and transcript."""
+    """fsdd; or a folder of sound files with one .csv file that has the columns file and transcript, or with a folder
+    for each word."""
     answer: Literal["class", "symbols"] = "class"
     """Which of the transcripts it is, as a whole; or its symbols one after the other."""
     symbols: Literal["auto", "words", "characters"] = "auto"
