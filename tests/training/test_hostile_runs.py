@@ -233,6 +233,6 @@ def test_files_of_the_own_are_found_from_any_folder(tmp_path: Path, monkeypatch:
     elman.train("language", settings, "run")
     elman.train("language", settings, "run", resume=True)  # a relative path is the same file
     monkeypatch.chdir("/")
-    assert elman.load(tmp_path / "run").evaluate()["loss"] > 0
+    assert elman.load(tmp_path / "run").evaluate()["validation_loss"] > 0
     stored = tomllib.loads((tmp_path / "run" / "settings.toml").read_text())
     assert stored["data"] == [str(tmp_path / "data" / "rhyme.txt")]
