@@ -1,5 +1,6 @@
 #include "runtime/crowding.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,20 +27,20 @@ int by_affinity() {
 // "max 100000" or "200000 100000" of version 2 of control groups; two files of version 1.
 int by_quota() {
     char quota[32] = "";
-    long long period = 0, used = -1;
+    int64_t period = 0, used = -1;
     if (FILE* file = fopen("/sys/fs/cgroup/cpu.max", "r")) {
-        if (fscanf(file, "%31s %lld", quota, &period) == 2 && quota[0] != 'm') used = atoll(quota);
+        if (fscanf(file, "%31s %" SCNd64, quota, &period) == 2 && quota[0] != 'm') used = atoll(quota);
         fclose(file);
     } else if (FILE* first = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "r")) {
-        if (fscanf(first, "%lld", &used) != 1) used = -1;
+        if (fscanf(first, "%" SCNd64, &used) != 1) used = -1;
         fclose(first);
         if (FILE* second = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "r")) {
-            if (fscanf(second, "%lld", &period) != 1) period = 0;
+            if (fscanf(second, "%" SCNd64, &period) != 1) period = 0;
             fclose(second);
         }
     }
     if (used <= 0 || period <= 0) return INT_MAX;
-    return static_cast<int>(std::max<long long>(1, used / period));
+    return static_cast<int>(std::max<int64_t>(1, used / period));
 }
 #else
 int by_affinity() { return std::max(1u, std::thread::hardware_concurrency()); }
