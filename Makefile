@@ -53,10 +53,11 @@ check-native:  ## the native code's format and faults, by clang-format and clang
 fuzz: $(VENV)/developed  ## damaged files for every reader and run: FUZZ_COUNT=200 each, FUZZ_FIRST=0, FUZZ_MINUTES=60
 	$(BIN)/python -m tests.fuzz
 
-sanitize:  ## the native library's own check under AddressSanitizer and UndefinedBehaviorSanitizer, all instruction sets
-	cmake -S . -B build/sanitize -DELMAN_CHECK=ON
-	cmake --build build/sanitize --target elman_check --parallel 2
-	build/sanitize/src/elman/kernels/native/elman_check
+sanitize:  ## the native library's own check under the sanitizers of addresses, of undefined behaviour, of threads
+	for kind in address,undefined thread; do \
+	cmake -S . -B build/sanitize-$$kind -DELMAN_CHECK=ON -DELMAN_SANITIZE=$$kind && \
+	cmake --build build/sanitize-$$kind --target elman_check --parallel 2 && \
+	build/sanitize-$$kind/src/elman/kernels/native/elman_check || exit 1; done
 
 emulate:  ## the native library's own check on the instruction sets of other processors, by QEMU where it is installed
 	sh tests/native/emulate.sh

@@ -17,12 +17,16 @@ def info(*, json: Json = False) -> None:
 
     import elman
     from elman.kernels import describe_backends, describe_choices
+    from elman.kernels.cpu.library import available, processors
 
+    threads = f"{torch.get_num_threads()} threads"
+    if available() and processors() < torch.get_num_threads():
+        threads += f", of which the layer uses {processors()}: this process may use no more processors"
     facts = {
         "elman": elman.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "processor": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "processor": f"{platform.machine()}, {threads}",
         **{f"backend {name}": what for name, what in describe_backends().items()},
         **{f"runs {what}": choice for what, choice in describe_choices().items()},
     }

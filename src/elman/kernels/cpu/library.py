@@ -71,6 +71,25 @@ def set_isa(name: str) -> None:
         raise ValueError(f"this processor cannot run the instruction set {name!r}")
 
 
+def processors() -> int:
+    """Processors that this process may use, by its affinity and its control group's quota."""
+    return int(library().elman_processors())
+
+
+def limit_threads(most: int) -> None:
+    """Use no more threads than `most` from now on, 0 for no limit; no result changes by a bit.
+
+    How the work is cut follows from `torch.get_num_threads()`; by how many threads it is done follows from what the
+    machine has to give: no more than it has processors, and one where other processes keep the others waiting.
+
+    Raises:
+        ValueError: less than 0.
+    """
+    if most < 0:
+        raise ValueError(f"most is {most}; it must be 0 (no limit) or more")
+    library().elman_limit_threads(most)
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     # An editable install has the sources in one folder and the library in another; both are on the package's path.

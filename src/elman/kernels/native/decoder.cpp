@@ -6,6 +6,7 @@
 #include <new>
 
 #include "kernels.h"
+#include "runtime/crowding.h"
 #include "runtime/thresholds.h"
 
 namespace elman {
@@ -19,7 +20,8 @@ int64_t weight_bytes(const elman_decoder_spec& spec) {
 
 int run(DecoderRun& job, int64_t threads) {
     const elman_decoder& decoder = *job.decoder;
-    job.threads = static_cast<int>(std::clamp<int64_t>(decoder.bytes * job.S / decoder_thread_bytes, 1, threads));
+    const int64_t worth = std::clamp<int64_t>(decoder.bytes * job.S / decoder_thread_bytes, 1, threads);
+    job.threads = threads_now(static_cast<int>(worth));
     try {
         const auto go = decoder.kernels->run_decoder[decoder.spec.bfloat16 ? 1 : 0];
         if (!go(job)) {

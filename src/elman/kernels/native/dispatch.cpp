@@ -6,6 +6,7 @@
 #include <new>
 
 #include "kernels.h"
+#include "runtime/crowding.h"
 
 namespace elman {
 namespace {
@@ -61,45 +62,52 @@ bool valid(const elman_call& call) {
 
 int64_t element(const elman_call& call) { return call.dtype == ELMAN_FLOAT64 ? 8 : 4; }
 
-Job prepare(elman_call& call, int threads, bool backward, Scratch& scratch) {
+// The work is cut for `threads`, and done by as many of them as are to be had, at most `most`.
+Job prepare(elman_call& call, int threads, int most, bool backward, Scratch& scratch) {
     if (!call.h0) {
         const int64_t bytes = call.B * call.H * element(call);
         call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
     const Kernels& kernels = current_kernels();
     const auto pass = (backward ? kernels.backward : kernels.forward)[call.dtype];
-    return pass(*make_plan(call, threads, element(call), backward, scratch), scratch);
+    return pass(*make_plan(call, threads, most, element(call), backward, scratch), scratch);
 }
 
-bool run_alone(elman_call call, int threads, bool backward) {
+bool run_one(elman_call call, int threads, int most, bool backward) {
     Scratch& scratch = this_threads_scratch();
     scratch.reset();
-    const Job job = prepare(call, threads, backward, scratch);
-    return run_team(job.threads, job.work, job.data);
+    return run_team(prepare(call, threads, most, backward, scratch));
 }
 
-// Two calls of about as much work, each by half of the threads; false where nothing has run.
-bool run_both(elman_call one, elman_call other, bool backward) {
-    if (!side_by_side(one, other, element(one))) return false;
-    const int half = static_cast<int>(one.threads / 2);
+void run_alone(const elman_call& call, int threads, bool backward) {
+    if (!run_one(call, threads, threads_now(threads), backward)) run_one(call, threads, 1, backward);
+}
+
+// Two calls beside each other, both cut for `half` threads; false where nothing has run.
+bool run_both(elman_call one, elman_call other, int half, bool backward) {
+    const int most = threads_now(2 * half) / 2;
+    if (!most) return false;
     Scratch& scratch = this_threads_scratch();
     scratch.reset();
-    Job jobs[2] = {prepare(one, half, backward, scratch), prepare(other, half, backward, scratch)};
+    Job jobs[2] = {prepare(one, half, most, backward, scratch), prepare(other, half, most, backward, scratch)};
     const auto work = [](void* data, int thread) {
         const Job* jobs = static_cast<const Job*>(data);
         const Job& mine = thread < jobs[0].threads ? jobs[0] : jobs[1];
         mine.work(mine.data, thread < jobs[0].threads ? thread : thread - jobs[0].threads);
     };
-    return run_team(jobs[0].threads + jobs[1].threads, work, jobs);
+    const int threads = jobs[0].threads + jobs[1].threads;
+    return run_team({work, jobs, threads, jobs[0].idle});
 }
 
 int run(const elman_call* calls, int64_t count, bool backward) {
     for (int64_t i = 0; i < count; ++i)
         if (!valid(calls[i]) || (backward && calls[i].dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
     try {
-        if (count == 2 && run_both(calls[0], calls[1], backward)) return ELMAN_OK;
+        const bool both = count == 2 && side_by_side(calls[0], calls[1], element(calls[0]));
+        const int half = static_cast<int>(calls[0].threads / 2);
+        if (both && run_both(calls[0], calls[1], half, backward)) return ELMAN_OK;
         for (int64_t i = 0; i < count; ++i)
-            if (!run_alone(calls[i], static_cast<int>(calls[i].threads), backward)) run_alone(calls[i], 1, backward);
+            run_alone(calls[i], both ? half : static_cast<int>(calls[i].threads), backward);
     } catch (const std::bad_alloc&) {
         return ELMAN_NO_MEMORY;
     }
@@ -116,6 +124,9 @@ int elman_forward(const elman_call* calls, int64_t count) { return elman::run(ca
 int elman_backward(const elman_call* calls, int64_t count) { return elman::run(calls, count, true); }
 int elman_abi(void) { return ELMAN_ABI; }
 const char* elman_isa(void) { return elman::chosen().name; }
+
+int elman_processors(void) { return elman::available_processors(); }
+void elman_limit_threads(int most) { elman::limit_threads(most < 0 ? 0 : most); }
 
 int elman_set_isa(const char* name) {
     const elman::Isa* isa = elman::named(name && *name ? name : nullptr);

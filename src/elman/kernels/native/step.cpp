@@ -3,6 +3,7 @@
 #include <new>
 
 #include "kernels.h"
+#include "runtime/crowding.h"
 #include "runtime/thresholds.h"
 
 namespace elman {
@@ -26,7 +27,8 @@ int elman_step(const elman_step_call* call) {
     job.weights = reinterpret_cast<const void* const*>(call + 1);
     const int64_t numbers = call->H * (call->I + call->H * (2 * call->layers - 1));
     const int64_t bytes = numbers * (call->dtype == ELMAN_FLOAT64 ? 8 : 4);
-    job.threads = static_cast<int>(std::clamp<int64_t>(bytes * call->S / decoder_thread_bytes, 1, call->threads));
+    const int64_t worth = std::clamp<int64_t>(bytes * call->S / decoder_thread_bytes, 1, call->threads);
+    job.threads = threads_now(static_cast<int>(worth));
     const auto go = current_kernels().run_step[call->dtype];
     try {
         if (!go(job)) {

@@ -20,7 +20,8 @@ int64_t work(const elman_call& call) { return total_steps(call) * call.H * (call
 // Whether W_hh is too large for one thread's cache.
 bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > own_cache_bytes; }
 
-// How many threads are worth their waking, and how many of them share one group's hidden units.
+// For how many threads the work is cut, as many as are worth their waking, and how many of them share one group's
+// hidden units.
 void choose_team(const elman_call& call, int threads, int64_t element, bool backward, Plan& plan) {
     threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / thread_work)));
     // Each group sums up gradients of all the weights, and with few steps these are most of what there is to write.
@@ -30,9 +31,29 @@ void choose_team(const elman_call& call, int threads, int64_t element, bool back
            threads % (members * 2) == 0 && call.H >= (few ? few_steps_member_units : member_units) * members * 2)
         members *= 2;
     const int64_t groups = std::min<int64_t>(threads / members, call.B);
-    plan.members = members;
+    plan.split = members;
     plan.groups = static_cast<int>(std::max<int64_t>(1, groups));
-    plan.threads = plan.members * plan.groups;
+}
+
+// Of the threads that the work is cut for, those that are to be had.
+void choose_threads(Plan& plan, int most) {
+    const int cut = plan.groups * plan.split, threads = std::min(cut, most);
+    plan.members = plan.split;
+    while (plan.members > 1 && plan.members * plan.groups > threads) plan.members /= 2;
+    plan.threads = plan.members * std::min(plan.groups, std::max(1, threads / plan.members));
+}
+
+// The steps of each team's groups, least against most.
+double idle_share(const Plan& plan) {
+    int64_t least = INT64_MAX, most = 1;
+    for (int team = 0; team < plan.teams(); ++team) {
+        int64_t steps = 0;
+        for (int g = team; g < plan.groups; g += plan.teams())
+            for (int64_t r = 0; r < plan.group[g].n; ++r) steps += plan.group[g].length[r];
+        least = std::min(least, steps);
+        most = std::max(most, steps);
+    }
+    return 1 - double(least) / double(most);
 }
 
 void sort_sequences(const elman_call& call, Plan& plan, Scratch& scratch) {
@@ -102,10 +123,11 @@ bool side_by_side(const elman_call& one, const elman_call& other, int64_t elemen
            work(other) >= thread_work && !large(one, element) && !large(other, element);
 }
 
-Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch) {
+Plan* make_plan(const elman_call& call, int threads, int most, int64_t element, bool backward, Scratch& scratch) {
     Plan* plan = new (scratch.take<Plan>(1)) Plan{};
     plan->call = &call;
     choose_team(call, threads, element, backward, *plan);
+    choose_threads(*plan, most);
     plan->group = scratch.take<Group>(plan->groups);
     plan->everyone.set(plan->threads);
     for (int g = 0; g < plan->groups; ++g) {
@@ -113,8 +135,9 @@ Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backw
         plan->group[g].barrier.set(plan->members);
     }
     sort_sequences(call, *plan, scratch);
+    plan->idle = idle_share(*plan);
     const int64_t row = (call.I + call.H) * (backward ? 2 : 1) * element;
-    const int64_t rows = std::clamp<int64_t>(chunk_bytes * plan->members / row,
+    const int64_t rows = std::clamp<int64_t>(chunk_bytes * plan->split / row,
                                              backward ? chunk_least_rows_backward : chunk_least_rows, chunk_most_rows);
     for (int g = 0; g < plan->groups; ++g) cut_into_chunks(plan->group[g], rows, scratch);
     return plan;

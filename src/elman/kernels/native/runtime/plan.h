@@ -1,6 +1,8 @@
-// Who does what. Threads are groups x members: a group owns some of the sequences for all steps, its members share the
-// hidden units and meet once a step. Sequences are sorted by length, longest first, so that those still running at
-// step s are the first active[s] of them and nothing is done for the others.
+// Who does what. The work is cut into groups x members: a group owns some of the sequences for all steps, its members
+// share the hidden units and meet once a step. The cut follows from the call alone, and every sum with it; how many
+// threads do the work follows from what the machine has to give now, and changes no bit of the result. Sequences are
+// sorted by length, longest first, so that those still running at step s are the first active[s] of them and nothing is
+// done for the others.
 #pragma once
 #include "elman.h"
 #include "runtime/inline.h"
@@ -28,12 +30,14 @@ struct Group {
 
 struct Plan {
     const elman_call* call;
-    int threads, members;  // threads = groups x members
-    int groups;
+    int groups, split;     // into how many groups, and each group's hidden units into how many parts, the work is cut
+    int threads, members;  // that do it now: `members` threads a group, and each does every so many-th group
+    double idle;           // the share of the time for which the least busy thread has nothing to do
     Group* group;
     Barrier everyone;
     int64_t most_chunks() const;  // of any group
     int64_t most_rows() const;    // of any chunk
+    ELMAN_INLINE int teams() const { return threads / members; }
 };
 
 // The part [first, last) of n things that one member of several does.
@@ -44,8 +48,9 @@ ELMAN_INLINE Share share(int64_t n, int64_t member, int64_t members) {
     return {n * member / members, n * (member + 1) / members};
 }
 
-// `element` is the size of a number; `backward` because its chunks carry more.
-Plan* make_plan(const elman_call& call, int threads, int64_t element, bool backward, Scratch& scratch);
+// The work is cut for `threads`, and done by at most `most`. `element` is the size of a number; `backward` because its
+// chunks carry more.
+Plan* make_plan(const elman_call& call, int threads, int most, int64_t element, bool backward, Scratch& scratch);
 
 // Whether two calls run better beside each other, each with half of the threads, than one after the other with all.
 bool side_by_side(const elman_call& one, const elman_call& other, int64_t element);

@@ -6,8 +6,8 @@
 
 namespace elman {
 
-// Spins for a few microseconds, then gives the processor away: with more threads than processors the one that is
-// waited for must be able to run.
+// Spins for some microseconds, then sleeps until it is woken: with more threads than processors the one that is waited
+// for must be able to run, and one that merely yields is back only after another process's whole time slice.
 class Barrier {
   public:
     ELMAN_INLINE void set(int members) { members_ = members; }
@@ -19,6 +19,7 @@ class Barrier {
     void meet();
     int members_ = 1;
     alignas(64) std::atomic<int> arrived_{0};
+    std::atomic<int> sleepers_{0};
     alignas(64) std::atomic<int> round_{0};
 };
 
@@ -28,10 +29,11 @@ struct Job {
     Work work;
     void* data;
     int threads;
+    double idle;  // the share of the call for which a thread has nothing to do, by the plan
 };
 
 // Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give
 // as many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
-bool run_team(int threads, Work work, void* job);
+bool run_team(const Job& job);
 
 }  // namespace elman

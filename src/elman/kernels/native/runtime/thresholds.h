@@ -14,8 +14,17 @@ constexpr size_t huge_page = size_t(2) << 20;
 constexpr size_t scratch_least_bytes = 65536;
 constexpr size_t scratch_kept_bytes = size_t(256) << 20;
 
-// Looks at a barrier before the processor is given away: a few microseconds.
-constexpr int barrier_spins = 200;
+// How long a thread looks at a barrier before it sleeps: longer than it takes to wake one.
+constexpr int64_t barrier_spin_ns = 50000;
+
+// Crowding (runtime/crowding.h). A team has lost time to other processes where a thread waited this long, and for this
+// share of the call. It is then left alone for `crowded_pauses` times what it lost, within limits.
+constexpr int64_t crowded_least_ns = 150000;
+constexpr double crowded_share = 0.35;
+constexpr int64_t crowded_pauses = 20;
+constexpr int64_t crowded_shortest_ns = 20000000, crowded_longest_ns = 1000000000;
+// How often affinity and quota are read again.
+constexpr int64_t limits_read_ns = 1000000000;
 
 // Multiply-adds below which waking a second thread costs more than it saves.
 constexpr int64_t thread_work = 200000;

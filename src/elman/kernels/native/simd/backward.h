@@ -117,9 +117,8 @@ void give_grad_h0(const elman_call& call, const Group& group, const BackwardShar
 }
 
 template <class T>
-void prepare_backward(Plan& plan, const BackwardShared<T>& shared, int thread, Share units) {
+void pack_weights(const Plan& plan, const BackwardShared<T>& shared, int thread) {
     const elman_call& call = *plan.call;
-    const auto& buffers = shared.groups[thread / plan.members];
     for (int64_t p = thread; (call.T > 1 || call.grad_h0) && p < shared.w_hh.count(); p += plan.threads)
         pack_straight(static_cast<const T*>(call.w_hh), call.H, call.H,
                       const_cast<T*>(shared.w_hh.data) + p * panel_width<T> * call.H, p);
@@ -127,7 +126,11 @@ void prepare_backward(Plan& plan, const BackwardShared<T>& shared, int thread, S
         for (int64_t p = thread; p < shared.w_ih.count(); p += plan.threads)
             pack_straight(static_cast<const T*>(call.w_ih), call.H, call.I,
                           const_cast<T*>(shared.w_ih.data) + p * panel_width<T> * call.H, p);
-    if (plan.group[thread / plan.members].chunk_count) return;  // the first chunk's sums will be stored, not added
+}
+
+// Sums of a group that has no step at all: else the first chunk's are stored, not added.
+template <class T>
+void zero_sums(const elman_call& call, const typename BackwardShared<T>::GroupBuffers& buffers, Share units) {
     const int64_t n = units.last - units.first;
     if (call.grad_w_ih) __builtin_memset(buffers.w_ih + units.first * call.I, 0, n * call.I * sizeof(T));
     if (call.grad_w_hh) __builtin_memset(buffers.w_hh + units.first * call.H, 0, n * call.H * sizeof(T));
@@ -144,10 +147,10 @@ void zero_past_ends(const elman_call& call, const Group& group, Share rows) {
 }
 
 template <class T>
-void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
+void backward_group(Plan& plan, const BackwardShared<T>& shared, int thread, int g) {
     const elman_call& call = *plan.call;
-    Group& group = plan.group[thread / plan.members];
-    const auto& buffers = shared.groups[thread / plan.members];
+    Group& group = plan.group[g];
+    const auto& buffers = shared.groups[g];
     const int member = thread % plan.members;
     const Share rows = share(group.n, member, plan.members);
     const Share panels = share(shared.w_hh.count(), member, plan.members);
@@ -156,8 +159,7 @@ void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
     const T** pointers = shared.row_pointers[thread];
     T* const copy = shared.copy + thread * copy_size;
     const bool weights = call.grad_w_ih || call.grad_w_hh || call.grad_bias;
-    prepare_backward(plan, shared, thread, units);
-    plan.everyone.wait();
+    if (!group.chunk_count) zero_sums<T>(call, buffers, units);
     const T* later = nullptr;
     T* delta = buffers.delta[0];
     for (int64_t i = group.chunk_count - 1; i >= 0; --i) {
@@ -178,8 +180,15 @@ void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
     }
     if (call.grad_h0) give_grad_h0(call, group, shared, buffers, delta, panels, rows, pointers);
     if (call.grad_x) zero_past_ends<T>(call, group, rows);
+}
+
+template <class T>
+void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
+    pack_weights(plan, shared, thread);
     plan.everyone.wait();
-    add_all_groups(plan, shared, thread, const_cast<T**>(pointers));
+    for (int g = thread / plan.members; g < plan.groups; g += plan.teams()) backward_group(plan, shared, thread, g);
+    plan.everyone.wait();
+    add_all_groups(plan, shared, thread, const_cast<T**>(shared.row_pointers[thread]));
 }
 
 template <class T>

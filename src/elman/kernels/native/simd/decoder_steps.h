@@ -182,7 +182,7 @@ bool run_decoder(DecoderRun& run) {
     run.logits = scratch.take<float>(run.S * row_length<float>(spec.V));
     run.workspace = scratch.take<float>(2 * spec.V);
     run.barrier.set(run.threads);
-    return run_team(run.threads, decoder_thread<W>, &run);
+    return run_team({decoder_thread<W>, &run, run.threads, 0});
 }
 
 }  // namespace

@@ -143,19 +143,18 @@ ELMAN_INLINE void compute_drive(const elman_call& call, Group& group, const Chun
 }
 
 template <class T, class W>
-void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
+void forward_group(Plan& plan, const ForwardShared<T, W>& shared, int thread, int g) {
     const elman_call& call = *plan.call;
-    Group& group = plan.group[thread / plan.members];
-    const auto& buffers = shared.groups[thread / plan.members];
+    Group& group = plan.group[g];
+    const auto& buffers = shared.groups[g];
     const int member = thread % plan.members;
     T* const copy = shared.copy + thread * copy_size;
     W* const own_panel = shared.own_panel + thread * shared.own_panel_size;
-    pack_weights(plan, shared, thread);
     const Share rows = share(group.n, member, plan.members);
+    const Share panels = share(shared.w_hh.count(), member, plan.members);
     start_state(call, group, rows.first, rows.last, buffers.state[0] + (shared.fused_weights ? call.I : 0),
                 shared.state_row);
-    const Share panels = share(shared.w_hh.count(), member, plan.members);
-    plan.everyone.wait();
+    group.barrier.wait();
     for (int64_t i = 0; i < group.chunk_count; ++i) {
         const Chunk& chunk = group.chunks[i];
         const Share gathered = share(chunk.rows, member, plan.members);
@@ -166,12 +165,19 @@ void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
     finish_rows<T>(call, group, rows.first, rows.last);
 }
 
+template <class T, class W>
+void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
+    pack_weights(plan, shared, thread);
+    plan.everyone.wait();
+    for (int g = thread / plan.members; g < plan.groups; g += plan.teams()) forward_group(plan, shared, thread, g);
+}
+
 // Whether W = [W_ih W_hh] fits the first-level cache, and there are rows enough that summing the inputs' share of many
 // steps at once would gain nothing.
 template <class T, class W>
 bool fuses_weights(const Plan& plan) {
     const int64_t K = plan.call->I + plan.call->H;
-    return plan.members == 1 && plan.call->B >= group_sequences * plan.groups && !cuts_k(K) &&
+    return plan.split == 1 && plan.call->B >= group_sequences * plan.groups && !cuts_k(K) &&
            K * row_length<T>(plan.call->H) * int64_t(sizeof(W)) <= fused_weights_bytes;
 }
 

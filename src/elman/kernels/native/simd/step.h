@@ -224,7 +224,7 @@ bool run_step(StepRun& run) {
     run.workspace_each = step_workspace<T>(call.S, call.layers > 1 && call.H > call.I ? call.H : call.I, call.H);
     run.workspace = scratch.take<T>(run.workspace_each * run.threads);
     run.barrier.set(run.threads);
-    return run_team(run.threads, step_thread<T>, &run);
+    return run_team({step_thread<T>, &run, run.threads, 0});
 }
 
 }  // namespace

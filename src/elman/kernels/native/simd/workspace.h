@@ -12,16 +12,20 @@ Panels<T, W> take_panels(Scratch& scratch, int64_t K, int64_t columns) {
     return {scratch.take<W>(K * (sizeof(W) == sizeof(T) ? padded<T>(columns) : row_length<T>(columns))), K, columns};
 }
 
-// A list of row pointers for each thread: `each` a sequence of its group, and as many as a chunk has rows with
-// `chunks`.
+// A list of row pointers for each thread: `each` a sequence of a group, and as many as a chunk has rows with `chunks`.
 template <class T>
 const T*** take_pointers(Scratch& scratch, const Plan& plan, int64_t each, bool chunks) {
     const T*** lists = scratch.take<const T**>(plan.threads);
     for (int i = 0; i < plan.threads; ++i) {
-        const Group& group = plan.group[i / plan.members];
-        const int64_t n = each * group.n + plan.groups;
+        int64_t n = 0;
+        for (int g = i / plan.members; g < plan.groups; g += plan.teams()) {
+            const Group& group = plan.group[g];
+            const int64_t steps = each * group.n + plan.groups, most = chunks ? group.chunk_rows : 0;
+            if (n < steps) n = steps;
+            if (n < most) n = most;
+        }
         scratch.begin_page();
-        lists[i] = scratch.take<const T*>(chunks && group.chunk_rows > n ? group.chunk_rows : n);
+        lists[i] = scratch.take<const T*>(n);
     }
     return lists;
 }
@@ -49,7 +53,7 @@ struct Pass {
     static Job job(Plan& plan, const Shared& shared, Scratch& scratch) {
         Pass* const pass = scratch.take<Pass>(1);
         *pass = {&plan, shared};
-        return {work, pass, plan.threads};
+        return {work, pass, plan.threads, plan.idle};
     }
 };
 
