@@ -98,7 +98,7 @@ class RunFolder:
         """Raise a UserError that names the first setting in which `asked` differs from the run's own."""
         _, stored = self.read()
         for field in fields(asked):
-            if field.name in MAY_CHANGE:
+            if field.name in MAY_CHANGE | asked.left_open():
                 continue
             value = asdict(asked)[field.name]
             if value != stored.get(field.name):
