@@ -4,7 +4,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -38,8 +38,8 @@ def write_choices(folder: Path, choices: Sequence[Choice]) -> None:
 class TrainingSettings:
     """How a model is trained. Tasks inherit from this and add what is theirs."""
 
-    by_data: ClassVar[frozenset[str]] = frozenset()
-    """Settings that a task finds from its data where they are 0, "auto", ("auto",) or None."""
+    by_data: ClassVar[Mapping[str, Any]] = {}
+    """Settings that a task finds from its data, and the value that leaves each open: 0, "auto", None."""
 
     steps: int = 2000
     """Optimiser steps in all."""
@@ -105,10 +105,9 @@ class TrainingSettings:
         at_most(self, "seed", 2**63 - 1)
         at_most(self, "batch_size", 1 << 24)
 
-
     def left_open(self) -> frozenset[str]:
         """The settings that are still to be found from the data."""
-        return frozenset(name for name in self.by_data if getattr(self, name) in (0, "auto", ("auto",), None))
+        return frozenset(name for name, still_open in self.by_data.items() if getattr(self, name) == still_open)
 
     def chosen(self, choices: Sequence[Choice]) -> Self:
         """These settings with the choices in their places, checked again."""

@@ -12,6 +12,7 @@ from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.windows import Windows
 from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive
 from elman.metrics.forecasting import Forecasts, Values, coverage, errors
+from elman.models.forecasting.line import Line
 from elman.training.report import Report, Table
 
 NETWORK = "this network"
@@ -62,14 +63,22 @@ class Judged:
         return Report(self.metrics(f"{where}_"), (table, self._by_step(where)))
 
     def _by_step(self, where: str) -> Table:
-        columns = [np.abs(forecasts.point - self.truth).mean(axis=(0, 2)) for forecasts in self.by.values()]
+        columns = [_mean(np.abs(forecasts.point - self.truth)) for forecasts in self.by.values()]
         own, names = self.by[NETWORK], [f"MAE of {name}" for name in self.by]
         if own.lower is not None and own.upper is not None:
             inside = (self.truth >= own.lower) & (self.truth <= own.upper)
-            columns.append(inside.mean(axis=(0, 2)))
+            columns.append(_mean(np.where(np.isfinite(self.truth), inside, np.nan)))
             names.append("covered")
         rows = tuple((step, *map(float, row)) for step, row in enumerate(zip(*columns, strict=True), 1))
         return Table("steps", f"{where}: by steps ahead", ("step", *names), rows)
+
+
+def _mean(values: Values) -> Values:
+    """(F,) the means of (W, F, Y) for each step ahead, over what was measured."""
+    measured = np.isfinite(values)
+    sums: Values = np.where(measured, values, 0).sum(axis=(0, 2))
+    means: Values = sums / np.maximum(measured.sum(axis=(0, 2)), 1)
+    return means
 
 
 class Baselines:
@@ -88,7 +97,9 @@ class Baselines:
         some = train.thinned(MOST_WINDOWS)
         sizes = naive_errors(some, fitted)[:, None]
         future = some.truth()[:, : 1 if recursive else None]
-        self._line = LinearOnLags(some.history() / sizes, future / sizes)
+        measured = np.isfinite(future).all(axis=(1, 2))
+        kept = measured if measured.any() else np.ones(len(some), dtype=bool)
+        self._line = LinearOnLags((some.history() / sizes)[kept], np.nan_to_num(future / sizes)[kept])
 
     def __call__(self, windows: Windows) -> dict[str, Forecasts]:
         """Their forecasts for other windows, by name."""
@@ -109,6 +120,18 @@ class Baselines:
         for _ in range(horizon):
             steps = np.concatenate([steps, self._line(steps[:, -history.shape[1] :])], axis=1)
         return steps[:, -horizon:]
+
+
+def line_forecasts(line: Line, windows: Windows, fitted: FittedSeries) -> Values:
+    """(W, F, Y) what a line on scaled values says, in the targets' own units."""
+    steps, numbers = np.arange(-windows.window, 0), windows.places[:, 0]
+    history = [windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()]
+    scaled = line(np.stack(history).astype(np.float64))
+    found = np.empty(scaled.shape)
+    for number in np.unique(numbers).tolist():
+        scale = fitted.scales[windows.series[number].raw.name]
+        found[numbers == number] = scale.in_units(scaled[numbers == number])
+    return found
 
 
 def naive_errors(windows: Windows, fitted: FittedSeries) -> NDArray[np.float64]:

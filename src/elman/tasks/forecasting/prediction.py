@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman.atomic_io import write_text
+from elman.data.timeseries.roles import Roles
 from elman.data.timeseries.scaling import FittedSeries
-from elman.data.timeseries.table import Roles
 from elman.data.timeseries.timestamps import shown, times_after
 from elman.data.timeseries.windows import ScaledSeries, Windows
 from elman.errors import UserError, optional_imports
@@ -55,7 +55,9 @@ def continue_series(
 def _open_ended(series: ScaledSeries, ahead: int) -> ScaledSeries:
     """The series with rows of NaN for what is to come, since a window is cut with its future."""
     nothing = np.full((ahead, series.values.shape[1]), np.nan, np.float32)
-    return ScaledSeries(np.concatenate([series.values, nothing]), series.known, series.raw)
+    unknown = np.zeros((ahead, series.observed.shape[1]), dtype=np.bool_)
+    observed = np.concatenate([series.observed, unknown])
+    return ScaledSeries(np.concatenate([series.values, nothing]), series.known, series.raw, observed)
 
 
 @dataclass(frozen=True)

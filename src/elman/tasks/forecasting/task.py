@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
+from elman.training.settings import Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.batching import Buckets
-    from elman.data.timeseries.forecasting import ForecastData
+    from elman.data.timeseries.forecasting import ForecastData, SourceSeries
     from elman.data.timeseries.scaling import FittedSeries
     from elman.data.timeseries.windows import WindowBatch, Windows
     from elman.metrics.forecasting import Forecasts
     from elman.models.forecasting.heads import Head
+    from elman.models.forecasting.inference import InUnits
+    from elman.models.forecasting.line import Line
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
     from elman.training.run_folder import RunFolder
@@ -44,14 +47,72 @@ class Task(BaseTask[Settings]):
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
         self.metric = settings.best_by
+        self.choices: list[Choice] = []
+        self._first_line: Line | None = None
         self.loss_unit = {1: "scaled units", 3: "scaled quantile loss"}.get(self.head.size, "nats")
+
+    @classmethod
+    def new(cls, settings: Settings) -> Self:
+        """A task with its settings found from the data where they were left open."""
+        task = cls(settings)
+        if settings.left_open():
+            task._choose()
+        return task
+
+    def _choose(self) -> None:
+        from elman.data.timeseries.facts import facts_of
+        from elman.tasks.forecasting.auto import choose, choose_anchor
+
+        open_anchor = self.settings.anchor == "auto"
+        self.choices = choose(facts_of(self._read), self.settings)
+        self.settings = self.settings.chosen(self.choices)
+        if open_anchor:
+            anchor = choose_anchor(self._anchor_errors())
+            self.choices.append(anchor)
+            self.settings = self.settings.chosen([anchor])
+
+    def _anchor_errors(self) -> list[tuple[str, float]]:
+        """MASE of each anchor by itself, on validation and late in training."""
+        from elman.metrics.baselines import last_value, seasonal_naive
+        from elman.metrics.forecasting import errors
+        from elman.tasks.forecasting.evaluation import line_forecasts, naive_errors
+
+        windows, s = self._inner[1].thinned(MOST_WINDOWS), self.settings
+        history, season = windows.history(), self.fitted.season
+        found = {"last": last_value(history, s.horizon)}
+        if 1 < season <= s.window - (s.mode == "recursive"):
+            found["season"] = seasonal_naive(history, s.horizon, season)
+        if s.mode == "direct":
+            found["line"] = line_forecasts(self._lines[0], windows, self.fitted)
+        truth, sizes = windows.truth(), naive_errors(windows, self.fitted)
+        return [(name, errors(forecast, truth, sizes)["mase"]) for name, forecast in found.items()]
+
+    @cached_property
+    def _read(self) -> SourceSeries:
+        from elman.data.timeseries.forecasting import read_all_series
+
+        return read_all_series(self.settings.data, self.settings.reading())
 
     @cached_property
     def data(self) -> ForecastData:
         """The series, split in time and scaled."""
-        from elman.data.timeseries.forecasting import read_forecast_data
+        from elman.data.timeseries.forecasting import cut_and_scale
 
-        return read_forecast_data(self.settings.data, self.settings.reading())
+        return cut_and_scale(self._read, self.settings.cutting())
+
+    @cached_property
+    def _inner(self) -> tuple[Windows, Windows]:
+        from elman.models.forecasting.line import inner_split
+
+        return inner_split(self.data.train, self.data.validation)
+
+    @cached_property
+    def _lines(self) -> list[Line]:
+        """Lines through the window: of the early part of training, to compare with, and of all of it."""
+        from elman.models.forecasting.line import fit_lines
+
+        early, judged = self._inner
+        return fit_lines([early, self.data.train], judged)
 
     @cached_property
     def fitted(self) -> FittedSeries:
@@ -78,10 +139,13 @@ class Task(BaseTask[Settings]):
                 f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
             )
         _ = self.data, self._baselines
+        if s.anchor == "line":
+            self._first_line = self._lines[1]  # where it is not made, the weights file has it
 
     def save(self, folder: Path) -> None:
-        """Write roles, season and scales."""
+        """Write roles, season and scales; and what was chosen by the data."""
         self.fitted.save(folder / SERIES)
+        write_choices(folder, self.choices)
 
     def restore(self, folder: Path) -> None:
         """Read roles, season and scales."""
@@ -91,14 +155,20 @@ class Task(BaseTask[Settings]):
 
     def build_model(self) -> nn.Module:
         """A direct or a recursive forecaster of the series' columns."""
-        from elman.models.forecasting.forecaster import DirectForecaster, Layout, RecursiveForecaster
+        import torch
+
+        from elman.models.forecasting.forecaster import Anchor, DirectForecaster, Layout, RecursiveForecaster
 
         s, roles = self.settings, self.fitted.roles
         known = len(roles.known) + 2 * len(self.fitted.calendar)
         sizes = len(roles.targets), len(roles.past), known
-        layout = Layout(*sizes, s.horizon, s.segment, s.anchor, self.fitted.season)
+        anchor: Anchor = "last" if s.anchor == "auto" else s.anchor
+        layout = Layout(*sizes, s.horizon, s.segment, anchor, self.fitted.season, s.window, s.combine == "anchor")
         kind = RecursiveForecaster if s.mode == "recursive" else DirectForecaster
-        return kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
+        model = kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
+        if isinstance(model, DirectForecaster) and self._first_line is not None:
+            model.set_line(torch.from_numpy(self._first_line.weight), torch.from_numpy(self._first_line.bias))
+        return model
 
     @cached_property
     def _buckets(self) -> Buckets:
@@ -119,7 +189,7 @@ class Task(BaseTask[Settings]):
     def loss(self, model: nn.Module, batch: tuple[WindowBatch, bool], carry: Carry) -> Loss:
         """The loss of the output layer, in scaled units."""
         windows, counts = batch[0].to(next(model.parameters()).device), batch[1]
-        total, count = model(windows.values, windows.known, windows.future)
+        total, count = model(windows.values, windows.known, windows.future, windows.observed)
         return Loss(total, count) if counts else Loss(total * 0, 0)
 
     @cached_property
@@ -134,10 +204,19 @@ class Task(BaseTask[Settings]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Errors on the validation part beside the best baseline's; also calibrates the intervals there."""
-        from elman.models.forecasting.forecaster import Forecaster
-        from elman.models.forecasting.inference import calibrate
+        from elman.models.forecasting.forecaster import DirectForecaster, Forecaster
+        from elman.models.forecasting.inference import blend, calibrate
+        from elman.tasks.forecasting.evaluation import naive_errors
 
         assert isinstance(model, Forecaster)
+        if self.settings.combine == "anchor":
+            assert isinstance(model, DirectForecaster)
+            blend(
+                model,
+                self._seen_in_training,
+                self._in_units(self._seen_in_training),
+                naive_errors(self._seen_in_training, self.fitted),
+            )
         if self.settings.calibrate != "none":
             calibrate(model, self._seen_in_training, self.settings.level)
         return self._judge(model, self._seen_in_training).metrics("")
@@ -147,9 +226,12 @@ class Task(BaseTask[Settings]):
         from elman.models.forecasting.inference import ask
 
         assert isinstance(model, Forecaster)
-        scales = [self.fitted.scales[series.raw.name] for series in windows.series]
         past = past if self.settings.calibrate == "recent" else None
-        return ask(model, windows, self.settings.level, lambda number, scaled: scales[number].in_units(scaled), past)
+        return ask(model, windows, self.settings.level, self._in_units(windows), past)
+
+    def _in_units(self, windows: Windows) -> InUnits:
+        scales = [self.fitted.scales[series.raw.name] for series in windows.series]
+        return lambda number, scaled: scales[number].in_units(scaled)
 
     def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
         from elman.tasks.forecasting.evaluation import NETWORK, Judged, naive_errors
