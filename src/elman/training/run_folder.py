@@ -101,6 +101,8 @@ class RunFolder:
             if field.name in MAY_CHANGE | asked.left_open():
                 continue
             value = asdict(asked)[field.name]
+            if field.name not in stored and value in (None, field.default):
+                continue  # None is not written, and an older version did not have every setting
             if value != stored.get(field.name):
                 raise UserError(
                     f"{self.path} was trained with `{field.name}={stored.get(field.name)}`, not {value}; "

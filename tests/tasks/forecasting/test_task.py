@@ -200,11 +200,12 @@ def test_goes_on_after_a_stop_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     from elman.training.optim import start_accelerator
 
     folder = RunFolder(tmp_path / "stopped")
-    task = Stopping(settings, folder.path)
-    folder.write_settings("forecasting", settings)
+    task = Stopping.new(settings)
+    folder.write_settings("forecasting", task.settings)
     task.save(folder.path)
     with pytest.raises(Interrupted):
-        loop(task, settings, folder, start_accelerator(settings))
+        task.prepare()
+        loop(task, task.settings, folder, start_accelerator(settings))
     train("forecasting", settings, folder.path, resume=True)
     for name in ("model.safetensors",):
         assert (folder.path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

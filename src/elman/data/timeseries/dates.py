@@ -6,7 +6,6 @@ does, the user is asked.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,8 +17,6 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
-
-log = logging.getLogger("elman")
 
 DateOrder = Literal["auto", "day-first", "month-first"]
 _NUMERIC = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?=$|[ T,])")
@@ -33,13 +30,16 @@ _UNIX = ((946_684_800, 4_102_444_800), (1, 1_000, 1_000_000, 1_000_000_000))
 """Seconds from 1970 to 2000 and to 2100, and the units of Unix times in one second."""
 
 
-def parse_times(column: pd.Series, source: str, order: DateOrder = "auto") -> tuple[pd.Index, DateOrder]:
+def parse_times(
+    column: pd.Series, source: str, order: DateOrder = "auto", notes: list[str] | None = None
+) -> tuple[pd.Index, DateOrder]:
     """The times of a column, and the order of day and month that was found where the cells leave a choice.
 
     Numbers stay numbers, unless all are dates such as 20210131 or 202101, or Unix times of 2000 to 2100.
 
     Arguments:
         order: what stands first in dates such as 01/02/2020; auto finds it from the column.
+        notes: takes what was decided and might surprise.
 
     Raises:
         UserError: a cell is neither date nor number: says the row; or the order cannot be told.
@@ -48,23 +48,24 @@ def parse_times(column: pd.Series, source: str, order: DateOrder = "auto") -> tu
         import pandas as pd
 
     place = f"{source}, column {column.name!r}"
+    notes = [] if notes is None else notes
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return _numbers(column, source, place), order
+        return _numbers(column, source, place, notes), order
     if isinstance(column.dtype, pd.PeriodDtype):
         return pd.Index(column.dt.to_timestamp()), order
     if pd.api.types.is_datetime64_any_dtype(column):
         return _checked(column, column, source), order
     texts = column.astype(object).where(column.notna(), None)
     if texts.notna().all() and texts.astype(str).str.fullmatch(_PLAIN).all():
-        return _numbers(pd.to_numeric(texts.astype(str)).rename(column.name), source, place), order
+        return _numbers(pd.to_numeric(texts.astype(str)).rename(column.name), source, place, notes), order
     parts = texts.astype(str).str.extract(_NUMERIC)
     if texts.notna().all() and parts.notna().to_numpy().all():
-        order = _order(texts, parts, place, source) if order == "auto" else order
+        order = _order(texts, parts, place, source, notes) if order == "auto" else order
         return _checked(_dates(texts, dayfirst=order == "day-first"), column, source), order
     return _checked(_dates(texts), column, source), order
 
 
-def _numbers(column: pd.Series, source: str, place: str) -> pd.Index:
+def _numbers(column: pd.Series, source: str, place: str, notes: list[str]) -> pd.Index:
     with optional_imports():
         import pandas as pd
 
@@ -77,12 +78,12 @@ def _numbers(column: pd.Series, source: str, place: str) -> pd.Index:
         return pd.Index(numbers)
     packed = _packed(numbers)
     if packed is not None:
-        log.info("%s: numbers such as %.0f are read as dates", place, numbers[0])
+        notes.append(f"{place}: numbers such as {numbers[0]:.0f} are read as dates")
         return packed
     (first, last), units = _UNIX
     for unit in units:
         if first * unit <= numbers.min() and numbers.max() < last * unit:
-            log.info("%s: numbers such as %.0f are read as Unix times", place, numbers[0])
+            notes.append(f"{place}: numbers such as {numbers[0]:.0f} are read as Unix times")
             # the column's own integers: a float64 has no room for nanoseconds
             whole = column.astype("int64").to_numpy() * (1_000_000_000 // unit)
             return pd.DatetimeIndex(whole.astype("datetime64[ns]"))
@@ -106,7 +107,7 @@ def _packed(numbers: Any) -> pd.Index | None:
     return None if times.isna().any() else pd.Index(times)
 
 
-def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str) -> DateOrder:
+def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str, notes: list[str]) -> DateOrder:
     """Which of day and month stands first: by a number above 12, by the regular step, or by the sign between."""
     first, second = parts[0].astype(int), parts[2].astype(int)
     day_first, month_first = bool((first > 12).any()), bool((second > 12).any())
@@ -123,10 +124,10 @@ def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str) -> Da
     dense = [_density(texts, dayfirst=dayfirst) for dayfirst in (True, False)]
     order: DateOrder = "day-first" if dense[0] >= dense[1] else "month-first"
     if max(dense) > CLEARLY * min(dense):
-        log.info("%s: dates such as %s are read %s, which makes their step regular", place, texts.iloc[0], order)
+        notes.append(f"{place}: dates such as {texts.iloc[0]} are read {order}, which makes their step regular")
         return order
     if (parts[1] == ".").all():
-        log.info("%s: dates such as %s are read day-first, as dates with dots are written", place, texts.iloc[0])
+        notes.append(f"{place}: dates such as {texts.iloc[0]} are read day-first, as dates with dots are written")
         return "day-first"
     raise UserError(
         f"{place}: dates such as {texts.iloc[0]} may have the day or the month first; say `date_order=day-first` or"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,6 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
-
-log = logging.getLogger("elman")
 
 
 @dataclass(frozen=True)
@@ -123,6 +120,7 @@ class SourceSeries:
     Arguments:
         frequency: the step that they share.
         source: what to call the source in a message.
+        notes: what was decided in reading it and might surprise.
     """
 
     series: tuple[TimeSeries, ...]
@@ -130,6 +128,7 @@ class SourceSeries:
     frequency: str
     date_order: DateOrder
     source: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,7 @@ class ForecastData:
 
     Arguments:
         held: validation and test in one, with the windows that reach over the border between them.
+        notes: which series have no forecast in a part, so that nobody takes a figure for that of all series.
     """
 
     fitted: FittedSeries
@@ -146,6 +146,7 @@ class ForecastData:
     validation: Windows
     test: Windows
     held: Windows
+    notes: tuple[str, ...] = ()
 
 
 def read_all_series(data: str | Path, reading: Reading) -> SourceSeries:
@@ -154,13 +155,16 @@ def read_all_series(data: str | Path, reading: Reading) -> SourceSeries:
     Raises:
         UserError: whatever of this fails; the message says where.
     """
-    r = reading
+    r, notes = reading, list[str]()
     table, source = read_source(data, r.series_id)
-    roles = roles_of(table, source, time=r.time, targets=r.target, past=r.past, known=r.known, series_id=r.series_id)
+    named = {"time": r.time, "targets": r.target, "past": r.past, "known": r.known}
+    roles = roles_of(table, source, **named, series_id=r.series_id, notes=notes)
     rows = table.iloc[: r.rows] if r.rows else table
     roles = with_categories(rows, roles, source)
-    read = read_series(rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order)
-    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source)
+    read = read_series(
+        rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order, notes=notes
+    )
+    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes))
 
 
 def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
@@ -185,8 +189,9 @@ def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
         for edges in (lambda c: (0, c[0]), lambda c: (c[0], c[1]), lambda c: (c[1], c[2]), lambda c: (c[0], c[2]))
     ]
     _check_enough(parts[:3], cuts, cutting, source)
-    _note_absent(parts[:3], read.series, cutting, source)
-    return ForecastData(fitted, scaled, *parts)
+    train, validation, test, held = parts
+    notes = _absent(parts[:3], read.series, cutting, source)
+    return ForecastData(fitted, scaled, train, validation, test, held, notes)
 
 
 def read_forecast_data(data: str | Path, reading: Reading, cutting: Cutting) -> ForecastData:
@@ -268,15 +273,20 @@ def _check_enough(parts: Sequence[Windows], cuts: Sequence[tuple[int, int, int]]
             )
 
 
-def _note_absent(parts: Sequence[Windows], series: Sequence[TimeSeries], c: Cutting, source: str) -> None:
-    """Say which series have no forecast in a part, so that nobody takes a figure for that of all series."""
+def _absent(parts: Sequence[Windows], series: Sequence[TimeSeries], c: Cutting, source: str) -> tuple[str, ...]:
+    """Which series have no forecast in a part."""
+    notes = []
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         there = {part.series[number].raw.name for number in set(part.places[:, 0].tolist())}
         absent = [one.name for one in series if one.name not in there]
         if absent and (name != "test" or c.test):
             some = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
-            log.warning(
-                "%s: %d of %d series (%s) have no forecast in the %s part: %s",
-                *(source, len(absent), len(series), some, name),
-                "they end before it or are too short for it" if name != "training" else "they are too short",
+            why = (
+                "they end before it, or are too short"
+                if name != "training"
+                else "they begin after it, or are too short"
             )
+            notes.append(
+                f"{source}: {len(absent)} of {len(series)} series ({some}) have no forecast in the {name} part: {why}"
+            )
+    return tuple(notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,6 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
-
-log = logging.getLogger("elman")
 
 PARTS = ("year", "month", "day", "hour", "minute", "second")
 """Columns that make a time together."""
@@ -66,8 +63,9 @@ def roles_of(
     past: Sequence[str],
     known: Sequence[str],
     series_id: str,
+    notes: list[str] | None = None,
 ) -> Roles:
-    """The roles of a table's columns; what is not said is found, and noted where there was a choice.
+    """The roles of a table's columns; what is not said is found, and added to `notes` where there was a choice.
 
     The time is the first column of dates, else the columns year, month, ... together, else the first column, if its
     numbers rise. The target is the last column of numbers.
@@ -77,24 +75,25 @@ def roles_of(
             target cannot be told.
     """
     path, columns = Path(source), list(table.columns)
+    notes = [] if notes is None else notes
     for name in (*time, *targets, *past, *known, *filter(None, [series_id])):
         known_column(name, columns, path)
     taken = {*targets, *past, *known, series_id}
-    times = tuple(time) or _times(table, [name for name in columns if name not in taken], source, series_id)
+    times = tuple(time) or _times(table, [name for name in columns if name not in taken], source, series_id, notes)
     if not targets:
         free = [name for name in columns if name not in taken and name not in times]
-        numbers = [name for name in free if _is_number(table[name])]
+        numbers = [name for name in free if _is_mostly_numbers(table[name])]
         if not numbers:
             why = f"only texts, such as {free[0]!r}" if free else "no other column"
             raise UserError(f"{source} has no column left to forecast ({why}); name it with `target`")
         if len(numbers) > 1:
-            log.info("%s: %r is forecast, the last column of numbers; `target` names others", source, numbers[-1])
+            notes.append(f"{source}: {numbers[-1]!r} is forecast, the last column of numbers; `target` names others")
         targets = numbers[-1:]
     parts = times if len(times) > 1 else ()
     return Roles(" ".join(times), tuple(targets), tuple(past), tuple(known), series_id, parts)
 
 
-def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str) -> tuple[str, ...]:
+def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str, notes: list[str]) -> tuple[str, ...]:
     dates = next((name for name in free if _is_date(table[name])), None)
     small = {name.strip().lower(): name for name in reversed(free)}
     found: tuple[str, ...]
@@ -109,7 +108,7 @@ def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str
         looked = f"; {free[0]!r}, the first column, neither holds dates nor rises" if free else ""
         raise UserError(f"{source}: no column of times is found{looked}; name it with `time`")
     if found != tuple(free[:1]):
-        log.info("%s: the time is %s; another is named with `time`", source, " and ".join(map(repr, found)))
+        notes.append(f"{source}: the time is {' '.join(map(repr, found))}; another is named with `time`")
     return found
 
 
@@ -170,7 +169,7 @@ def _texts(table: pd.DataFrame, name: str, source: str) -> list[str]:
     return texts
 
 
-def encode(table: pd.DataFrame, roles: Roles, source: str) -> pd.DataFrame:
+def encode(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
     """The table with the columns "column=text" that the roles ask for; a text never seen is 0 in all of them."""
     made = {}
     for name in (*roles.past, *roles.known):
@@ -179,8 +178,6 @@ def encode(table: pd.DataFrame, roles: Roles, source: str) -> pd.DataFrame:
             continue
         cells = table[column]
         made[name] = (cells.astype(str) == text).astype(float).where(cells.notna())
-        if not made[name].any():
-            log.info("%s: no row has %r in column %r, as the training data had", source, text, column)
     return table.assign(**made)
 
 
@@ -189,6 +186,15 @@ def _is_number(column: pd.Series) -> bool:
         import pandas as pd
 
     return bool(pd.api.types.is_numeric_dtype(column)) and not _is_empty(column)
+
+
+def _is_mostly_numbers(column: pd.Series) -> bool:
+    """Whether a column was meant to hold numbers: a wrong cell is to be named, not to hide its column."""
+    with optional_imports():
+        import pandas as pd
+
+    cells = column.dropna()
+    return _is_number(column) or bool(len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
 
 
 def _is_empty(column: pd.Series) -> bool:
@@ -204,7 +210,7 @@ def _is_date(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column) or _is_empty(column):
         return False
     some = column.dropna().iloc[:_LOOKED_AT].astype(str)
-    if not some.str.contains(r"\d").all():
+    if some.str.contains(r"\d").mean() <= 0.5:
         return False
 
     def read(dayfirst: bool) -> Any:

@@ -6,7 +6,6 @@ N rows, Y targets, P past covariates, K known-future ones.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ from elman.data.timeseries.roles import Roles
 from elman.data.timeseries.table import TimeSeries, Values
 from elman.data.timeseries.timestamps import Feature, check_frequency, shown
 from elman.errors import UserError
-
-log = logging.getLogger("elman")
 
 Transform = Literal["none", "log", "sqrt"]
 Array = NDArray[np.float32]
@@ -193,14 +190,13 @@ def fit_series(
 ) -> FittedSeries:
     """Scales from the first `rows` rows of each series, which are its training part; those that have none get none.
 
-    Of several series, one that is constant there is left out, and named.
+    Of several series, one that is constant there gets none.
     """
     scales = {}
     for one, count in zip(series, rows, strict=True):
         if count <= 0:
             continue
         if len(series) > 1 and any(_is_constant(column) for column in _measured(one, count, roles).T):
-            log.warning("series %r is constant in the training part of %d rows, and left out", one.name, count)
             continue
         scales[one.name] = SeriesScale.fit(one, count, roles, transform, season)
     if not scales:

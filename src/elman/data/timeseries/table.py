@@ -5,7 +5,6 @@ N rows of a series, G rows after its last value, Y targets, P past covariates, K
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,6 @@ Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 LARGEST = 1e150
 """Numbers, at most: the squares of larger ones have no place in float64."""
-
-log = logging.getLogger("elman")
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ def read_series(
     missing: Missing = "refuse",
     frequency: str = "",
     date_order: DateOrder = "auto",
+    notes: list[str] | None = None,
 ) -> SeriesTable:
     """The series of a table.
 
@@ -86,16 +84,16 @@ def read_series(
         missing: what becomes of empty cells and of times that are left out: refused; interpolated on the line between
             their neighbours; or filled with the value before.
         frequency: the step, where it is not to be found from the times.
-        date_order: see `elman.data.timeseries.dates.parse_times`.
+        date_order, notes: see `elman.data.timeseries.dates.parse_times`.
 
     Raises:
         UserError: times out of order, twice, or missing; cells that are no number or empty.
     """
     for name in (*(roles.time_parts or (roles.time,)), *filter(None, [roles.series_id])):
         known_column(name, list(table.columns), Path(source))
-    times, date_order = parse_times(time_column(table, roles), source, date_order)
+    times, date_order = parse_times(time_column(table, roles), source, date_order, notes)
     columns = (*roles.measured, *roles.known)
-    cells = numbers(encode(table, roles, source), columns, source)
+    cells = numbers(encode(table, roles), columns, source)
     _check_sizes(cells, columns, source)
     groups = _groups(table, roles.series_id, source)
     places = {name: f"{source}, series {name!r}" if name else source for name, _ in groups}
@@ -106,7 +104,8 @@ def read_series(
     else:
         name, rows = max(groups, key=lambda group: len(group[1]))
         frequency = find_frequency(times[rows], places[name])
-    series = [_one(name, times, cells, rows, roles, frequency, missing, places[name]) for name, rows in groups]
+    notes = [] if notes is None else notes
+    series = [_one(name, times, cells, rows, roles, frequency, missing, places[name], notes) for name, rows in groups]
     return SeriesTable(series, frequency, date_order)
 
 
@@ -119,13 +118,14 @@ def _one(
     frequency: str,
     missing: Missing,
     place: str,
+    notes: list[str],
 ) -> TimeSeries:
     grid, wide = _on_grid(times[rows], cells[rows], rows, frequency, missing, place)
     targets, measured = len(roles.targets), len(roles.measured)
     if missing != "refuse" and (first := _first_whole(wide)):
         if first >= len(wide):
             raise UserError(f"{place} has no row up to which every column has a value; leave a column out")
-        log.info("%s begins at %s: before, a column has no value yet", place, shown(grid[first]))
+        notes.append(f"{place} begins at {shown(grid[first])}: before, a column has no value yet")
         grid, wide = grid[first:], wide[first:]
     count = _observed(wide[:, :targets]) if roles.known else len(wide)
     observed = np.isfinite(wide[:count, :targets])

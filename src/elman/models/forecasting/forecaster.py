@@ -32,7 +32,7 @@ class Layout:
         anchor: what the answers are added to: nothing; the last value; the value one season before; or a line through
             the window, see `DirectForecaster.set_line`. The network reads the targets relative to the same, and to the
             last value with a line.
-        rows: T, which only a line needs to know.
+        rows, own: T, and how many of the K known columns are the user's own and not the calendar's: for a line.
         blended: whether validation decides which share of the network's answers is added to the anchor.
         season: rows.
     """
@@ -45,6 +45,7 @@ class Layout:
     anchor: Anchor = "none"
     season: int = 1
     rows: int = 0
+    own: int = 0
     blended: bool = False
 
 
@@ -85,6 +86,8 @@ class DirectForecaster(Forecaster):
     """All F steps at once, from the state after the window and from what is known of the steps to come."""
 
     line_weight: Tensor
+    line_known: Tensor
+    line_ahead: Tensor
     line_bias: Tensor
     share: Tensor
 
@@ -92,16 +95,21 @@ class DirectForecaster(Forecaster):
         read = shape.hidden_size + layout.horizon * layout.known
         super().__init__(layout, head, shape, read, layout.horizon * layout.targets, dropout)
         if layout.anchor == "line":
-            self.register_buffer("line_weight", torch.zeros(layout.targets, layout.horizon, layout.rows))
-            self.register_buffer("line_bias", torch.zeros(layout.targets, layout.horizon))
+            answers = layout.targets, layout.horizon
+            self.register_buffer("line_weight", torch.zeros(*answers, layout.rows))
+            self.register_buffer("line_known", torch.zeros(*answers, layout.rows, layout.own))
+            self.register_buffer("line_ahead", torch.zeros(*answers, layout.known))
+            self.register_buffer("line_bias", torch.zeros(answers))
         if layout.blended:
             self.register_buffer("share", torch.ones(()))
             with torch.no_grad():
                 self.output.weight.zero_()  # the network begins by adding nothing to the anchor
 
-    def set_line(self, weight: Tensor, bias: Tensor) -> None:
-        """The line of `anchor="line"`: weight (Y, F, T) and bias (Y, F)."""
+    def set_line(self, weight: Tensor, known: Tensor, ahead: Tensor, bias: Tensor) -> None:
+        """The line of `anchor="line"`: what is in `elman.models.forecasting.line.Line`, in its order and shapes."""
         self.line_weight.copy_(weight)
+        self.line_known.copy_(known)
+        self.line_ahead.copy_(ahead)
         self.line_bias.copy_(bias)
 
     def numbers(self, values: Tensor, known: Tensor) -> Tensor:
@@ -119,12 +127,12 @@ class DirectForecaster(Forecaster):
         self, values: Tensor, known: Tensor, future: Tensor, observed: Tensor | None = None
     ) -> tuple[Tensor, int]:
         """Summed loss of all steps of the horizon, and what it was summed over; shapes as in `Forecaster.forward`."""
-        losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values))
+        losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values, known))
         return _summed(losses, None if observed is None else observed[len(values) :])
 
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
         """Points and intervals of all steps at once; shapes as in `Forecaster.forecast`."""
-        numbers, anchors = self.numbers(values, known).float(), self._anchors(values)
+        numbers, anchors = self.numbers(values, known).float(), self._anchors(values, known)
         bounds, point = self.head.interval(numbers), self.head.point(numbers)
         if self.layout.blended:
             anchors = anchors + (self.share - 1) * point  # the interval goes with its point
@@ -139,15 +147,17 @@ class DirectForecaster(Forecaster):
             targets = difference(targets, layout.season)
         return torch.cat([targets, values[..., layout.targets :]], dim=2)
 
-    def _anchors(self, values: Tensor) -> Tensor:
+    def _anchors(self, values: Tensor, known: Tensor) -> Tensor:
         """(F, B, Y) what the answers are added to."""
         layout = self.layout
         targets = values[..., : layout.targets]
         if layout.anchor == "none":
             return targets.new_zeros(layout.horizon, *targets.shape[1:])
         if layout.anchor == "line":
-            weight, bias = self.line_weight, self.line_bias
-            return torch.einsum("yft,tby->fby", weight, targets) + bias.T.unsqueeze(1)
+            steps = len(targets)
+            line = torch.einsum("yft,tby->fby", self.line_weight, targets) + self.line_bias.T.unsqueeze(1)
+            line = line + torch.einsum("yftu,tbu->fby", self.line_known, known[:steps, :, : layout.own])
+            return line + torch.einsum("yfk,fbk->fby", self.line_ahead, known[steps:])
         last = targets[-(layout.season if layout.anchor == "season" else 1) :]
         return last.repeat(-(-layout.horizon // len(last)), 1, 1)[: layout.horizon]
 

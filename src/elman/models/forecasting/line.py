@@ -1,11 +1,12 @@
-"""A line through the window: every step ahead as a weighted sum of what was looked back on, by penalised least squares.
+"""A line through the window: every step ahead as a weighted sum of what is known then, by penalised least squares.
 
-T rows looked back on, F steps ahead, W windows, Y targets; everything is scaled as the network has it.
+T rows looked back on, F steps ahead, W windows, Y targets, K known-future columns, the first U of them the user's own
+and the others the calendar's; everything is scaled as the network has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,24 +25,51 @@ PENALTIES = (1e-4, 1e-2, 1e-1, 1.0, 10.0)
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What a line reads: history (W, T, Y), the user's known columns (W, T, U), all at the steps ahead (W, F, K)."""
+
+    history: Values
+    known: Values
+    ahead: Values
+
+    @classmethod
+    def of(cls, windows: Windows, own: int) -> Inputs:
+        """The inputs of windows; `own` is U."""
+        back, steps = np.arange(-windows.window, 0), np.arange(windows.horizon)
+        places = [(windows.series[s], o) for s, o in windows.places.tolist()]
+        parts = (
+            [one.values[o + back, : windows.targets] for one, o in places],
+            [one.known[o + back, :own] for one, o in places],
+            [one.known[o + steps] for one, o in places],
+        )
+        return cls(*(np.stack(part).astype(np.float64) for part in parts))
+
+
+@dataclass(frozen=True)
 class Line:
-    """y(t + k) = bias_k + sum over i of weight_ki y(t - T + i), for each target by itself.
+    """y(t + k) = bias_k + sum_i weight_ki y(t - T + i) + sum_iu known_kiu x_u(t - T + i) + sum_j ahead_kj x_j(t + k).
 
     Arguments:
         weight: (Y, F, T).
+        known: (Y, F, T, U).
+        ahead: (Y, F, K).
         bias: (Y, F).
     """
 
     weight: Values
+    known: Values
+    ahead: Values
     bias: Values
 
-    def __call__(self, history: Values) -> Values:
-        """(W, F, Y) from history (W, T, Y)."""
-        found: Values = np.einsum("yft,wty->wfy", self.weight, history) + self.bias.T
+    def __call__(self, inputs: Inputs) -> Values:
+        """(W, F, Y) the forecasts."""
+        found: Values = np.einsum("yft,wty->wfy", self.weight, inputs.history) + self.bias.T
+        found += np.einsum("yftu,wtu->wfy", self.known, inputs.known)
+        found += np.einsum("yfk,wfk->wfy", self.ahead, inputs.ahead)
         return found
 
 
-def fit_lines(parts: Sequence[Windows], judged: Windows) -> list[Line]:
+def fit_lines(parts: Sequence[Windows], judged: Windows, own: int) -> list[Line]:
     """A line on each of several parts, in the form and with the penalty that do best on `judged` with the first part.
 
     One form takes the last value from all others first, so that it follows a level that was never seen; the other
@@ -49,12 +77,15 @@ def fit_lines(parts: Sequence[Windows], judged: Windows) -> list[Line]:
 
     Arguments:
         judged: windows that lie after the first part.
+        own: U.
     """
-    seen, truth = _scaled(judged.thinned(MOST_WINDOWS // 4))
-    first = _candidates(parts[0])
-    errors = [float(np.nanmean(np.abs(line(seen) - truth))) for line in first]
-    best = int(np.argmin(errors))
-    return [first[best], *(_candidates(part)[best] for part in parts[1:])]
+    few = judged.thinned(MOST_WINDOWS // 4)
+    inputs, truth = Inputs.of(few, own), scaled_truth(few)
+    forms = [(relative, penalty) for relative in (True, False) for penalty in PENALTIES]
+    first = [line for relative in (True, False) for line in _fit(parts[0], own, relative, PENALTIES)]
+    best = int(np.argmin([float(np.nanmean(np.abs(line(inputs) - truth))) for line in first]))
+    relative, penalty = forms[best]
+    return [first[best], *(_fit(part, own, relative, [penalty])[0] for part in parts[1:])]
 
 
 def inner_split(train: Windows, validation: Windows) -> tuple[Windows, Windows]:
@@ -78,39 +109,54 @@ def inner_split(train: Windows, validation: Windows) -> tuple[Windows, Windows]:
     return those(train.places[early]), those(np.concatenate([train.places[late], validation.places]))
 
 
-def _candidates(train: Windows) -> list[Line]:
-    history, future = _scaled(train.thinned(MOST_WINDOWS))
+def _fit(train: Windows, own: int, relative: bool, penalties: Sequence[float]) -> list[Line]:
+    """A line for each penalty."""
+    few = train.thinned(MOST_WINDOWS)
+    inputs, future = Inputs.of(few, own), scaled_truth(few).astype(np.float64)
     whole = np.isfinite(future).all(axis=(1, 2))
     if whole.any():
-        history, future = history[whole], future[whole]
-    return [line for relative in (True, False) for line in _lines(history, np.nan_to_num(future), relative)]
+        inputs = Inputs(inputs.history[whole], inputs.known[whole], inputs.ahead[whole])
+        future = future[whole]
+    future = np.nan_to_num(future)
+    solved = [_solve(inputs, future[:, :, y], y, relative, penalties) for y in range(future.shape[2])]
+    return [Line(*map(np.stack, zip(*(one[n] for one in solved), strict=True))) for n in range(len(penalties))]
 
 
-def _scaled(windows: Windows) -> tuple[Values, Values]:
-    """History (W, T, Y) and what followed (W, F, Y), NaN where nothing was measured."""
-    steps = np.arange(-windows.window, 0)
-    history = [windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()]
-    return np.stack(history).astype(np.float64), scaled_truth(windows).astype(np.float64)
-
-
-def _lines(history: Values, future: Values, relative: bool) -> Iterator[Line]:
-    """A line for each penalty, from history (W, T, Y) and future (W, F, Y)."""
-    count, rows, targets = history.shape
-    solved = []
-    for target in range(targets):
-        x, y = history[:, :, target], future[:, :, target]
+def _solve(
+    inputs: Inputs, future: Values, target: int, relative: bool, penalties: Sequence[float]
+) -> list[tuple[Values, Values, Values, Values]]:
+    """weight (F, T), known (F, T, U), ahead (F, K) and bias (F,) of one target for each penalty."""
+    history = inputs.history[:, :, target]
+    (count, rows), last = history.shape, history[:, -1:]
+    x = np.concatenate([history - last if relative else history, inputs.known.reshape(count, -1)], axis=1)
+    y = future - last if relative else future
+    mean, means = x.mean(axis=0), y.mean(axis=0)
+    x, y = x - mean, y - means
+    wide = x.shape[1]
+    total = wide + inputs.ahead.shape[2]
+    gram = np.zeros((total, total))
+    gram[:wide, :wide] = x.T @ x
+    product = x.T @ y
+    found = np.zeros((len(penalties), len(means), total))
+    biases = np.zeros((len(penalties), len(means)))
+    for step in range(len(means)):
+        ahead = inputs.ahead[:, step]
+        center = ahead.mean(axis=0)
+        z = ahead - center
+        gram[wide:, wide:] = z.T @ z
+        gram[:wide, wide:] = x.T @ z
+        gram[wide:, :wide] = gram[:wide, wide:].T
+        right = np.concatenate([product[:, step], z.T @ y[:, step]])
+        size = max(float(np.trace(gram)) / total, 1e-12 * count)
+        for number, penalty in enumerate(penalties):
+            weights = np.linalg.solve(gram + penalty * size * np.eye(total), right)
+            found[number, step] = weights
+            biases[number, step] = means[step] - weights @ np.concatenate([mean, center])
+    lines = []
+    for weights, bias in zip(found, biases, strict=True):
+        weight = weights[:, :rows].copy()
         if relative:
-            x, y = x - x[:, -1:], y - x[:, -1:]
-        center_x, center_y = (np.zeros(rows) if relative else x.mean(axis=0)), y.mean(axis=0)
-        values, vectors = np.linalg.eigh((x - center_x).T @ (x - center_x))
-        solved.append((values, vectors, vectors.T @ ((x - center_x).T @ (y - center_y)), center_x, center_y))
-    for penalty in PENALTIES:
-        weights, biases = [], []
-        for values, vectors, product, center_x, center_y in solved:
-            size = max(float(values.sum()) / rows, 1e-12 * count)
-            weight = (vectors @ (product / (np.maximum(values, 0) + penalty * size)[:, None])).T  # (F, T)
-            biases.append(center_y - weight @ center_x)
-            if relative:
-                weight[:, -1] += 1 - weight.sum(axis=1)
-            weights.append(weight)
-        yield Line(np.stack(weights), np.stack(biases))
+            weight[:, -1] += 1 - weight.sum(axis=1)
+        known = weights[:, rows:wide].reshape(len(bias), rows, inputs.known.shape[2])
+        lines.append((weight, known, weights[:, wide:], bias))
+    return lines

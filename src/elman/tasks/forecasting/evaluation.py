@@ -12,7 +12,7 @@ from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.windows import Windows
 from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive
 from elman.metrics.forecasting import Forecasts, Values, coverage, errors
-from elman.models.forecasting.line import Line
+from elman.models.forecasting.line import Inputs, Line
 from elman.training.report import Report, Table
 
 NETWORK = "this network"
@@ -124,9 +124,8 @@ class Baselines:
 
 def line_forecasts(line: Line, windows: Windows, fitted: FittedSeries) -> Values:
     """(W, F, Y) what a line on scaled values says, in the targets' own units."""
-    steps, numbers = np.arange(-windows.window, 0), windows.places[:, 0]
-    history = [windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()]
-    scaled = line(np.stack(history).astype(np.float64))
+    numbers = windows.places[:, 0]
+    scaled = line(Inputs.of(windows, len(fitted.roles.known)))
     found = np.empty(scaled.shape)
     for number in np.unique(numbers).tolist():
         scale = fitted.scales[windows.series[number].raw.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
     from elman.training.run_folder import RunFolder
+
+log = logging.getLogger("elman")
 
 SERIES = "series.json"
 MOST_WINDOWS = 5_000
@@ -112,7 +115,7 @@ class Task(BaseTask[Settings]):
         from elman.models.forecasting.line import fit_lines
 
         early, judged = self._inner
-        return fit_lines([early, self.data.train], judged)
+        return fit_lines([early, self.data.train], judged, len(self.fitted.roles.known))
 
     @cached_property
     def fitted(self) -> FittedSeries:
@@ -141,6 +144,8 @@ class Task(BaseTask[Settings]):
         _ = self.data, self._baselines
         if s.anchor == "line":
             self._first_line = self._lines[1]  # where it is not made, the weights file has it
+        for note in (*self._read.notes, *self.data.notes):
+            log.info("%s", note)
 
     def save(self, folder: Path) -> None:
         """Write roles, season and scales; and what was chosen by the data."""
@@ -163,11 +168,14 @@ class Task(BaseTask[Settings]):
         known = len(roles.known) + 2 * len(self.fitted.calendar)
         sizes = len(roles.targets), len(roles.past), known
         anchor: Anchor = "last" if s.anchor == "auto" else s.anchor
-        layout = Layout(*sizes, s.horizon, s.segment, anchor, self.fitted.season, s.window, s.combine == "anchor")
+        layout = Layout(
+            *sizes, s.horizon, s.segment, anchor, self.fitted.season, s.window, len(roles.known), s.combine == "anchor"
+        )
         kind = RecursiveForecaster if s.mode == "recursive" else DirectForecaster
         model = kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
         if isinstance(model, DirectForecaster) and self._first_line is not None:
-            model.set_line(torch.from_numpy(self._first_line.weight), torch.from_numpy(self._first_line.bias))
+            line = self._first_line
+            model.set_line(*map(torch.from_numpy, (line.weight, line.known, line.ahead, line.bias)))
         return model
 
     @cached_property
