@@ -203,8 +203,8 @@ def test_goes_on_after_a_stop_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     task = Stopping.new(settings)
     folder.write_settings("forecasting", task.settings)
     task.save(folder.path)
+    task.prepare()
     with pytest.raises(Interrupted):
-        task.prepare()
         loop(task, task.settings, folder, start_accelerator(settings))
     train("forecasting", settings, folder.path, resume=True)
     for name in ("model.safetensors",):

@@ -5,6 +5,8 @@ T rows of a window, F steps ahead, B windows, Y targets, P past covariates, K kn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,6 +113,16 @@ class DirectForecaster(Forecaster):
         self.line_known.copy_(known)
         self.line_ahead.copy_(ahead)
         self.line_bias.copy_(bias)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The anchor without anything of the network's, while this lasts; for a blended forecaster."""
+        share = self.share.clone()
+        self.share.zero_()
+        try:
+            yield
+        finally:
+            self.share.copy_(share)
 
     def numbers(self, values: Tensor, known: Tensor) -> Tensor:
         """What the head takes, (F, B, Y, Q), relative to the anchor."""

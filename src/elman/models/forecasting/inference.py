@@ -26,6 +26,8 @@ from elman.models.forecasting.forecaster import DirectForecaster, Forecaster, Re
 STEPS_AT_ONCE = 1 << 16
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the network's answers that are tried. They are few, since validation parts may be short."""
+WORTH = 0.99
+"""What the network must bring the anchor's error down to, as a share of it, to be added at all."""
 FEWEST_WINDOWS = 2
 PATHS = 200
 """Futures that a recursive forecast draws for its intervals."""
@@ -106,7 +108,8 @@ def blend(model: DirectForecaster, windows: Windows, in_units: InUnits, sizes: V
         model.share.fill_(share)
         points = _restored(ask_scaled(model, windows, 0.0)[0], windows, in_units)
         found.append(errors(points, truth, sizes)["mase"])
-    model.share.fill_(SHARES[int(np.argmin(found))])
+    best = int(np.argmin(found))
+    model.share.fill_(SHARES[best] if found[best] < WORTH * found[0] else 0.0)
 
 
 def _widening(model: Forecaster, windows: Windows, level: float, past: Windows | None) -> Tensor:

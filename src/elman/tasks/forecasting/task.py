@@ -242,9 +242,15 @@ class Task(BaseTask[Settings]):
         return lambda number, scaled: scales[number].in_units(scaled)
 
     def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
+        from elman.metrics.forecasting import Forecasts
+        from elman.models.forecasting.forecaster import DirectForecaster
         from elman.tasks.forecasting.evaluation import NETWORK, Judged, naive_errors
 
         by = {NETWORK: self._ask(model, windows, past), **self._baselines(windows)}
+        if self.settings.combine == "anchor":
+            assert isinstance(model, DirectForecaster)
+            with model.alone():
+                by[f"its anchor alone ({self.settings.anchor})"] = Forecasts(self._ask(model, windows).point)
         return Judged(windows.truth(), naive_errors(windows, self.fitted), by)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
