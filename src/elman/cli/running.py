@@ -42,7 +42,7 @@ def evaluate(
     written = [] if data else [table.write(run) for table in report.tables]
     if json:
         facts = {"run": str(run), "task": loaded.task.name, **loaded.header, **report.metrics}
-        tables = {table.name: table.records() for table in report.tables}
+        tables = {table.name: table.records() for table in report.tables if not table.only_file}
         show(json_format.dumps(finite(facts | ({"tables": tables} if tables else {})), ensure_ascii=False))
         return
     from elman.cli.tables import metrics_table, rich_table
@@ -50,7 +50,8 @@ def evaluate(
     out = console()
     out.print(metrics_table(f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}", report.metrics))
     for table in report.tables:
-        out.print(rich_table(table))
+        if not table.only_file:
+            out.print(rich_table(table))
     if written:
         out.print("written: " + ", ".join(map(str, written)))
 

@@ -20,12 +20,14 @@ class Table:
         title: what it shows.
         columns: their names.
         rows: one cell a column: texts, whole numbers, or shares.
+        only_file: whether it is too long to be shown, and goes into its file alone.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    only_file: bool = False
 
     def write(self, folder: Path) -> Path:
         """Write the table into the folder as CSV, whole or not at all."""

@@ -50,6 +50,11 @@ class SeriesFacts:
     years: float
     proportional: bool
 
+    @property
+    def rows_a_year(self) -> float:
+        """Rows of the longest series in a year; 0 for numbers."""
+        return (max(self.lengths) - 1) / self.years if self.years else 0.0
+
 
 def facts_of(read: SourceSeries) -> SeriesFacts:
     """The facts of the series; of how they vary, those of the first four fifths of at most 50 series."""

@@ -114,8 +114,8 @@ def _window(
     """Some seasons, as many as the training part has room for: it should hold the window and horizon 2.5 times."""
     room = int(left / 2.5) - horizon
     if season > 1:
-        within_a_day = facts.dated and season >= 24 and season == facts.usual_season
-        times = (7, 4, 3, 2, 1) if within_a_day or season <= 7 else (4, 3, 2, 1) if season <= 12 else (3, 2, 1)
+        a_day = facts.rows_a_year > 400 and season == facts.usual_season
+        times = (7, 4, 3, 2, 1) if a_day or season <= 7 else (4, 3, 2, 1) if season <= 12 else (3, 2, 1)
         enough = [count for count in times if count * season >= min(horizon, season)]
         fitting = [count for count in enough if count * season <= room] or enough[-1:]
         window, why = fitting[0] * season, f"{fitting[0]} seasons of {season}"
@@ -133,7 +133,7 @@ def _segment(window: int) -> int:
 def _calendar(facts: SeriesFacts) -> tuple[tuple[str, ...], str]:
     if not facts.dated:
         return ("none",), "the times are numbers"
-    yearly = (max(facts.lengths) - 1) / max(facts.years, 1e-9)  # rows a year
+    yearly = facts.rows_a_year
     features = []
     if yearly > 400 and facts.years * 365.25 >= 2:
         features.append("hour")

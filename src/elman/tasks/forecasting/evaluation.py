@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.timeseries.scaling import FittedSeries
+from elman.data.timeseries.timestamps import shown
 from elman.data.timeseries.windows import Windows
 from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive
 from elman.metrics.forecasting import Forecasts, Values, coverage, errors
@@ -16,6 +17,8 @@ from elman.models.forecasting.line import Inputs, Line
 from elman.training.report import Report, Table
 
 NETWORK = "this network"
+ALONE = "its anchor alone"
+"""What the network is added to, by itself: shown beside it, and no baseline of its own."""
 MEASURES = ("mae", "rmse", "mase", "smape")
 
 
@@ -40,7 +43,7 @@ class Judged:
 
     def best_baseline(self, measure: str) -> tuple[str, float]:
         """The baseline with the least error, and that error."""
-        found = {name: self.errors(name)[measure] for name in self.by if name != NETWORK}
+        found = {name: self.errors(name)[measure] for name in self.by if not name.startswith((NETWORK, ALONE))}
         best = min(found, key=found.__getitem__)
         return best, found[best]
 
@@ -50,17 +53,43 @@ class Judged:
         best = {f"best_baseline_{measure}": self.best_baseline(measure)[1] for measure in ("mae", "rmse")}
         return {f"{prefix}{name}": value for name, value in (own | best).items()}
 
-    def report(self, where: str, targets: Sequence[str]) -> Report:
-        """Figures of the part `where`; a table of all forecasters by target, and one by step ahead."""
-        windows, horizon, _ = self.truth.shape
+    def told(self) -> str:
+        """The MASE of each in one line, the best first."""
+        found = sorted((self.errors(name)["mase"], name) for name in self.by)
+        return ", ".join(f"{name} {error:.4g}" for error, name in found)
+
+    def report(self, where: str, targets: Sequence[str], windows: Windows) -> Report:
+        """Figures of the part `where`; tables of all forecasters by target and by step ahead, and of the forecasts.
+
+        Arguments:
+            windows: those that were forecast.
+        """
+        count, horizon, _ = self.truth.shape
         rows = tuple(
             (target, name, *(self.errors(name, number)[measure] for measure in MEASURES))
             for number, target in enumerate(targets)
             for name in self.by
         )
-        title = f"{where}: {windows:,} forecasts of {horizon} steps"
-        table = Table("forecasts", title, ("target", "forecast by", "MAE", "RMSE", "MASE", "sMAPE %"), rows)
-        return Report(self.metrics(f"{where}_"), (table, self._by_step(where)))
+        title = f"{where}: {count:,} forecasts of {horizon} steps"
+        table = Table("baselines", title, ("target", "forecast by", "MAE", "RMSE", "MASE", "sMAPE %"), rows)
+        return Report(
+            self.metrics(f"{where}_"), (table, self._by_step(where), self._forecasts(where, targets, windows))
+        )
+
+    def _forecasts(self, where: str, targets: Sequence[str], windows: Windows) -> Table:
+        """Every row of the part once: the forecasts that do not overlap, counted from the last one of each series."""
+        own, rows = self.by[NETWORK], []
+        for number, chosen in apart(windows):
+            series, origin = windows.series[number].raw, int(windows.places[chosen, 1])
+            for step, target in np.ndindex(windows.horizon, len(targets)):
+                place = chosen, step, target
+                ends = [None if end is None else float(end[place]) for end in (own.lower, own.upper)]
+                truth = float(self.truth[place])
+                time = shown(series.times[origin + step])
+                measured = None if np.isnan(truth) else truth
+                rows.append((series.name, time, step + 1, targets[target], measured, float(own.point[place]), *ends))
+        names = ("series", "time", "step", "target", "measured", "forecast", "lower", "upper")
+        return Table("forecasts", f"{where}: forecasts that do not overlap", names, tuple(rows), only_file=True)
 
     def _by_step(self, where: str) -> Table:
         columns = [_mean(np.abs(forecasts.point - self.truth)) for forecasts in self.by.values()]
@@ -71,6 +100,15 @@ class Judged:
             names.append("covered")
         rows = tuple((step, *map(float, row)) for step, row in enumerate(zip(*columns, strict=True), 1))
         return Table("steps", f"{where}: by steps ahead", ("step", *names), rows)
+
+
+def apart(windows: Windows) -> Iterator[tuple[int, int]]:
+    """Series and number of each window that does not overlap with the next one taken, from the last backwards."""
+    for series in np.unique(windows.places[:, 0]).tolist():
+        own = np.flatnonzero(windows.places[:, 0] == series)
+        origins = windows.places[own, 1]
+        for chosen in own[(origins.max() - origins) % windows.horizon == 0].tolist():
+            yield series, chosen
 
 
 def _mean(values: Values) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,8 +99,9 @@ class Forecast(Prediction):
         lines = [" ".join(filter(None, [self.input, self.series]))]
         for name, target in self.targets.items():
             lines.append(f"  {name}")
-            rows = list(zip(self.times, target["forecast"], _ends(target), strict=True))
-            lines += [f"    {time}  {value:.6g}{ends}" for time, value, ends in rows[:SHOWN_STEPS]]
+            digits = digits_of(target)
+            rows = list(zip(self.times, target["forecast"], _ends(target, digits), strict=True))
+            lines += [f"    {time}  {value:.{digits}g}{ends}" for time, value, ends in rows[:SHOWN_STEPS]]
             if len(rows) > SHOWN_STEPS:
                 lines.append(f"    ... {len(rows) - SHOWN_STEPS} more")
         return "\n".join(lines)
@@ -158,7 +160,19 @@ def _title(continued: Sequence[Continued]) -> str:
     return f"{steps}: on average {mean:.4g}, {way} the last value {last:.4g}"
 
 
-def _ends(target: dict[str, Any]) -> list[str]:
+def digits_of(target: dict[str, list[float]]) -> int:
+    """So many digits that an interval's width, or how the forecast varies, is seen: 6, or more on a high level."""
+    point = np.array(target["forecast"])
+    spread = np.subtract(target["upper"], target["lower"]) if "lower" in target else np.array([np.ptp(point)])
+    spread, size = spread[np.isfinite(spread) & (spread > 0)], np.abs(point[np.isfinite(point)])
+    if not len(spread) or not len(size) or not size.max() > 0:
+        return 6
+    return int(np.clip(math.ceil(math.log10(size.max() / np.median(spread))) + 3, 6, 15))
+
+
+def _ends(target: dict[str, Any], digits: int) -> list[str]:
     if "lower" not in target:
         return [""] * len(target["forecast"])
-    return [f"  ({low:.6g} to {high:.6g})" for low, high in zip(target["lower"], target["upper"], strict=True)]
+    return [
+        f"  ({low:.{digits}g} to {high:.{digits}g})" for low, high in zip(target["lower"], target["upper"], strict=True)
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
-from elman.training.settings import Choice, write_choices
+from elman.training.settings import CHOICES, Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -36,6 +36,9 @@ SERIES = "series.json"
 MOST_WINDOWS = 5_000
 """Validation during training looks at so many windows at most, evenly spread."""
 DRAWN_WINDOWS = 8
+MOST_SHOWN = 12
+"""Series whose forecasts are shown in full."""
+ADVICE = "try more `steps`, a larger `hidden_size`, a longer `window`, or `anchor` and `combine` left to the data"
 
 
 class Task(BaseTask[Settings]):
@@ -66,13 +69,30 @@ class Task(BaseTask[Settings]):
         from elman.data.timeseries.facts import facts_of
         from elman.tasks.forecasting.auto import choose, choose_anchor
 
-        open_anchor = self.settings.anchor == "auto"
-        self.choices = choose(facts_of(self._read), self.settings)
-        self.settings = self.settings.chosen(self.choices)
-        if open_anchor:
-            anchor = choose_anchor(self._anchor_errors())
-            self.choices.append(anchor)
-            self.settings = self.settings.chosen([anchor])
+        asked = self.settings
+        self.choices = choose(facts_of(self._read), asked)
+        self.settings = asked.chosen(self.choices)
+        if asked.anchor != "auto":
+            return
+        best, found = self._tried(self.settings)
+        if asked.transform == "auto" and self.settings.transform != "none":
+            other, plain = self._tried(self.settings.chosen([Choice("transform", "none", "")]))
+            if min(error for _, error in plain) < min(error for _, error in found):
+                best, found = other, plain
+                why = "the anchors forecast better without, though the targets vary in proportion to their level"
+                self.choices = [one for one in self.choices if one.setting != "transform"]
+                self.choices.append(Choice("transform", "none", why))
+        self.data = best.data
+        if best.settings.mode == "direct":
+            self._lines = best._lines
+        self.choices.append(choose_anchor(found))
+        self.settings = asked.chosen(self.choices)
+
+    def _tried(self, settings: Settings) -> tuple[Task, list[tuple[str, float]]]:
+        """The same series by other settings, and the errors of the anchors there."""
+        task = type(self)(settings)
+        task._read = self._read
+        return task, task._anchor_errors()
 
     def _anchor_errors(self) -> list[tuple[str, float]]:
         """MASE of each anchor by itself, on validation and late in training."""
@@ -144,8 +164,26 @@ class Task(BaseTask[Settings]):
         _ = self.data, self._baselines
         if s.anchor == "line":
             self._first_line = self._lines[1]  # where it is not made, the weights file has it
-        for note in (*self._read.notes, *self.data.notes):
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what was understood of the data, and what followed from it."""
+        from elman.data.timeseries.timestamps import shown
+
+        read = self._read
+        rows = sorted(map(len, read.series))
+        several = f"{len(rows)} series of {rows[0]:,} to {rows[-1]:,} rows" if len(rows) > 1 else f"{rows[0]:,} rows"
+        first, last = min(one.times[0] for one in read.series), max(one.times[len(one) - 1] for one in read.series)
+        roles = read.roles
+        columns = f"time {roles.time!r}, target {' '.join(map(repr, roles.targets))}"
+        log.info(
+            "%s: %s, step %s, %s to %s; %s", read.source, several, read.frequency, shown(first), shown(last), columns
+        )
+        for note in (*read.notes, *self.data.notes):
             log.info("%s", note)
+        if self.choices:
+            chosen = ", ".join(f"{one.setting} {_plainly(one.value)}" for one in self.choices)
+            log.info("chosen by the data (%s says why): %s", CHOICES, chosen)
 
     def save(self, folder: Path) -> None:
         """Write roles, season and scales; and what was chosen by the data."""
@@ -244,13 +282,13 @@ class Task(BaseTask[Settings]):
     def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
         from elman.metrics.forecasting import Forecasts
         from elman.models.forecasting.forecaster import DirectForecaster
-        from elman.tasks.forecasting.evaluation import NETWORK, Judged, naive_errors
+        from elman.tasks.forecasting.evaluation import ALONE, NETWORK, Judged, naive_errors
 
         by = {NETWORK: self._ask(model, windows, past), **self._baselines(windows)}
         if self.settings.combine == "anchor":
             assert isinstance(model, DirectForecaster)
             with model.alone():
-                by[f"its anchor alone ({self.settings.anchor})"] = Forecasts(self._ask(model, windows).point)
+                by[f"{ALONE} ({self.settings.anchor})"] = Forecasts(self._ask(model, windows).point)
         return Judged(windows.truth(), naive_errors(windows, self.fitted), by)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
@@ -266,24 +304,41 @@ class Task(BaseTask[Settings]):
         if data:
             s = self.settings
             other = read_windows(data[0], self.fitted, s.missing, s.window, s.horizon)
-            return self._judge(model, other, other).report("data", targets)
+            return self._judge(model, other, other).report("data", targets, other)
         held = self.data.held
         seen = self._judge(model, self.data.validation, held)
         if not len(self.data.test):
-            return seen.report("validation", targets)
-        test = self._judge(model, self.data.test, held).report("test", targets)
+            return seen.report("validation", targets, self.data.validation)
+        test = self._judge(model, self.data.test, held).report("test", targets, self.data.test)
         return Report(seen.metrics("validation_") | test.metrics, test.tables)
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
-        """Draw the curves, and forecasts of the validation part beside the true values."""
+        """Draw the curves, and forecasts of the validation part; say how the network stands beside the baselines."""
         import torch
+
+        from elman.tasks.forecasting.evaluation import NETWORK
 
         super().finish(folder, model)
         with torch.no_grad():
-            self.draw(model, self.data.validation, "validation", folder.path / "forecast")
+            judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
+        log.info("validation MASE: %s", judged.told())
+        share = float(getattr(model, "share", 1.0))
+        own, (best, other) = judged.errors(NETWORK)["mase"], judged.best_baseline("mase")
+        if share == 0:
+            log.warning(
+                "on validation the network adds nothing to its anchor (%s), which forecasts alone", self.settings.anchor
+            )
+        elif share < 1:
+            log.info("the forecasts are the anchor's and %.0f%% of what the network adds, which did best", 100 * share)
+        if own > other:
+            log.warning("the network is behind: %s does better on validation; %s", best, ADVICE)
 
-    def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> None:
-        """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png."""
+    def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
+        """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png.
+
+        Returns:
+            the forecasts of the part beside those of the baselines.
+        """
         from elman.plotting.forecast import draw_forecasts
         from elman.tasks.forecasting.outputs import compared, panels_of_part
 
@@ -294,6 +349,7 @@ class Task(BaseTask[Settings]):
         ask = partial(self._ask, past=held)
         panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
+        return judged
 
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | pd.DataFrame], options: Options
@@ -323,11 +379,20 @@ class Task(BaseTask[Settings]):
         return found
 
     def show(self, predictions: Sequence[Prediction]) -> str:
-        """The forecasts with an empty line between."""
-        return "\n\n".join(prediction.show() for prediction in predictions)
+        """The forecasts with an empty line between; of many series the first ones, and how to have all."""
+        shown_ones = predictions if len(predictions) <= MOST_SHOWN else predictions[: MOST_SHOWN - 2]
+        texts = [prediction.show() for prediction in shown_ones]
+        if len(shown_ones) < len(predictions):
+            more = len(predictions) - len(shown_ones)
+            texts.append(f"... and {more:,} more series; NAME.csv has all with `out=NAME`, or ask for `json`")
+        return "\n\n".join(texts)
 
     def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
         """All series as one table and one picture: `path`.csv, `path`.svg and `path`.png."""
         from elman.tasks.forecasting.prediction import Forecast, write_forecasts
 
         return write_forecasts([one for one in predictions if isinstance(one, Forecast)], path)
+
+
+def _plainly(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
