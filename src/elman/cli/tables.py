@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from elman.training.report import Table
+from elman.training.report import Table, figure
 
 LONGEST_CELL = 100  # characters; the file has the rest
 
@@ -18,7 +18,7 @@ def metrics_table(title: str, metrics: dict[str, float]) -> RichTable:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in metrics.items():
-        table.add_row(escape(name.replace("_", " ")), f"{value:,.4f}")
+        table.add_row(escape(name.replace("_", " ")), figure(value))
     return table
 
 
@@ -35,7 +35,7 @@ def rich_table(table: Table) -> RichTable:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return figure(value)
     if isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(value).split())

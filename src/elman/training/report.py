@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ class Table:
     def records(self) -> list[dict[str, Any]]:
         """The rows with their columns' names, for JSON."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def figure(value: float) -> str:
+    """A number as people read it: four decimals, or four digits where it is very small or very large."""
+    plain = value == 0 or not math.isfinite(value) or 1e-2 <= abs(value) < 1e9
+    return f"{value:,.4f}" if plain else f"{value:.4g}"
 
 
 @dataclass(frozen=True)

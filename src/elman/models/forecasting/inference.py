@@ -102,11 +102,13 @@ def blend(model: DirectForecaster, windows: Windows, in_units: InUnits, sizes: V
     Arguments:
         sizes: (W, Y) what errors are divided by.
     """
-    truth = windows.truth()
-    found = []
+    model.share.fill_(1.0)
+    whole, _ = ask_scaled(model, windows, 0.0)
+    with model.alone():
+        anchor, _ = ask_scaled(model, windows, 0.0)
+    truth, found = windows.truth(), []
     for share in SHARES:
-        model.share.fill_(share)
-        points = _restored(ask_scaled(model, windows, 0.0)[0], windows, in_units)
+        points = _restored(anchor + share * (whole - anchor), windows, in_units)
         found.append(errors(points, truth, sizes)["mase"])
     best = int(np.argmin(found))
     model.share.fill_(SHARES[best] if found[best] < WORTH * found[0] else 0.0)

@@ -16,11 +16,11 @@ from elman.data.timeseries.windows import Windows
 from elman.models.forecasting.conformal import scaled_truth
 
 Values = NDArray[np.float64]
-MOST_WINDOWS = 20_000
+MOST_WINDOWS = 6_000
 EARLY = 0.75
 """The share of the training part from which lines are fitted to be compared."""
 FEWEST_EARLY = 8
-PENALTIES = (1e-4, 1e-2, 1e-1, 1.0, 10.0)
+PENALTIES = (1e-6, 1e-3, 3e-2, 1.0, 10.0)
 """Penalties that are tried, in shares of the mean square of an input times the number of windows."""
 
 
@@ -79,7 +79,7 @@ def fit_lines(parts: Sequence[Windows], judged: Windows, own: int) -> list[Line]
         judged: windows that lie after the first part.
         own: U.
     """
-    few = judged.thinned(MOST_WINDOWS // 4)
+    few = judged.thinned(MOST_WINDOWS // 2)
     inputs, truth = Inputs.of(few, own), scaled_truth(few)
     forms = [(relative, penalty) for relative in (True, False) for penalty in PENALTIES]
     first = [line for relative in (True, False) for line in _fit(parts[0], own, relative, PENALTIES)]

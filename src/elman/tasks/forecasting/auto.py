@@ -14,7 +14,7 @@ _LONGEST_DIRECT_SEASON = 96
 """Steps of a season that a forecast reaches over by itself."""
 _SIZES = ((200, 16, 600, 32), (2_000, 32, 1_000, 32), (50_000, 64, 1_500, 32), (200_000, 128, 2_000, 64))
 """Training windows below so many: hidden units, steps, windows in a batch."""
-_LARGEST = (128, 3_000, 128)
+_LARGEST = (128, 2_000, 128)
 _SEGMENT_STEPS = 24
 _LONGEST_SEGMENT = 8
 MARGIN = 0.98

@@ -248,6 +248,10 @@ class Task(BaseTask[Settings]):
     def _seen_in_training(self) -> Windows:
         return self.data.validation.thinned(MOST_WINDOWS)
 
+    @cached_property
+    def _seen_baselines(self) -> dict[str, Forecasts]:
+        return self._baselines(self._seen_in_training)
+
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Errors on the validation part beside the best baseline's; also calibrates the intervals there."""
         from elman.models.forecasting.forecaster import DirectForecaster, Forecaster
@@ -284,7 +288,10 @@ class Task(BaseTask[Settings]):
         from elman.models.forecasting.forecaster import DirectForecaster
         from elman.tasks.forecasting.evaluation import ALONE, NETWORK, Judged, naive_errors
 
-        by = {NETWORK: self._ask(model, windows, past), **self._baselines(windows)}
+        by = {
+            NETWORK: self._ask(model, windows, past),
+            **(self._seen_baselines if windows is self._seen_in_training else self._baselines(windows)),
+        }
         if self.settings.combine == "anchor":
             assert isinstance(model, DirectForecaster)
             with model.alone():
@@ -330,7 +337,7 @@ class Task(BaseTask[Settings]):
             )
         elif share < 1:
             log.info("the forecasts are the anchor's and %.0f%% of what the network adds, which did best", 100 * share)
-        if own > other:
+        if own > max(1.01 * other, other + 1e-4):  # more than rounding
             log.warning("the network is behind: %s does better on validation; %s", best, ADVICE)
 
     def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
@@ -384,7 +391,7 @@ class Task(BaseTask[Settings]):
         texts = [prediction.show() for prediction in shown_ones]
         if len(shown_ones) < len(predictions):
             more = len(predictions) - len(shown_ones)
-            texts.append(f"... and {more:,} more series; NAME.csv has all with `out=NAME`, or ask for `json`")
+            texts.append(f"... and {more:,} more series; ask for a table (out) or for JSON to have all")
         return "\n\n".join(texts)
 
     def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
