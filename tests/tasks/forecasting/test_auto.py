@@ -21,6 +21,13 @@ from elman.tasks.forecasting.task import Task
 QUICK: dict[str, Any] = {"steps": 4, "eval_every": 2, "hidden_size": 4, "batch_size": 8, "threads": 1}
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are tested elsewhere, and take longer than these trainings."""
+    monkeypatch.setattr("elman.training.monitoring.loss_curve.draw_loss_curve", lambda *_, **__: None)
+    monkeypatch.setattr("elman.plotting.forecast.draw_forecasts", lambda *_: ())
+
+
 def facts(**changes: Any) -> SeriesFacts:
     """Three years of hourly rows."""
     plain: dict[str, Any] = {

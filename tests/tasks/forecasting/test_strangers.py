@@ -20,6 +20,13 @@ from elman.tasks.forecasting.settings import Settings
 QUICK: dict[str, Any] = {"steps": 4, "eval_every": 2, "hidden_size": 4, "batch_size": 8, "threads": 1}
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are tested elsewhere, and take longer than these trainings."""
+    monkeypatch.setattr("elman.training.monitoring.loss_curve.draw_loss_curve", lambda *_, **__: None)
+    monkeypatch.setattr("elman.plotting.forecast.draw_forecasts", lambda *_: ())
+
+
 def trained(table: pd.DataFrame, folder: Path, **settings: Any) -> Run:
     table.to_csv(folder / "t.csv", index=False)
     train("forecasting", Settings(data=str(folder / "t.csv"), **QUICK | settings), folder / "run")
