@@ -74,6 +74,8 @@ def test_what_may_be_read_in_two_ways_is_asked_about() -> None:
     cells = ["01/02/2020", "02/02/2020", "04/03/2020", "07/05/2020", "08/11/2020", "09/12/2020"]
     with pytest.raises(UserError, match="`date_order=day-first` or `date_order=month-first`"):
         read(cells)
+    with pytest.raises(UserError, match="may have the day or the month first"):  # six days, or the 2nd of six months
+        read(["02/01/2020", "02/02/2020", "02/03/2020", "02/04/2020", "02/05/2020", "02/06/2020"])
     times, _ = parse_times(pd.Series(cells), "f.csv", "day-first")
     assert str(times[2]) == "2020-03-04 00:00:00"
     times, _ = parse_times(pd.Series(cells), "f.csv", "month-first")

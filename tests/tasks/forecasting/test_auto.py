@@ -14,6 +14,7 @@ import torch
 from elman.data.timeseries.facts import SeriesFacts
 from elman.errors import UserError
 from elman.run import load, train
+from elman.tasks.forecasting.anchors import AnchorTrial
 from elman.tasks.forecasting.auto import choose, choose_anchor
 from elman.tasks.forecasting.settings import Settings
 from elman.tasks.forecasting.task import Task
@@ -154,5 +155,5 @@ def test_a_line_knows_holidays_and_the_calendar(tmp_path: Path) -> None:
     pd.DataFrame({"day": days, "holiday": holiday, "sales": sales}).to_csv(tmp_path / "t.csv", index=False)
     task = Task.new(Settings(data=str(tmp_path / "t.csv"), known=("holiday",), **QUICK))
     assert task.settings.anchor == "line"
-    errors = dict(task._anchor_errors())
+    errors = dict(AnchorTrial(task.settings, task.data).errors())
     assert errors["line"] < 0.1 < errors["season"]

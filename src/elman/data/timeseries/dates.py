@@ -143,6 +143,9 @@ def _density(texts: pd.Series, *, dayfirst: bool) -> float:
     times = pd.DatetimeIndex(_dates(texts, dayfirst=dayfirst)).unique().sort_values()
     if times.isna().any() or len(times) < 3:
         return 0.0
+    if len(set(times.day)) == 1 and times.normalize().equals(times):  # the same day of each month
+        months = times.year * 12 + times.month
+        return len(times) / (1 + int(months[-1] - months[0]))
     try:
         step = find_frequency(times, "")
     except UserError:

@@ -25,6 +25,7 @@ from elman.errors import UserError
 Transform = Literal["none", "log", "sqrt"]
 Array = NDArray[np.float32]
 _LONGEST_SEASON = 1_000_000
+FEWEST_ROWS = 2
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """A column whose values differ by no more than this share of their size holds one value and its rounding."""
 
@@ -66,6 +67,8 @@ class SeriesScale:
             )
         part = _measured(series, rows, roles)
         for column, name in enumerate(roles.targets):
+            if rows < FEWEST_ROWS:
+                raise UserError(f"{place}: the training part has {rows} rows, too few to learn from; give more")
             if _is_constant(part[:, column]):
                 raise UserError(
                     f"{place}: {name!r} is constant in the training part ({part[0, column]:g} in all {rows} rows);"

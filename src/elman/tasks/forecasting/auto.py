@@ -71,7 +71,7 @@ def _chosen(facts: SeriesFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, s
 
 def _season(facts: SeriesFacts) -> tuple[int, str]:
     longest = max(facts.lengths)
-    if facts.usual_season > 1 and 3 * facts.usual_season <= longest:
+    if facts.usual_season > 1 and 2.5 * facts.usual_season <= longest:
         return facts.usual_season, f"the usual season of the step {facts.frequency}"
     if facts.found_season > 1:
         return facts.found_season, f"the series repeat themselves after {facts.found_season} rows"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
-from elman.training.settings import CHOICES, Choice, write_choices
+from elman.training.settings import Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from elman.models.forecasting.heads import Head
     from elman.models.forecasting.inference import InUnits
     from elman.models.forecasting.line import Line
+    from elman.tasks.forecasting.anchors import AnchorTrial
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
     from elman.training.run_folder import RunFolder
@@ -38,7 +39,6 @@ MOST_WINDOWS = 5_000
 DRAWN_WINDOWS = 8
 MOST_SHOWN = 12
 """Series whose forecasts are shown in full."""
-ADVICE = "try more `steps`, a larger `hidden_size`, a longer `window`, or `anchor` and `combine` left to the data"
 
 
 class Task(BaseTask[Settings]):
@@ -62,53 +62,11 @@ class Task(BaseTask[Settings]):
         """A task with its settings found from the data where they were left open."""
         task = cls(settings)
         if settings.left_open():
-            task._choose()
+            from elman.tasks.forecasting.anchors import settle
+
+            task._anchors, task.choices = settle(settings, task._read)
+            task.settings, task.data = task._anchors.settings, task._anchors.data
         return task
-
-    def _choose(self) -> None:
-        from elman.data.timeseries.facts import facts_of
-        from elman.tasks.forecasting.auto import choose, choose_anchor
-
-        asked = self.settings
-        self.choices = choose(facts_of(self._read), asked)
-        self.settings = asked.chosen(self.choices)
-        if asked.anchor != "auto":
-            return
-        best, found = self._tried(self.settings)
-        if asked.transform == "auto" and self.settings.transform != "none":
-            other, plain = self._tried(self.settings.chosen([Choice("transform", "none", "")]))
-            if min(error for _, error in plain) < min(error for _, error in found):
-                best, found = other, plain
-                why = "the anchors forecast better without, though the targets vary in proportion to their level"
-                self.choices = [one for one in self.choices if one.setting != "transform"]
-                self.choices.append(Choice("transform", "none", why))
-        self.data = best.data
-        if best.settings.mode == "direct":
-            self._lines = best._lines
-        self.choices.append(choose_anchor(found))
-        self.settings = asked.chosen(self.choices)
-
-    def _tried(self, settings: Settings) -> tuple[Task, list[tuple[str, float]]]:
-        """The same series by other settings, and the errors of the anchors there."""
-        task = type(self)(settings)
-        task._read = self._read
-        return task, task._anchor_errors()
-
-    def _anchor_errors(self) -> list[tuple[str, float]]:
-        """MASE of each anchor by itself, on validation and late in training."""
-        from elman.metrics.baselines import last_value, seasonal_naive
-        from elman.metrics.forecasting import errors
-        from elman.tasks.forecasting.evaluation import line_forecasts, naive_errors
-
-        windows, s = self._inner[1].thinned(MOST_WINDOWS), self.settings
-        history, season = windows.history(), self.fitted.season
-        found = {"last": last_value(history, s.horizon)}
-        if 1 < season <= s.window - (s.mode == "recursive"):
-            found["season"] = seasonal_naive(history, s.horizon, season)
-        if s.mode == "direct":
-            found["line"] = line_forecasts(self._lines[0], windows, self.fitted)
-        truth, sizes = windows.truth(), naive_errors(windows, self.fitted)
-        return [(name, errors(forecast, truth, sizes)["mase"]) for name, forecast in found.items()]
 
     @cached_property
     def _read(self) -> SourceSeries:
@@ -124,18 +82,10 @@ class Task(BaseTask[Settings]):
         return cut_and_scale(self._read, self.settings.cutting())
 
     @cached_property
-    def _inner(self) -> tuple[Windows, Windows]:
-        from elman.models.forecasting.line import inner_split
+    def _anchors(self) -> AnchorTrial:
+        from elman.tasks.forecasting.anchors import AnchorTrial
 
-        return inner_split(self.data.train, self.data.validation)
-
-    @cached_property
-    def _lines(self) -> list[Line]:
-        """Lines through the window: of the early part of training, to compare with, and of all of it."""
-        from elman.models.forecasting.line import fit_lines
-
-        early, judged = self._inner
-        return fit_lines([early, self.data.train], judged, len(self.fitted.roles.known))
+        return AnchorTrial(self.settings, self.data)
 
     @cached_property
     def fitted(self) -> FittedSeries:
@@ -155,6 +105,8 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
+        from elman.tasks.forecasting.telling import understood
+
         s, season = self.settings, self.fitted.season
         least = season + (s.mode == "recursive")
         if s.anchor == "season" and s.window < least:
@@ -163,27 +115,9 @@ class Task(BaseTask[Settings]):
             )
         _ = self.data, self._baselines
         if s.anchor == "line":
-            self._first_line = self._lines[1]  # where it is not made, the weights file has it
-        self._tell()
-
-    def _tell(self) -> None:
-        """Say what was understood of the data, and what followed from it."""
-        from elman.data.timeseries.timestamps import shown
-
-        read = self._read
-        rows = sorted(map(len, read.series))
-        several = f"{len(rows)} series of {rows[0]:,} to {rows[-1]:,} rows" if len(rows) > 1 else f"{rows[0]:,} rows"
-        first, last = min(one.times[0] for one in read.series), max(one.times[len(one) - 1] for one in read.series)
-        roles = read.roles
-        columns = f"time {roles.time!r}, target {' '.join(map(repr, roles.targets))}"
-        log.info(
-            "%s: %s, step %s, %s to %s; %s", read.source, several, read.frequency, shown(first), shown(last), columns
-        )
-        for note in (*read.notes, *self.data.notes):
-            log.info("%s", note)
-        if self.choices:
-            chosen = ", ".join(f"{one.setting} {_plainly(one.value)}" for one in self.choices)
-            log.info("chosen by the data (%s says why): %s", CHOICES, chosen)
+            self._first_line = self._anchors.lines[1]  # where it is not made, the weights file has it
+        for line in understood(self._read, self.data, self.choices):
+            log.info("%s", line)
 
     def save(self, folder: Path) -> None:
         """Write roles, season and scales; and what was chosen by the data."""
@@ -323,22 +257,16 @@ class Task(BaseTask[Settings]):
         """Draw the curves, and forecasts of the validation part; say how the network stands beside the baselines."""
         import torch
 
-        from elman.tasks.forecasting.evaluation import NETWORK
+        from elman.tasks.forecasting.telling import verdict
 
         super().finish(folder, model)
         with torch.no_grad():
             judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
-        log.info("validation MASE: %s", judged.told())
-        share = float(getattr(model, "share", 1.0))
-        own, (best, other) = judged.errors(NETWORK)["mase"], judged.best_baseline("mase")
-        if share == 0:
-            log.warning(
-                "on validation the network adds nothing to its anchor (%s), which forecasts alone", self.settings.anchor
-            )
-        elif share < 1:
-            log.info("the forecasts are the anchor's and %.0f%% of what the network adds, which did best", 100 * share)
-        if own > max(1.01 * other, other + 1e-4):  # more than rounding
-            log.warning("the network is behind: %s does better on validation; %s", best, ADVICE)
+        told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor)
+        for line in told:
+            log.info("%s", line)
+        for line in warned:
+            log.warning("%s", line)
 
     def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
         """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png.
@@ -399,7 +327,3 @@ class Task(BaseTask[Settings]):
         from elman.tasks.forecasting.prediction import Forecast, write_forecasts
 
         return write_forecasts([one for one in predictions if isinstance(one, Forecast)], path)
-
-
-def _plainly(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
