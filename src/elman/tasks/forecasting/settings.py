@@ -38,6 +38,7 @@ class Settings(RecurrentSettings):
         "batch_size": 0,
         "eval_every": 0,
     }
+    """Settings that follow from the data, and the value that leaves each open."""
 
     data: str = "airline"
     """etth1, airline, sunspots; or a .csv, .tsv or .parquet file."""
