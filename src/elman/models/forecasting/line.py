@@ -20,6 +20,8 @@ MOST_WINDOWS = 6_000
 EARLY = 0.75
 """The share of the training part from which lines are fitted to be compared."""
 FEWEST_EARLY = 8
+ENOUGH = 50
+"""Validation windows that say by themselves which line, and which anchor, is best."""
 PENALTIES = (1e-6, 1e-3, 3e-2, 1.0, 10.0)
 """Penalties that are tried, in shares of the mean square of an input times the number of windows."""
 
@@ -91,8 +93,11 @@ def fit_lines(parts: Sequence[Windows], judged: Windows, own: int) -> list[Line]
 def inner_split(train: Windows, validation: Windows) -> tuple[Windows, Windows]:
     """The early windows of training, and those after them with validation's: more to judge by where that is short.
 
-    All of training, and validation alone, where so little would be left to learn from that it says nothing.
+    All of training, and validation alone, where that has enough windows to judge by, or where so little would be left
+    to learn from that it says nothing.
     """
+    if len(validation) >= ENOUGH:
+        return train, validation
     series, origins = train.places.T
     early, late = np.zeros(len(train), dtype=np.bool_), np.zeros(len(train), dtype=np.bool_)
     for number in np.unique(series).tolist():

@@ -34,10 +34,13 @@ class AnchorTrial:
     def lines(self) -> list[Line]:
         """Lines through the window: of the early part of training, to compare with, and of all of it."""
         early, judged = self._inner
-        return fit_lines([early, self.data.train], judged, len(self.data.fitted.roles.known))
+        whole = self.data.train
+        parts = [whole] if early is whole else [early, whole]
+        found = fit_lines(parts, judged, len(self.data.fitted.roles.known))
+        return [found[0], found[-1]]
 
     def errors(self) -> list[tuple[str, float]]:
-        """MASE of each anchor by itself, on validation and late in training; the simplest first."""
+        """MASE of each anchor by itself, on validation and, where that is short, late in training; simplest first."""
         windows, s, fitted = self._inner[1].thinned(MOST_WINDOWS), self.settings, self.data.fitted
         history = windows.history()
         found = {"last": last_value(history, s.horizon)}

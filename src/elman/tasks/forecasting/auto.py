@@ -171,4 +171,8 @@ def choose_anchor(errors: Sequence[tuple[str, float]]) -> Choice:
         if error < MARGIN * least:
             best, least = name, error
     told = ", ".join(f"{name} {error:.3f}" for name, error in errors)
-    return Choice("anchor", best, f"MASE of each anchor by itself, late in training and on validation: {told}")
+    return Choice(
+        "anchor",
+        best,
+        f"MASE of each anchor by itself, on validation and, where that is short, late in training: {told}",
+    )
