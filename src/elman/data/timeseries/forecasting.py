@@ -194,11 +194,6 @@ def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
     return ForecastData(fitted, scaled, train, validation, test, held, notes)
 
 
-def read_forecast_data(data: str | Path, reading: Reading, cutting: Cutting) -> ForecastData:
-    """`read_all_series` and `cut_and_scale`."""
-    return cut_and_scale(read_all_series(data, reading), cutting)
-
-
 def read_other(
     data: str | Path | pd.DataFrame, fitted: FittedSeries, missing: Missing, ahead: int
 ) -> list[ScaledSeries]:
