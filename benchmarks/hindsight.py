@@ -45,7 +45,7 @@ def least_absolute(lags: Values, future: Values, rounds: int = 40) -> Values:
 
 
 def main() -> None:
-    series = read_source("etth1")[0]["OT"].to_numpy(np.float64)
+    series = read_source("etth1", "")[0]["OT"].to_numpy(np.float64)
     train, (lags, future) = windows(series, TRAIN), windows(series, TEST)
     table = Table("forecast of the test part", "MAE")
     for name, forecast in {

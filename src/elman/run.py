@@ -219,6 +219,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                 _make_run(task_name, task, folder, lock)
         accelerator.wait_for_everyone()
         if not accelerator.is_main_process:
+            logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
             task.prepare()
         try:
             result = train_loop(task, settings, folder, accelerator, resume=resume)
@@ -243,6 +244,7 @@ def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolde
 
     check_task(folder, task_name)
     folder.check_same(settings)
+    settings = settings.filled_from(folder.read()[1])
     goes_on = folder.has_checkpoint()
     if goes_on:
         check_sizes(settings, folder.checkpoint)

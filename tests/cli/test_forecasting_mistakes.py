@@ -41,10 +41,6 @@ def doubled(frame: Table) -> Table:
     return pd.concat([frame.iloc[:11], frame.iloc[10:]])
 
 
-def one_shop_late(frame: Table) -> Table:
-    return pd.concat([frame.assign(shop="old"), frame.iloc[10:].assign(shop="new", sales=3)])
-
-
 Case = tuple[Callable[[Table], Table], list[str], list[str]]
 TABLES: dict[str, Case] = {
     "target is text": (put("sales", 4, "many"), [], ["row 5", "'sales'", "'many'"]),
@@ -61,13 +57,12 @@ TABLES: dict[str, Case] = {
     "no step": (lambda t: t.assign(day=(np.arange(80) ** 3).astype("datetime64[h]")), [], ["no regular step"]),
     "empty cell": (put("sales", 7, None), [], ["'sales'", "2021-01-08", "--missing"]),
     "NaN": (put("price", 7, "NaN"), ["--past", "price"], ["'price'", "2021-01-08"]),
-    "nothing before to fill with": (put("sales", 0, None), ["--missing", "previous"], ["'sales'", "2021-01-01"]),
+    "empty column": (lambda t: t.assign(price=None), ["--past", "price"], ["'price'", "0 different"]),
     "too few rows": (lambda t: t.head(18), ["--validation", "5"], ["too few rows", "--window 8", "--horizon 4"]),
     "two rows": (lambda t: t.head(2), [], ["2 rows"]),
     "validation too short": (lambda t: t, ["--validation", "3"], ["validation", "3 rows", "--horizon 4"]),
     "horizon longer than the data": (lambda t: t, ["--horizon", "200"], ["--horizon 200", "80 rows"]),
     "constant": (constant, [], ["'sales'", "constant", "7"]),
-    "one of two constant": (one_shop_late, ["--series-id", "shop"], ["series 'new'", "constant"]),
     "log of nothing": (put("sales", 2, 0), ["--transform", "log"], ["'sales' is 0 at 2021-01-03", "--transform log"]),
     "nothing to train on": (lambda t: t, ["--test", "70", "--validation", "10"], ["--test 70", "--validation 10"]),
     "no validation": (lambda t: t, ["--validation", "0"], ["--validation is 0"]),

@@ -169,7 +169,8 @@ def test_inspect_writes_through_no_link(tmp_path: Path) -> None:
     Path("run/inspect").symlink_to(tmp_path / "elsewhere")
     code, _, err = called(["inspect", "unroll", "run", "--input", "01"])
     assert code == 2
-    assert err == f"elman: run/inspect is a link to {tmp_path}/elsewhere; remove it, or name that folder itself as --out\n"
+    what = f"run/inspect is a link to {tmp_path}/elsewhere"
+    assert err == f"elman: {what}; remove it, or name that folder itself as --out\n"
     assert not list((tmp_path / "elsewhere").iterdir())
 
 

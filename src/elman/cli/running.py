@@ -53,7 +53,8 @@ def evaluate(
 
     on = " on " + " and ".join(map(str, data)) if data else ""
     title = f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}{on}"
-    show_rich(metrics_table(title, report.metrics), *map(rich_table, report.tables))
+    shown = [rich_table(table) for table in report.tables if not table.only_file]
+    show_rich(metrics_table(title, report.metrics), *shown)
     if written:
         show_rich("written: " + ", ".join(map(str, written)))
 

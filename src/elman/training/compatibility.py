@@ -10,6 +10,8 @@ SETTINGS = {"quiet": "small_init"}
 """Settings: the old name, and today's."""
 VALUES: dict[str, tuple[tuple[object, object], ...]] = {"calibrate": ((True, "validation"), (False, "none"))}
 """Settings: old values, and today's."""
+LISTS = frozenset({"time"})
+"""Settings that took one text, and take several today."""
 WEIGHTS = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}
 """Modules that hold weights: the beginning of the old name, and of today's."""
 
@@ -21,6 +23,10 @@ def current_settings(table: dict[str, Value]) -> dict[str, Value]:
         for old, new in values:
             if current.get(name) is old:
                 current[name] = new  # type: ignore[assignment]
+    for name in LISTS & current.keys():
+        value = current[name]
+        if isinstance(value, str):
+            current[name] = [value] if value else []  # type: ignore[assignment]
     return current
 
 

@@ -48,7 +48,7 @@ class RecurrentSettings(TrainingSettings):
         """The recurrent part for inputs of `input_size`."""
         return RecurrentConfig(
             input_size=input_size,
-            hidden_size=self.hidden_size,
+            hidden_size=self.hidden_size or 1,  # 0 until it is found from the data
             layers=self.layers,
             cell=self.cell,
             nonlinearity=self.nonlinearity,

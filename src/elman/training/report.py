@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ class Table:
         title: what it shows.
         columns: their names.
         rows: one cell a column: texts, whole numbers, or shares.
+        only_file: whether it is too long to be shown, and goes into its file alone.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    only_file: bool = False
 
     def write(self, folder: Path) -> Path:
         """Write the table into the folder as CSV, whole or not at all."""
@@ -40,6 +43,12 @@ class Table:
     def records(self) -> list[dict[str, Any]]:
         """The rows with their columns' names, for JSON."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def figure(value: float) -> str:
+    """A number as people read it: four decimals, or four digits where it is very small or very large."""
+    plain = value == 0 or not math.isfinite(value) or 1e-2 <= abs(value) < 1e9
+    return f"{value:,.4f}" if plain else f"{value:.4g}"
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class RunFolder:
         _, table = self.read()
         stored, wanted = located(settings_from(type(asked), table, self.settings)), located(asked)
         for field in fields(asked):
-            if field.name in MAY_CHANGE:
+            if field.name in MAY_CHANGE | asked.left_open():
                 continue
             value = wanted[field.name]
             if value != stored[field.name]:

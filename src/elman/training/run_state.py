@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from elman.errors import UserError, optional_imports
 from elman.training.lr_schedule import BestTracker
+from elman.training.report import figure
 
 LARGEST = 1e15
 """No counter of a run is larger."""
@@ -126,10 +127,10 @@ def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float
 
 def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float]) -> str:
     """One line about an evaluation: the metrics of the validation part, and the best so far."""
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    shown = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
     best = (
         "  best so far"
         if state.judge.evaluations_since == 0
-        else f"  best {metric} {state.judge.best:.4f} at {state.judge.best_step}"
+        else f"  best {metric} {figure(state.judge.best or 0.0)} at {state.judge.best_step}"
     )
     return f"step {state.step:>6}  validation {shown}{best}"

@@ -2,17 +2,43 @@
 
 # Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+from elman.atomic_io import write_text
 from elman.training.checks.ranges import SEED, SHARE, STEPS, Range, Ranges, check_fields
 
 Schedule = Literal["cosine", "plateau", "constant"]
 
 
+CHOICES = "choices.json"
+"""The file of a run that says which settings followed from its data."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that was left to the data: its value, and why it has this one."""
+
+    setting: str
+    value: Any
+    reason: str
+
+
+def write_choices(folder: Path, choices: Sequence[Choice]) -> None:
+    """Write the choices into a run's folder, for people to read; nothing depends on the file."""
+    table = [asdict(choice) for choice in choices]
+    write_text(folder / CHOICES, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a model is trained. Tasks inherit from this and add what is theirs."""
+
+    by_data: ClassVar[Mapping[str, Any]] = {}
+    """Settings that a task finds from its data, and the value that leaves each open: 0, "auto", None."""
 
     steps: int = 2000
     """Optimiser steps in all."""
@@ -79,3 +105,16 @@ class TrainingSettings:
     def own_sources(self) -> tuple[str, ...]:
         """The settings that name files or folders of the user's own; a task with data says which, none by default."""
         return ()
+
+    def left_open(self) -> frozenset[str]:
+        """The settings that are still to be found from the data."""
+        return frozenset(name for name, still_open in self.by_data.items() if getattr(self, name) == still_open)
+
+    def chosen(self, choices: Sequence[Choice]) -> Self:
+        """These settings with the choices in their places, checked again."""
+        return replace(self, **{choice.setting: choice.value for choice in choices})
+
+    def filled_from(self, stored: dict[str, Any]) -> Self:
+        """These settings with what is left open as a run's settings file has it."""
+        known = {field.name for field in fields(self)}
+        return replace(self, **{name: stored[name] for name in self.left_open() & stored.keys() & known})

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from elman.data.io.tables import read_table
+from elman.data.timeseries.roles import Roles, roles_of
 from elman.data.timeseries.scaling import FittedSeries, fit_series
-from elman.data.timeseries.table import Missing, Roles, TimeSeries, read_series, roles_of
+from elman.data.timeseries.table import Missing, TimeSeries, read_series
 from elman.data.timeseries.windows import Windows, scale_series, split_in_time
 from elman.errors import UserError
 
@@ -21,10 +22,11 @@ def series(values: np.ndarray, name: str = "", start: int = 0) -> TimeSeries:
 
 
 def test_roles_by_place_and_by_name() -> None:
-    named = {"time": "", "targets": (), "past": (), "known": (), "series_id": ""}
-    roles = roles_of(["when", "a", "b"], "t.csv", **named)  # type: ignore[arg-type]
+    named = {"time": (), "targets": (), "past": (), "known": (), "series_id": ""}
+    table = pd.DataFrame({"shop": "north", "when": DAYS, "a": 1.0, "b": 2.0})
+    roles = roles_of(table[["when", "a", "b"]], "t.csv", **named)  # type: ignore[arg-type]
     assert (roles.time, roles.targets) == ("when", ("b",))
-    roles = roles_of(["shop", "when", "a", "b"], "t.csv", **named | {"series_id": "shop", "past": ("b",)})  # type: ignore[arg-type]
+    roles = roles_of(table, "t.csv", **named | {"series_id": "shop", "past": ("b",)})  # type: ignore[arg-type]
     assert (roles.time, roles.targets, roles.past) == ("when", ("a",), ("b",))
     with pytest.raises(UserError, match="two roles"):
         Roles("when", ("a",), past=("a",))
@@ -35,8 +37,10 @@ def test_gaps_and_empty_cells_are_filled_as_asked(missing: Missing, middle: list
     values = np.arange(10, dtype=float)
     values[4] = np.nan
     table = pd.DataFrame({"day": DAYS, "y": values}).drop([5, 6])  # 4 is empty, 5 and 6 are left out
-    (one,), frequency = read_series(table.reset_index(drop=True), Roles("day", ("y",)), "t", missing=missing)
-    assert frequency == "D"
+    read = read_series(table.reset_index(drop=True), Roles("day", ("y",)), "t", missing=missing)
+    (one,) = read.series
+    assert read.frequency == "D"
+    assert one.measured(1)[:, 0].tolist() == [True] * 4 + [False] * 3 + [True] * 3
     assert one.values[4:7, 0].tolist() == middle
     assert len(one) == 10
     with pytest.raises(UserError, match="2 of 10 times are left out, the first 2020-01-06 after row 5"):
@@ -45,7 +49,7 @@ def test_gaps_and_empty_cells_are_filled_as_asked(missing: Missing, middle: list
 
 def test_rows_after_the_last_target_are_the_future() -> None:
     table = pd.DataFrame({"day": DAYS, "y": [*range(8), None, None], "holiday": range(10)})
-    (one,), _ = read_series(table, Roles("day", ("y",), known=("holiday",)), "t")
+    (one,) = read_series(table, Roles("day", ("y",), known=("holiday",)), "t").series
     assert one.values.shape == (8, 1)
     assert one.known[:, 0].tolist() == list(range(10))
     with pytest.raises(UserError, match="'y' at 2020-01-09 is empty"):
@@ -64,7 +68,7 @@ def test_scales_know_the_training_part_only(tmp_path: Path) -> None:
     values = np.concatenate([np.arange(10.0), np.full(10, 1e6)])
     roles = Roles("day", ("y",))
     fitted = fit_series([series(values)], [10], roles, "D", 7, (), "none")
-    assert fitted.scales[""].scaler.mean[0] == pytest.approx(4.5)
+    assert fitted.scales[""].mean[0] == pytest.approx(4.5)
     assert fitted.scales[""].naive_error[0] == pytest.approx(7.0)  # |y(t) - y(t - 7)|
     fitted.save(tmp_path / "series.json")
     again = FittedSeries.load(tmp_path / "series.json")
@@ -106,5 +110,6 @@ def test_parquet_and_separators(tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "t.parquet")
     table.to_csv(tmp_path / "t.csv", index=False, sep=";")
     for name in ("t.parquet", "t.csv"):
-        (one,), frequency = read_series(read_table(tmp_path / name), Roles("day", ("y",)), name)
-        assert (frequency, one.values[:, 0].tolist()) == ("D", list(range(10)))
+        read = read_series(read_table(tmp_path / name), Roles("day", ("y",)), name)
+        (one,) = read.series
+        assert (read.frequency, one.values[:, 0].tolist()) == ("D", list(range(10)))

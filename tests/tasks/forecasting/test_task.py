@@ -67,8 +67,8 @@ def test_beats_every_baseline_by_what_it_knows_of_the_future(trained: Path, run:
     metrics = report.metrics
     assert metrics["test_mae"] < 0.75 * metrics["test_best_baseline_mae"]
     assert 0.5 < metrics["test_coverage"] <= 1
-    table, steps = report.tables
-    assert [row[1] for row in table.rows] == [
+    table, steps, forecasts = report.tables
+    assert [row[1] for row in table.rows if not row[1].startswith("its anchor")] == [
         "this network",
         "last value",
         "season before (7 steps)",
@@ -76,6 +76,11 @@ def test_beats_every_baseline_by_what_it_knows_of_the_future(trained: Path, run:
     ]
     assert table.rows[0][2] == pytest.approx(metrics["test_mae"])
     assert len(steps.rows) == 7
+    assert forecasts.only_file
+    assert len(forecasts.rows) == 2 * 14  # two shops, the last 20 days: two whole forecasts of 7
+    own = [abs(row[4] - row[5]) for row in forecasts.rows]
+    assert np.mean(own) == pytest.approx(metrics["test_mae"], rel=0.5)
+    assert all(low <= point <= high for *_, point, low, high in forecasts.rows)
     names = {path.name for path in trained.iterdir()}
     assert names >= {"series.json", "forecast.png", "loss.svg", "model.safetensors", "settings.toml", "metrics.csv"}
 
@@ -200,11 +205,12 @@ def test_goes_on_after_a_stop_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     from elman.training.optim import start_accelerator
 
     folder = RunFolder(tmp_path / "stopped")
-    task = Stopping(settings, folder.path)
-    folder.write_settings("forecasting", settings)
+    task = Stopping.new(settings)
+    folder.write_settings("forecasting", task.settings)
     task.save(folder.path)
+    task.prepare()
     with pytest.raises(Interrupted):
-        loop(task, settings, folder, start_accelerator(settings))
+        loop(task, task.settings, folder, start_accelerator(settings))
     train("forecasting", settings, folder.path, resume=True)
     for name in ("model.safetensors",):
         assert (folder.path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

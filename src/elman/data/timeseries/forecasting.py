@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.registry import find, own_path
 from elman.data.io.tables import checked_table, read_table
+from elman.data.timeseries.dates import DateOrder
+from elman.data.timeseries.roles import Roles, roles_of, with_categories
 from elman.data.timeseries.scaling import FittedSeries, Transform, fit_series
-from elman.data.timeseries.table import Missing, read_series, roles_of
+from elman.data.timeseries.table import Missing, TimeSeries, read_series
 from elman.data.timeseries.timestamps import Feature, calendar_features, season_of
-from elman.data.timeseries.windows import ScaledSeries, Windows, scale_series, split_in_time
-from elman.errors import UserError
+from elman.data.timeseries.windows import ScaledSeries, Split, Windows, scale_series, split_in_time
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,18 +40,18 @@ NAMES = {
 OTHERS = Standard(0, 0.1, 0.1)
 
 
-def read_source(data: str | Path | pd.DataFrame, series_id: str) -> tuple[pd.DataFrame, str]:
+def read_source(data: str | Path | pd.DataFrame | pd.Series, series_id: str) -> tuple[pd.DataFrame, str]:
     """A table of series, and what to call it in a message.
 
     Arguments:
-        data: a name of `NAMES`, a .csv, .tsv or .parquet file, or a table.
+        data: a name of `NAMES`, a .csv, .tsv or .parquet file, a table, or one series whose index holds the times.
         series_id: the column of names, which stay the texts that they are; "" for none.
 
     Raises:
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
     """
     if not isinstance(data, str | Path):
-        return checked_table(data, "the table", texts={series_id}), "the table"
+        return checked_table(_as_table(data), "the table", texts={series_id}), "the table"
     if str(data) in NAMES:
         dataset = find(str(data))
         return read_table(fetch(dataset.name) / dataset.files[0].file, texts={series_id}), dataset.files[0].file
@@ -57,36 +59,76 @@ def read_source(data: str | Path | pd.DataFrame, series_id: str) -> tuple[pd.Dat
     return read_table(path, texts={series_id}), str(path)
 
 
+def _as_table(data: Any) -> pd.DataFrame:
+    with optional_imports():
+        import pandas as pd
+
+    if isinstance(data, pd.Series):
+        data = data.to_frame(data.name if data.name is not None else "value")
+    if not isinstance(data, pd.DataFrame):
+        raise UserError(f"a {type(data).__name__} is no table; give a file's name, or a table or series of pandas")
+    return data
+
+
 @dataclass(frozen=True)
 class Reading:
-    """How a table is read, and how its series are cut.
+    """How a table is read.
 
     Arguments:
-        time, target, past, known, series_id, frequency: see `elman.data.timeseries.table.roles_of` and `read_series`.
-        missing: what becomes of empty cells and left-out times.
-        transform: what is done to the targets before they are scaled.
-        calendar: features to make from the times; None takes the one that suits the step.
-        season: rows, or 0 for the usual one of the step.
-        window, horizon: T and F.
+        time, target, past, known, series_id: see `elman.data.timeseries.roles.roles_of`.
+        frequency, missing, date_order: see `elman.data.timeseries.table.read_series`.
         rows: of the table that count, from the first; 0 takes all.
-        validation, test: shares or numbers of times at the end.
     """
 
-    time: str
+    time: tuple[str, ...]
     target: tuple[str, ...]
     past: tuple[str, ...]
     known: tuple[str, ...]
     series_id: str
     frequency: str
     missing: Missing
+    date_order: DateOrder
+    rows: int
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How series are cut into windows of parts.
+
+    Arguments:
+        transform: what is done to the targets before they are scaled.
+        calendar: features to make from the times; None takes the one that suits the step.
+        season: rows, or 0 for the usual one of the step.
+        window, horizon: T and F.
+        validation, test, split: see `elman.data.timeseries.windows.split_in_time`.
+    """
+
     transform: Transform
     calendar: tuple[Feature, ...] | None
     season: int
     window: int
     horizon: int
-    rows: int
     validation: float
     test: float
+    split: Split
+
+
+@dataclass(frozen=True)
+class SourceSeries:
+    """The series of a source as they were read: S of them.
+
+    Arguments:
+        frequency: the step that they share.
+        source: what to call the source in a message.
+        notes: what was decided in reading it and might surprise.
+    """
+
+    series: tuple[TimeSeries, ...]
+    roles: Roles
+    frequency: str
+    date_order: DateOrder
+    source: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +137,7 @@ class ForecastData:
 
     Arguments:
         held: validation and test in one, with the windows that reach over the border between them.
+        notes: which series have no forecast in a part, so that nobody takes a figure for that of all series.
     """
 
     fitted: FittedSeries
@@ -103,37 +146,52 @@ class ForecastData:
     validation: Windows
     test: Windows
     held: Windows
+    notes: tuple[str, ...] = ()
 
 
-def read_forecast_data(data: str | Path, reading: Reading) -> ForecastData:
-    """Read, check, split in time and scale.
+def read_all_series(data: str | Path, reading: Reading) -> SourceSeries:
+    """Read and check the series of a source.
 
     Raises:
         UserError: whatever of this fails; the message says where.
     """
-    r = reading
+    r, notes = reading, list[str]()
     table, source = read_source(data, r.series_id)
-    roles = roles_of(
-        list(table.columns), source, time=r.time, targets=r.target, past=r.past, known=r.known, series_id=r.series_id
-    )
+    named = {"time": r.time, "targets": r.target, "past": r.past, "known": r.known}
+    roles = roles_of(table, source, **named, series_id=r.series_id, notes=notes)
     rows = table.iloc[: r.rows] if r.rows else table
-    series, frequency = read_series(rows, roles, source, missing=r.missing, frequency=r.frequency)
-    longest = max(map(len, series))
-    if r.horizon >= longest:
-        raise UserError(f"`horizon={r.horizon}` is longer than the data: {source} has {longest} rows; choose a shorter")
-    cuts = split_in_time(series, r.validation, r.test)
-    calendar = calendar_features(frequency) if r.calendar is None else r.calendar
-    fitted = fit_series(
-        series, [cut[0] for cut in cuts], roles, frequency, r.season or season_of(frequency), calendar, r.transform
+    roles = with_categories(rows, roles, source)
+    read = read_series(
+        rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order, notes=notes
     )
-    scaled = tuple(scale_series(one, fitted, source) for one in series if one.name in fitted.scales)
-    cuts = [cut for one, cut in zip(series, cuts, strict=True) if one.name in fitted.scales]
+    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes))
+
+
+def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
+    """Split series in time and scale them.
+
+    Raises:
+        UserError: a part is too short, or a series cannot be scaled.
+    """
+    c, source = cutting, read.source
+    longest = max(map(len, read.series))
+    if c.horizon >= longest:
+        raise UserError(f"`horizon={c.horizon}` is longer than the data: {source} has {longest} rows; choose a shorter")
+    cuts = split_in_time(read.series, c.validation, c.test, c.split)
+    calendar = calendar_features(read.frequency) if c.calendar is None else c.calendar
+    season = c.season or season_of(read.frequency)
+    begins = [cut[0] for cut in cuts]
+    fitted = fit_series(read.series, begins, read.roles, read.frequency, season, calendar, c.transform, read.date_order)
+    scaled = tuple(scale_series(one, fitted, source) for one in read.series if one.name in fitted.scales)
+    cuts = [cut for one, cut in zip(read.series, cuts, strict=True) if one.name in fitted.scales]
     parts = [
-        Windows.within(scaled, [edges(cut) for cut in cuts], r.window, r.horizon, len(roles.targets))
+        Windows.within(scaled, [edges(cut) for cut in cuts], c.window, c.horizon, len(read.roles.targets))
         for edges in (lambda c: (0, c[0]), lambda c: (c[0], c[1]), lambda c: (c[1], c[2]), lambda c: (c[0], c[2]))
     ]
-    _check_enough(parts[:3], cuts, reading, source)
-    return ForecastData(fitted, scaled, *parts)
+    _check_enough(parts[:3], cuts, cutting, source)
+    train, validation, test, held = parts
+    notes = _absent(parts[:3], read.series, cutting, source)
+    return ForecastData(fitted, scaled, train, validation, test, held, notes)
 
 
 def read_other(
@@ -148,8 +206,10 @@ def read_other(
         UserError: a column is missing, the times have another step, a series was never seen, or as for training.
     """
     table, source = read_source(data, fitted.roles.series_id)
-    series, _ = read_series(table, fitted.roles, source, missing=missing, frequency=fitted.frequency)
-    return [scale_series(one, fitted, source, ahead) for one in series]
+    read = read_series(
+        table, fitted.roles, source, missing=missing, frequency=fitted.frequency, date_order=fitted.date_order
+    )
+    return [scale_series(one, fitted, source, ahead) for one in read.series]
 
 
 def read_windows(
@@ -191,18 +251,37 @@ def all_windows(series: Sequence[ScaledSeries], fitted: FittedSeries, window: in
     return Windows.within(series, parts, window, horizon, len(fitted.roles.targets))
 
 
-def _check_enough(parts: Sequence[Windows], cuts: Sequence[tuple[int, int, int]], r: Reading, source: str) -> None:
+def _check_enough(parts: Sequence[Windows], cuts: Sequence[tuple[int, int, int]], c: Cutting, source: str) -> None:
     train, validation, test = parts
     if not len(train):
         most = max(cut[0] for cut in cuts)
         raise UserError(
-            f"{source}: too few rows for one window: the training part has {most}, and `window={r.window}` and"
-            f" `horizon={r.horizon}` take {r.window + r.horizon}; lower them, or give more rows"
+            f"{source}: too few rows for one window: the training part has {most}, and `window={c.window}` and"
+            f" `horizon={c.horizon}` take {c.window + c.horizon}; lower them, or give more rows"
         )
     for name, part, first, end in (("validation", validation, 0, 1), ("test", test, 1, 2)):
-        if not len(part) and (name == "validation" or r.test):
+        if not len(part) and (name == "validation" or c.test):
             most = max(cut[end] - cut[first] for cut in cuts)
             raise UserError(
-                f"{source}: the {name} part has {most} rows, fewer than `horizon={r.horizon}`; raise `{name}` or lower"
+                f"{source}: the {name} part has {most} rows, fewer than `horizon={c.horizon}`; raise `{name}` or lower"
                 " the horizon"
             )
+
+
+def _absent(parts: Sequence[Windows], series: Sequence[TimeSeries], c: Cutting, source: str) -> tuple[str, ...]:
+    """Which series have no forecast in a part."""
+    notes = []
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        there = {part.series[number].raw.name for number in set(part.places[:, 0].tolist())}
+        absent = [one.name for one in series if one.name not in there]
+        if absent and (name != "test" or c.test):
+            some = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
+            why = (
+                "they end before it, or are too short"
+                if name != "training"
+                else "they begin after it, or are too short"
+            )
+            notes.append(
+                f"{source}: {len(absent)} of {len(series)} series ({some}) have no forecast in the {name} part: {why}"
+            )
+    return tuple(notes)

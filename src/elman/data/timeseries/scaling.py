@@ -16,29 +16,37 @@ from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
-from elman.data.scaling import LEAST_STD, Scaler
-from elman.data.timeseries.table import Roles, TimeSeries, Values
+from elman.data.timeseries.dates import DateOrder
+from elman.data.timeseries.roles import Roles
+from elman.data.timeseries.table import TimeSeries, Values
 from elman.data.timeseries.timestamps import Feature, check_frequency, shown
 from elman.errors import UserError
 
 Transform = Literal["none", "log", "sqrt"]
 Array = NDArray[np.float32]
 _LONGEST_SEASON = 1_000_000
+FEWEST_ROWS = 2
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""A column whose values differ by no more than this share of their size holds one value and its rounding."""
 
 
 @dataclass(frozen=True)
 class SeriesScale:
     """The scale of one series.
 
+    Everything is float64 here: a small variation on a large level has no place in float32.
+
     Arguments:
         transform: what is done to the targets first.
-        scaler: over the Y + P + K columns, after that.
+        mean, std: (Y + P + K,) of the columns, after that; what is taken away, and what is divided by.
         naive_error: (Y,) mean absolute error of the seasonal naive forecast inside the training part, by which MASE
-            divides (Hyndman and Koehler 2006, section 3), in the targets' own units.
+            divides (Hyndman and Koehler 2006, section 3), in the targets' own units; where the season repeats itself
+            without any error, that of the last value.
     """
 
     transform: Transform
-    scaler: Scaler
+    mean: Values
+    std: Values
     naive_error: Values
 
     @classmethod
@@ -57,22 +65,25 @@ class SeriesScale:
                 f"{place}: {roles.targets[column]!r} is {targets[row, column]:g} at {shown(series.times[row])}, which"
                 f" `transform={transform}` cannot take; choose another"
             )
-        part = targets[:rows]
+        part = _measured(series, rows, roles)
         for column, name in enumerate(roles.targets):
-            if np.ptp(part[:, column]) < LEAST_STD:
+            if rows < FEWEST_ROWS:
+                raise UserError(f"{place}: the training part has {rows} rows, too few to learn from; give more")
+            if _is_constant(part[:, column]):
                 raise UserError(
                     f"{place}: {name!r} is constant in the training part ({part[0, column]:g} in all {rows} rows);"
                     " there is nothing to learn; take it out"
                 )
-        lag = season if rows > season else 1
         columns = _transformed(series, roles, transform)[:rows]
-        naive = np.abs(part[lag:] - part[:-lag]).mean(axis=0)
-        return cls(transform, Scaler.fit([columns.astype(np.float32)], "channels"), np.maximum(naive, LEAST_STD))
+        columns[:, : len(roles.targets)][np.isnan(part)] = np.nan  # what was filled in teaches nothing
+        mean, std = np.nanmean(columns, axis=0), np.nanstd(columns, axis=0)
+        std[[_is_constant(column) for column in columns.T]] = 1.0  # a covariate that never changes
+        return cls(transform, mean, std, _naive_error(part, season if rows > season else 1))
 
     def scaled(self, series: TimeSeries, roles: Roles) -> tuple[Array, Array]:
         """values (N, Y + P) and known (N + G, K) of a series, scaled."""
         measured = len(roles.measured)
-        mean, std = self.scaler.mean, self.scaler.std
+        mean, std = self.mean, self.std
         values = (_transformed(series, roles, self.transform)[:, :measured] - mean[:measured]) / std[:measured]
         known = (series.known - mean[measured:]) / std[measured:]
         return values.astype(np.float32), known.astype(np.float32)
@@ -80,7 +91,7 @@ class SeriesScale:
     def in_units(self, scaled: Array) -> Values:
         """Targets (..., Y) in their own units again; a monotone map, so that quantiles stay quantiles."""
         count = scaled.shape[-1]
-        values = scaled.astype(np.float64) * self.scaler.std[:count] + self.scaler.mean[:count]
+        values = scaled.astype(np.float64) * self.std[:count] + self.mean[:count]
         if self.transform == "log":
             with np.errstate(over="ignore"):  # a forecast above all numbers is infinite, and is shown so
                 return np.exp(values)
@@ -96,6 +107,7 @@ class FittedSeries:
         season: steps.
         calendar: the features that are made from the times.
         scales: by the name of the series.
+        date_order: which of day and month stands first in its dates, where these leave a choice.
     """
 
     roles: Roles
@@ -104,6 +116,7 @@ class FittedSeries:
     calendar: tuple[Feature, ...]
     transform: Transform
     scales: dict[str, SeriesScale]
+    date_order: DateOrder = "auto"
 
     def scale_of(self, name: str, source: str) -> SeriesScale:
         """The scale of the series called `name`.
@@ -121,8 +134,8 @@ class FittedSeries:
         table = asdict(self) | {
             "scales": {
                 name: {
-                    "mean": scale.scaler.mean.tolist(),
-                    "std": scale.scaler.std.tolist(),
+                    "mean": scale.mean.tolist(),
+                    "std": scale.std.tolist(),
                     "naive_error": scale.naive_error.tolist(),
                 }
                 for name, scale in self.scales.items()
@@ -148,7 +161,9 @@ class FittedSeries:
                 raise ValueError("it has no target, no scale, or no season")
         except ValueError as error:
             raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
-        return cls(saved.roles, saved.frequency, saved.season, saved.calendar, saved.transform, scales)
+        return cls(
+            saved.roles, saved.frequency, saved.season, saved.calendar, saved.transform, scales, saved.date_order
+        )
 
 
 @dataclass(frozen=True)
@@ -166,6 +181,7 @@ class _Saved:
     calendar: tuple[Feature, ...]
     transform: Transform
     scales: dict[str, _SavedScale]
+    date_order: DateOrder = "auto"
 
 
 def fit_series(
@@ -176,14 +192,48 @@ def fit_series(
     season: int,
     calendar: tuple[Feature, ...],
     transform: Transform,
+    date_order: DateOrder = "auto",
 ) -> FittedSeries:
-    """Scales from the first `rows` rows of each series, which are its training part; those that have none get none."""
-    scales = {
-        one.name: SeriesScale.fit(one, count, roles, transform, season)
-        for one, count in zip(series, rows, strict=True)
-        if count > 0
-    }
-    return FittedSeries(roles, frequency, season, calendar, transform, scales)
+    """Scales from the first `rows` rows of each series, which are its training part; those that have none get none.
+
+    Of several series, one that is constant there gets none.
+    """
+    scales = {}
+    for one, count in zip(series, rows, strict=True):
+        if count <= 0:
+            continue
+        if len(series) > 1 and any(_is_constant(column) for column in _measured(one, count, roles).T):
+            continue
+        scales[one.name] = SeriesScale.fit(one, count, roles, transform, season)
+    if not scales:
+        raise UserError("every series is constant in its training part; there is nothing to learn")
+    return FittedSeries(roles, frequency, season, calendar, transform, scales, date_order)
+
+
+def _measured(series: TimeSeries, rows: int, roles: Roles) -> Values:
+    """(rows, Y) the first targets, NaN where none was measured."""
+    count = len(roles.targets)
+    return np.where(series.measured(count), series.values[:, :count], np.nan)[:rows]
+
+
+def _is_constant(values: Values) -> bool:
+    """Whether values (NaN left out) are one and the same but for rounding."""
+    values = values[~np.isnan(values)]
+    return not len(values) or bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
+
+
+def _naive_error(targets: Values, lag: int) -> Values:
+    """(Y,) mean |y(t) - y(t - lag)| over targets (N, Y) with NaN where none was measured, else that of the last value.
+
+    Where neither has an error above 0 (every other value is missing, say), the standard deviation stands in.
+    """
+    found: Values = np.nanstd(targets, axis=0)
+    for distance in (1, lag):
+        differences = np.abs(targets[distance:] - targets[:-distance])
+        some = np.isfinite(differences).any(axis=0)
+        error = np.nanmean(np.where(some, differences, 0), axis=0) if len(differences) else np.zeros(len(found))
+        found = np.where(error > _ROUNDING * np.nanmax(np.abs(targets), axis=0), error, found)
+    return found
 
 
 def _transformed(series: TimeSeries, roles: Roles, transform: Transform) -> Values:
@@ -203,11 +253,10 @@ def _check_naive(errors: Values, targets: int) -> None:
 
 
 def _scale(entry: _SavedScale, transform: Transform, columns: int) -> SeriesScale:
-    with np.errstate(over="ignore"):  # to infinity, which is refused
-        mean, std = np.array(entry.mean, dtype=np.float32), np.array(entry.std, dtype=np.float32)
+    mean, std = np.array(entry.mean), np.array(entry.std)
     naive = np.array(entry.naive_error)
     if mean.shape != (columns,) or std.shape != (columns,):
         raise ValueError(f"it scales {len(mean)} columns of {columns}")
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all() and np.isfinite(naive).all()):
         raise ValueError("a scale is not finite, or not above 0")
-    return SeriesScale(transform, Scaler(mean, std), naive)
+    return SeriesScale(transform, mean, std, naive)

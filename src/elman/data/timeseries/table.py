@@ -15,51 +15,19 @@ from numpy.typing import NDArray
 
 from elman.data.io.columns import known_column
 from elman.data.io.tables import numbers
-from elman.data.timeseries.timestamps import (
-    asked_frequency,
-    check_order,
-    find_frequency,
-    full_times,
-    parse_times,
-    shown,
-)
-from elman.errors import UserError
+from elman.data.timeseries.dates import DateOrder, parse_times
+from elman.data.timeseries.roles import Roles, encode, time_column
+from elman.data.timeseries.timestamps import asked_frequency, check_order, find_frequency, full_times, shown
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Missing = Literal["refuse", "interpolate", "previous"]
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which column is what.
-
-    Arguments:
-        time: the column of times.
-        targets: Y columns to forecast.
-        past: P covariates, known up to the present.
-        known: K covariates whose future is known, such as holidays or prices.
-        series_id: the column that tells several series apart, or "".
-    """
-
-    time: str
-    targets: tuple[str, ...]
-    past: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    series_id: str = ""
-
-    def __post_init__(self) -> None:
-        named = [self.time, *self.targets, *self.past, *self.known, *([self.series_id] if self.series_id else [])]
-        twice = next((name for name in named if named.count(name) > 1), None)
-        if twice is not None:
-            raise UserError(f"column {twice!r} has two roles; a column is the time, a target or one sort of covariate")
-
-    @property
-    def measured(self) -> tuple[str, ...]:
-        """Targets and past covariates: what is read up to the present."""
-        return self.targets + self.past
+Flags = NDArray[np.bool_]
+LARGEST = 1e150
+"""Numbers, at most: the squares of larger ones have no place in float64."""
 
 
 @dataclass(frozen=True)
@@ -71,108 +39,155 @@ class TimeSeries:
         times: (N + G,) of its rows and of those after its last value.
         values: (N, Y + P) targets, then past covariates.
         known: (N + G, K).
+        observed: (N, Y) whether a target was measured; None where all were. Others are filled in and count nowhere.
     """
 
     name: str
     times: pd.Index
     values: Values
     known: Values
+    observed: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
+    def measured(self, targets: int) -> Flags:
+        """(N, Y) whether each target was measured."""
+        return np.ones((len(self), targets), dtype=np.bool_) if self.observed is None else self.observed
 
-def roles_of(
-    columns: Sequence[str],
-    source: str,
-    *,
-    time: str,
-    targets: Sequence[str],
-    past: Sequence[str],
-    known: Sequence[str],
-    series_id: str,
-) -> Roles:
-    """The roles of a table's columns: the first is the time and the last the target, where nothing else is said.
 
-    Raises:
-        UserError: a column that was named is not there (suggests the near one), or one has two roles.
-    """
-    path = Path(source)
-    for name in (*targets, *past, *known, *filter(None, (time, series_id))):
-        known_column(name, columns, path)
-    taken = {*past, *known, series_id}
-    when = time or next(name for name in columns if name not in taken)
-    if not targets:
-        free = [name for name in columns if name not in taken and name != when]
-        if not free:
-            raise UserError(f"{source} has no column left to forecast; name it with `target`")
-        targets = free[-1:]
-    return Roles(when, tuple(targets), tuple(past), tuple(known), series_id)
+@dataclass(frozen=True)
+class SeriesTable:
+    """What a table holds: its series in the order in which they begin there, their step, and the order of its dates."""
+
+    series: list[TimeSeries]
+    frequency: str
+    date_order: DateOrder
 
 
 def read_series(
-    table: pd.DataFrame, roles: Roles, source: str, *, missing: Missing = "refuse", frequency: str = ""
-) -> tuple[list[TimeSeries], str]:
-    """The series of a table in the order in which they begin there, and the step they share.
+    table: pd.DataFrame,
+    roles: Roles,
+    source: str,
+    *,
+    missing: Missing = "refuse",
+    frequency: str = "",
+    date_order: DateOrder = "auto",
+    notes: list[str] | None = None,
+) -> SeriesTable:
+    """The series of a table.
 
-    Where there are known-future columns, the rows after a series' last target are its future.
+    Where there are known-future columns, the rows after a series' last target are its future. A series begins where
+    each of its columns has a value, since what comes later may not fill what lies before.
 
     Arguments:
         missing: what becomes of empty cells and of times that are left out: refused; interpolated on the line between
             their neighbours; or filled with the value before.
         frequency: the step, where it is not to be found from the times.
+        date_order, notes: see `elman.data.timeseries.dates.parse_times`.
 
     Raises:
         UserError: times out of order, twice, or missing; cells that are no number or empty.
     """
-    for name in (roles.time, *filter(None, [roles.series_id])):
+    for name in (*(roles.time_parts or (roles.time,)), *filter(None, [roles.series_id])):
         known_column(name, list(table.columns), Path(source))
-    times = parse_times(table[roles.time], source)
+    times, date_order = parse_times(time_column(table, roles), source, date_order, notes)
     columns = (*roles.measured, *roles.known)
-    cells = numbers(table, columns, source)
-    series = []
-    for name, rows in _groups(table, roles.series_id, source):
-        place = f"{source}, series {name!r}" if name else source
-        check_order(times[rows], rows, place)
-        frequency = asked_frequency(frequency, times, place) if frequency else find_frequency(times[rows], place)
-        grid, filled = _on_grid(times[rows], cells[rows], rows, frequency, missing, place)
-        count = _observed(filled[:, : len(roles.targets)]) if roles.known else len(filled)
-        measured = len(roles.measured)
-        values = _without_empty(filled[:count, :measured], roles.measured, grid, missing, place)
-        known = _without_empty(filled[:, measured:], roles.known, grid, missing, place)
-        series.append(TimeSeries(name, grid, values, known))
-    return series, frequency
+    cells = numbers(encode(table, roles), columns, source)
+    _check_sizes(cells, columns, source)
+    groups = _groups(table, roles.series_id, source)
+    places = {name: f"{source}, series {name!r}" if name else source for name, _ in groups}
+    for name, rows in groups:
+        check_order(times[rows], rows, places[name])
+    if frequency:
+        frequency = asked_frequency(frequency, times, source)
+    else:
+        name, rows = max(groups, key=lambda group: len(group[1]))
+        frequency = find_frequency(times[rows], places[name])
+    notes = [] if notes is None else notes
+    series = [_one(name, times, cells, rows, roles, frequency, missing, places[name], notes) for name, rows in groups]
+    return SeriesTable(series, frequency, date_order)
+
+
+def _one(
+    name: str,
+    times: pd.Index,
+    cells: Values,
+    rows: NDArray[np.int64],
+    roles: Roles,
+    frequency: str,
+    missing: Missing,
+    place: str,
+    notes: list[str],
+) -> TimeSeries:
+    grid, wide = _on_grid(times[rows], cells[rows], rows, frequency, missing, place)
+    targets, measured = len(roles.targets), len(roles.measured)
+    if missing != "refuse" and (first := _first_whole(wide)):
+        if first >= len(wide):
+            raise UserError(f"{place} has no row up to which every column has a value; leave a column out")
+        notes.append(f"{place} begins at {shown(grid[first])}: before, a column has no value yet")
+        grid, wide = grid[first:], wide[first:]
+    count = _observed(wide[:, :targets]) if roles.known else len(wide)
+    observed = np.isfinite(wide[:count, :targets])
+    values = _without_empty(wide[:count, :measured], roles.measured, grid, missing, place)
+    known = _without_empty(wide[:, measured:], roles.known, grid, missing, place)
+    return TimeSeries(name, grid, values, known, None if observed.all() else observed)
+
+
+def _first_whole(wide: Values) -> int:
+    """The first row by which every column has had a value."""
+    has = np.isfinite(wide)
+    begins = np.where(has.any(axis=0), has.argmax(axis=0), 0)  # an empty column is refused elsewhere
+    return int(begins.max(initial=0))
+
+
+def _check_sizes(cells: Values, columns: Sequence[str], source: str) -> None:
+    large = np.argwhere(np.abs(cells) > LARGEST)
+    if len(large):
+        row, column = large[0].tolist()
+        raise UserError(
+            f"{source} row {row + 1}, column {columns[column]!r}: {cells[row, column]:g} is too large to compute with;"
+            f" give numbers up to {LARGEST:g}"
+        )
 
 
 def _groups(table: pd.DataFrame, series_id: str, source: str) -> list[tuple[str, NDArray[np.int64]]]:
     """The rows of each series, the first seen first."""
     if not series_id:
         return [("", np.arange(len(table)))]
+    with optional_imports():
+        import pandas as pd
+
     column = table[series_id]
     missing = (column.isna() | (column.astype(str) == "")).to_numpy()
     if missing.any():
         row = int(missing.argmax()) + 1
         raise UserError(f"{source} row {row} has no {series_id!r}; say which series it belongs to")
+    if pd.api.types.is_float_dtype(column) and (column == column.round()).all():
+        column = column.astype("int64")  # 1, 2, 3, which an empty cell elsewhere had made 1.0, 2.0, 3.0
     names = column.astype(str).to_numpy()
-    return [(name, np.flatnonzero(names == name)) for name in dict.fromkeys(names.tolist())]
+    codes, found = pd.factorize(names)  # in order of appearance
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes))
+    return [(str(name), part) for name, part in zip(found, np.split(order, ends[:-1]), strict=True)]
 
 
 def _on_grid(
     times: pd.Index, cells: Values, rows: NDArray[np.int64], frequency: str, missing: Missing, place: str
 ) -> tuple[pd.Index, Values]:
     """Times without a gap, and a row of cells for each, NaN where the table has none."""
-    grid = full_times(times, frequency, place)
+    grid, positions = full_times(times, frequency, rows, place)
     if len(grid) == len(times):
         return grid, cells.copy()
-    lost = grid.difference(times)
     if missing == "refuse":
-        after = int(times.searchsorted(lost[0]))
+        before = int(np.argmax(np.diff(positions) > 1))
         raise UserError(
-            f"{place}: {len(lost)} of {len(grid)} times are left out, the first {shown(lost[0])} after row"
-            f" {rows[after - 1] + 1}; fill them in, or train with `missing=interpolate` or `missing=previous`"
+            f"{place}: {len(grid) - len(times)} of {len(grid)} times are left out, the first"
+            f" {shown(grid[positions[before] + 1])} after row {rows[before] + 1}; fill them in, or train with"
+            " `missing=interpolate` or `missing=previous`"
         )
     wide = np.full((len(grid), cells.shape[1]), np.nan)
-    wide[grid.get_indexer(times)] = cells
+    wide[positions] = cells
     return grid, wide
 
 

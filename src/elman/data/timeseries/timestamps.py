@@ -6,6 +6,7 @@ distance of two of them ("1").
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -23,33 +24,10 @@ Feature = Literal["hour", "weekday", "month"]
 _RUNS = (8, 4)  # times from which a step can be told: five days in a row may be business days or all days
 MOST_GAPS = 50
 """Times for each row of a table, at most: where there are more, one of the times is taken to be wrong."""
+OFF_THE_STEP = 0.05
+"""How far from its place a number may lie that stands for a time, in steps: 0.3 is 3 steps of 0.1 and a little less."""
 _PLACES = 200  # how many such runs are looked at
 _SEASONS = {"h": 24, "D": 7, "B": 5, "W": 52, "ME": 12, "MS": 12, "QE": 4, "QS": 4, "min": 1440, "s": 60}
-
-
-def parse_times(column: pd.Series, source: str) -> pd.Index:
-    """The times of a column: dates, or the numbers themselves where all cells are numbers.
-
-    Raises:
-        UserError: a cell is neither: says the row.
-    """
-    with optional_imports():
-        import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
-        if not np.isfinite(column.to_numpy(dtype=np.float64)).all():
-            row = int(np.argmin(np.isfinite(column.to_numpy(dtype=np.float64)))) + 1
-            raise UserError(f"{source} row {row}, column {column.name!r}: the time is infinite; mend it")
-        return pd.Index(column)
-    try:
-        times = pd.to_datetime(column, errors="coerce")
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{source}, column {column.name!r}: {str(error)[:80]}; write all times in one form") from error
-    if times.isna().any():
-        row = int(times.isna().to_numpy().argmax())
-        cell = str(column.iloc[row])[:40]
-        raise UserError(f"{source} row {row + 1}, column {column.name!r}: {cell!r} is no date or time; mend it")
-    return pd.Index(times)
 
 
 def check_order(times: pd.Index, rows: NDArray[np.int64], place: str) -> None:
@@ -88,7 +66,7 @@ def find_frequency(times: pd.Index, place: str) -> str:
     if len(times) < 3:
         raise UserError(f"{place} has {len(times)} rows, too few to tell the step between them; give more")
     if not isinstance(times, pd.DatetimeIndex):
-        return f"{np.diff(times.to_numpy(dtype=np.float64)).min():g}"
+        return _numeric_step(times.to_numpy(dtype=np.float64))
     whole = _inferred(times)
     if whole is not None:
         return whole
@@ -139,29 +117,72 @@ def asked_frequency(frequency: str, times: pd.Index, place: str) -> str:
     return frequency
 
 
-def full_times(times: pd.Index, frequency: str, place: str) -> pd.Index:
-    """All times from the first to the last at the step `frequency`.
+def full_times(
+    times: pd.Index, frequency: str, rows: NDArray[np.int64], place: str
+) -> tuple[pd.Index, NDArray[np.int64]]:
+    """All times from the first to the last at the step `frequency`, and where among them the given ones stand.
+
+    Arguments:
+        rows: (N,) the row of the table that each time stands in, from 0.
 
     Raises:
         UserError: a time lies between two steps; or the times would be so many more than the rows that one of them
             must be wrong: names it before anything of that size is made.
     """
-    steps = _steps_between(times[0], times[-1], frequency)
-    if steps > MOST_GAPS * len(times) + 1000:
-        gaps = np.diff(times.to_numpy().astype(np.float64 if not hasattr(times, "asi8") else np.int64))
-        row = int(np.argmax(gaps)) + 1
+    steps = steps_between(times[0], times[-1], frequency)
+    if not steps <= MOST_GAPS * len(times) + 1000:
+        numbers = times.to_numpy(dtype=np.float64) if not hasattr(times, "asi8") else times.asi8.astype(np.float64)
+        gap = int(np.argmax(np.diff(numbers)))
+        # the end that stands alone is the wrong one: a first time long before all others, or a last one long after
+        wrong = gap if gap == 0 and len(times) > 2 else gap + 1
         raise UserError(
             f"{place}: at the step {frequency!r} there are {steps:,.0f} times from {shown(times[0])} to"
-            f" {shown(times[-1])}, and {len(times):,} rows; look at time {shown(times[row])} of row {row + 1}"
+            f" {shown(times[-1])}, and {len(times):,} rows; look at time {shown(times[wrong])} of row"
+            f" {rows[wrong] + 1}"
         )
+    if _is_number(frequency):
+        return _numeric_grid(times, float(frequency), rows, place)
     full = _span(times[0], frequency, end=times[-1])
-    off = times.difference(full)
+    positions = full.get_indexer(times)
+    off = np.flatnonzero(positions < 0)
     if len(off):
-        raise UserError(f"{place}: time {shown(off[0])} does not lie on the step {frequency!r} of the others; mend it")
-    return full
+        raise UserError(
+            f"{place} row {rows[off[0]] + 1}: time {shown(times[off[0]])} does not lie on the step {frequency!r} of the"
+            " others; mend it"
+        )
+    return full, positions
 
 
-def _steps_between(first: Any, last: Any, frequency: str) -> float:
+def _numeric_step(numbers: NDArray[np.float64]) -> str:
+    """The least distance of two numbers, freed of what float64 adds to it."""
+    gaps = np.diff(numbers)
+    least = float(gaps.min())
+    one_step = gaps[gaps < 1.5 * least]
+    return _short(float(one_step.mean()))
+
+
+def _short(step: float) -> str:
+    """A step with as few digits as float64 arithmetic on it warrants."""
+    rounded = float(f"{step:.9g}")
+    return str(int(rounded)) if rounded.is_integer() and abs(rounded) < 1e15 else repr(rounded)
+
+
+def _numeric_grid(
+    times: pd.Index, step: float, rows: NDArray[np.int64], place: str
+) -> tuple[pd.Index, NDArray[np.int64]]:
+    numbers = times.to_numpy(dtype=np.float64)
+    steps = (numbers - numbers[0]) / step
+    positions = np.round(steps).astype(np.int64)
+    off = np.flatnonzero((np.abs(steps - positions) > OFF_THE_STEP) | (np.diff(positions, prepend=-1) < 1))
+    if len(off):
+        raise UserError(
+            f"{place} row {rows[off[0]] + 1}: time {shown(times[off[0]])} does not lie on the step {_short(step)!r} of"
+            " the others; mend it, or say the step with `frequency`"
+        )
+    return _span(times[0], _short(step), periods=int(positions[-1]) + 1), positions
+
+
+def steps_between(first: Any, last: Any, frequency: str) -> float:
     """About how many steps lie between two times, found without making them."""
     with optional_imports():
         import pandas as pd
@@ -245,9 +266,15 @@ def _span(start: Any, frequency: str, *, end: Any = None, periods: int | None = 
         return pd.date_range(start, end, periods=periods, freq=frequency)
     step = float(frequency)
     count = periods if periods is not None else round((end - start) / step) + 1
-    numbers = start + step * np.arange(count)
-    return pd.Index(numbers.astype(np.int64) if step.is_integer() and float(start).is_integer() else numbers)
+    if step.is_integer() and float(start).is_integer():
+        return pd.Index(int(start) + int(step) * np.arange(count))
+    decimals = max(0, 9 - math.floor(math.log10(step)))
+    return pd.Index(np.round(start + step * np.arange(count), decimals))
 
 
 def _is_number(frequency: str) -> bool:
-    return frequency.replace(".", "", 1).replace("e-", "", 1).isdigit()
+    try:
+        float(frequency)
+    except ValueError:
+        return False
+    return True

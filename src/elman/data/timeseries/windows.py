@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.timeseries.scaling import Array, FittedSeries
-from elman.data.timeseries.table import TimeSeries
+from elman.data.timeseries.table import Flags, TimeSeries
 from elman.data.timeseries.timestamps import calendar, shown, times_after
 from elman.errors import UserError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+Split = Literal["times", "series"]
+"""Whether all series are cut at the same two times, or each at its own end."""
 Part = tuple[int, int]
 """The rows of a series from which (included) to which (excluded) forecasts may reach."""
 
@@ -29,12 +31,14 @@ Part = tuple[int, int]
 class WindowBatch(NamedTuple):
     """What is known, and what comes.
 
-    values (T, B, Y + P) up to the present; known (T + F, B, K) of the window and of the horizon; future (F, B, Y).
+    values (T, B, Y + P) up to the present; known (T + F, B, K) of the window and of the horizon; future (F, B, Y);
+    observed (T + F, B, Y) whether a target was measured or filled in.
     """
 
     values: Tensor
     known: Tensor
     future: Tensor
+    observed: Tensor
 
     def to(self, device: torch.device) -> WindowBatch:
         """The same windows on a device."""
@@ -43,11 +47,19 @@ class WindowBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class ScaledSeries:
-    """A series as a network reads it: values (N, Y + P), known (N + F, K) with the calendar; and as it was."""
+    """A series as a network reads it, and as it was.
+
+    Arguments:
+        values: (N, Y + P).
+        known: (N + F, K) with the calendar.
+        raw: the series in its own units.
+        observed: (N, Y) whether a target was measured.
+    """
 
     values: Array
     known: Array
     raw: TimeSeries
+    observed: Flags
 
 
 def scale_series(series: TimeSeries, fitted: FittedSeries, source: str, ahead: int = 0) -> ScaledSeries:
@@ -73,7 +85,8 @@ def scale_series(series: TimeSeries, fitted: FittedSeries, source: str, ahead: i
             )
         times = times.append(times_after(times[-1], fitted.frequency, ahead - given))
         known = np.zeros((len(times), 0), np.float32)
-    return ScaledSeries(values, np.concatenate([known, calendar(times, fitted.calendar)], axis=1), series)
+    known = np.concatenate([known, calendar(times, fitted.calendar)], axis=1)
+    return ScaledSeries(values, known, series, series.measured(len(fitted.roles.targets)))
 
 
 @dataclass(frozen=True)
@@ -120,17 +133,26 @@ class Windows:
         """The windows of these numbers side by side."""
         import torch
 
-        values, known, future = zip(*(self._cut(*place) for place in self.places[chosen].tolist()), strict=True)
-        return WindowBatch(*(torch.from_numpy(np.stack(part, axis=1)) for part in (values, known, future)))
+        parts = zip(*(self._cut(*place) for place in self.places[chosen].tolist()), strict=True)
+        return WindowBatch(*(torch.from_numpy(np.stack(part, axis=1)) for part in parts))
 
-    def _cut(self, number: int, origin: int) -> tuple[Array, Array, Array]:
+    def _cut(self, number: int, origin: int) -> tuple[Array, Array, Array, Flags]:
         series, start, end = self.series[number], origin - self.window, origin + self.horizon
-        return series.values[start:origin], series.known[start:end], series.values[origin:end, : self.targets]
+        return (
+            series.values[start:origin],
+            series.known[start:end],
+            series.values[origin:end, : self.targets],
+            series.observed[start:end],
+        )
 
     def truth(self) -> NDArray[np.float64]:
-        """(W, F, Y) what came, in the targets' own units."""
+        """(W, F, Y) what came, in the targets' own units; NaN where nothing was measured."""
         steps = np.arange(self.horizon)
-        return np.stack([self.series[s].raw.values[o + steps, : self.targets] for s, o in self.places.tolist()])
+        found = [
+            np.where(self.series[s].observed[o + steps], self.series[s].raw.values[o + steps, : self.targets], np.nan)
+            for s, o in self.places.tolist()
+        ]
+        return np.stack(found)
 
     def history(self) -> NDArray[np.float64]:
         """(W, T, Y) the targets that were looked back on, in their own units."""
@@ -138,11 +160,13 @@ class Windows:
         return np.stack([self.series[s].raw.values[o + steps, : self.targets] for s, o in self.places.tolist()])
 
 
-def split_in_time(series: Sequence[TimeSeries], validation: float, test: float) -> list[tuple[int, int, int]]:
-    """Cut all series at the same two times.
+def split_in_time(
+    series: Sequence[TimeSeries], validation: float, test: float, split: Split = "times"
+) -> list[tuple[int, int, int]]:
+    """Cut all series at the same two times, or each by itself at its own end.
 
     Arguments:
-        validation, test: shares of all times if below 1, else numbers of times, at the end.
+        validation, test: shares of all times (or of each series' rows) if below 1, else numbers of them, at the end.
 
     Returns:
         for each series the row where validation begins, the row where the test begins, and its number of rows.
@@ -150,18 +174,29 @@ def split_in_time(series: Sequence[TimeSeries], validation: float, test: float) 
     Raises:
         UserError: nothing is left to train on.
     """
+    if split == "series":
+        cuts = [_own_cut(len(one), validation, test) for one in series]
+        _check_left(max(cut[0] for cut in cuts), max(map(len, series)), validation, test)
+        return cuts
     times = series[0].times[: len(series[0])]
     for other in series[1:]:
         times = times.union(other.times[: len(other)])
-    counts = [round(part * len(times)) if part < 1 else int(part) for part in (validation, test)]
-    left = len(times) - sum(counts)
+    left, tested, _ = _own_cut(len(times), validation, test)
+    _check_left(left, len(times), validation, test)
+    ends = times[left], times[tested] if tested < len(times) else None
+    return [_cuts(one, *ends) for one in series]
+
+
+def _own_cut(count: int, validation: float, test: float) -> tuple[int, int, int]:
+    held = [round(part * count) if part < 1 else int(part) for part in (validation, test)]
+    return max(0, count - sum(held)), max(0, count - held[1]), count
+
+
+def _check_left(left: int, count: int, validation: float, test: float) -> None:
     if left < 1:
         raise UserError(
-            f"`validation={validation:g}` and `test={test:g}` leave nothing of {len(times)} times to train"
-            " on; lower them"
+            f"`validation={validation:g}` and `test={test:g}` leave nothing of {count} times to train on; lower them"
         )
-    ends = times[left], times[left + counts[0]] if counts[1] else None
-    return [_cuts(one, *ends) for one in series]
 
 
 def _cuts(series: TimeSeries, validation: object, test: object | None) -> tuple[int, int, int]:

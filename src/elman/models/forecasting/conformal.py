@@ -17,6 +17,8 @@ from elman.models.forecasting.forecaster import Forecaster
 
 FEWEST_TO_CALIBRATE = 100
 """Fewer windows say too little."""
+FEWEST_SCORES = 60
+"""So many values at least, of all steps together, say how wide intervals must be where there are fewer windows."""
 RECENT = 336
 """Windows that count as recent: on ETTh1's validation part anything from 100 to 720 covered 79 to 81 % of 80 %."""
 WINDOWS_AT_ONCE = 256
@@ -26,15 +28,31 @@ Places = NDArray[np.int64]
 
 
 def lacking(bounds: tuple[Tensor, Tensor], windows: Windows) -> Tensor:
-    """(W, F, Y) what the interval lacks to reach the actual value; below 0 where it reached further."""
+    """(W, F, Y) what the interval lacks to reach the actual value (NaN: none); below 0 where it reached further."""
     truth = torch.from_numpy(scaled_truth(windows))
     return torch.maximum(bounds[0] - truth, truth - bounds[1])
 
 
 def scaled_truth(windows: Windows) -> NDArray[np.float32]:
-    """(W, F, Y) the actual values."""
+    """(W, F, Y) the actual values; NaN where nothing was measured."""
     steps = np.arange(windows.horizon)
-    return np.stack([windows.series[s].values[o + steps, : windows.targets] for s, o in windows.places.tolist()])
+    found = []
+    for number, origin in windows.places.tolist():
+        series = windows.series[number]
+        values = series.values[origin + steps, : windows.targets]
+        found.append(np.where(series.observed[origin + steps], values, np.float32(np.nan)))
+    return np.stack(found)
+
+
+def enough_of(scores: Tensor, level: float, dim: int) -> Tensor:
+    """The score of sorted ones along `dim` that covers `level`, NaN left out; 0 where there is none."""
+    count = scores.shape[dim]
+    if not bool(scores.isnan().any()):
+        return scores.kthvalue(rank_of(count, level), dim=dim).values
+    counts = scores.isfinite().sum(dim=dim, keepdim=True)
+    ranks = torch.minimum(counts, ((counts + 1) * level).ceil().long()) - 1
+    found = scores.nan_to_num(nan=float("inf")).sort(dim=dim).values.gather(dim, ranks.clamp(min=0))
+    return torch.where(counts > 0, found, 0).squeeze(dim)
 
 
 def rank_of(count: int, level: float) -> int:
@@ -88,5 +106,5 @@ def recent_widening(missed: Tensor, past: Places, places: Places, level: float, 
             those = np.flatnonzero(np.minimum(ended, RECENT) == count)
             for some in np.array_split(those, -(-len(those) // WINDOWS_AT_ONCE)):
                 recent = own[ended[some][:, None] + np.arange(-count, 0)]
-                widen[asked[some]] = missed[recent].kthvalue(rank_of(count, level), dim=1).values
+                widen[asked[some]] = enough_of(missed[recent], level, dim=1)
     return widen

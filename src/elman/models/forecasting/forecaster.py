@@ -5,6 +5,8 @@ T rows of a window, F steps ahead, B windows, Y targets, P past covariates, K kn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +18,7 @@ from elman.models.dropout import LockedDropout
 from elman.models.forecasting.heads import Gaussian, Head
 from elman.models.recurrent import Recurrent, State
 
-Anchor = Literal["none", "last", "season"]
+Anchor = Literal["none", "last", "season", "line"]
 Bounds = tuple[Tensor, Tensor]
 PATHS_AT_ONCE = 1 << 14
 
@@ -29,8 +31,11 @@ class Layout:
         targets, past, known: Y, P and K.
         horizon: F.
         segment: rows that one step of the network reads together (Lin et al. 2023), a divisor of T.
-        anchor: what the answers are added to: nothing; the last value; or the value one season before. The network
-            reads the targets relative to the same.
+        anchor: what the answers are added to: nothing; the last value; the value one season before; or a line through
+            the window, see `DirectForecaster.set_line`. The network reads the targets relative to the same, and to the
+            last value with a line.
+        rows, own: T, and how many of the K known columns are the user's own and not the calendar's: for a line.
+        blended: whether validation decides which share of the network's answers is added to the anchor.
         season: rows.
     """
 
@@ -41,6 +46,9 @@ class Layout:
     segment: int = 1
     anchor: Anchor = "none"
     season: int = 1
+    rows: int = 0
+    own: int = 0
+    blended: bool = False
 
 
 class Forecaster(nn.Module):
@@ -61,8 +69,14 @@ class Forecaster(nn.Module):
         head.start(self.output.bias)
         self.register_buffer("widen", torch.zeros(layout.horizon, layout.targets))
 
-    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
-        """Summed loss and what it was summed over, for values (T, B, Y + P), known (T + F, B, K), future (F, B, Y)."""
+    def forward(
+        self, values: Tensor, known: Tensor, future: Tensor, observed: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        """Summed loss and what it was summed over, for values (T, B, Y + P), known (T + F, B, K), future (F, B, Y).
+
+        Arguments:
+            observed: (T + F, B, Y) which targets were measured; others count for nothing. None: all were.
+        """
         raise NotImplementedError
 
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
@@ -73,9 +87,42 @@ class Forecaster(nn.Module):
 class DirectForecaster(Forecaster):
     """All F steps at once, from the state after the window and from what is known of the steps to come."""
 
+    line_weight: Tensor
+    line_known: Tensor
+    line_ahead: Tensor
+    line_bias: Tensor
+    share: Tensor
+
     def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, *, dropout: float = 0.0) -> None:
         read = shape.hidden_size + layout.horizon * layout.known
         super().__init__(layout, head, shape, read, layout.horizon * layout.targets, dropout)
+        if layout.anchor == "line":
+            answers = layout.targets, layout.horizon
+            self.register_buffer("line_weight", torch.zeros(*answers, layout.rows))
+            self.register_buffer("line_known", torch.zeros(*answers, layout.rows, layout.own))
+            self.register_buffer("line_ahead", torch.zeros(*answers, layout.known))
+            self.register_buffer("line_bias", torch.zeros(answers))
+        if layout.blended:
+            self.register_buffer("share", torch.ones(()))
+            with torch.no_grad():
+                self.output.weight.zero_()  # the network begins by adding nothing to the anchor
+
+    def set_line(self, weight: Tensor, known: Tensor, ahead: Tensor, bias: Tensor) -> None:
+        """The line of `anchor="line"`: what is in `elman.models.forecasting.line.Line`, in its order and shapes."""
+        self.line_weight.copy_(weight)
+        self.line_known.copy_(known)
+        self.line_ahead.copy_(ahead)
+        self.line_bias.copy_(bias)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The anchor without anything of the network's, while this lasts; for a blended forecaster."""
+        share = self.share.clone()
+        self.share.zero_()
+        try:
+            yield
+        finally:
+            self.share.copy_(share)
 
     def numbers(self, values: Tensor, known: Tensor) -> Tensor:
         """What the head takes, (F, B, Y, Q), relative to the anchor."""
@@ -88,33 +135,41 @@ class DirectForecaster(Forecaster):
         answers: Tensor = self.output(read).view(batch, layout.horizon, layout.targets, self.head.size)
         return answers.transpose(0, 1)
 
-    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+    def forward(
+        self, values: Tensor, known: Tensor, future: Tensor, observed: Tensor | None = None
+    ) -> tuple[Tensor, int]:
         """Summed loss of all steps of the horizon, and what it was summed over; shapes as in `Forecaster.forward`."""
-        losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values))
-        return losses.sum(), losses.numel()
+        losses = self.head.loss(self.numbers(values, known).float(), future - self._anchors(values, known))
+        return _summed(losses, None if observed is None else observed[len(values) :])
 
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
         """Points and intervals of all steps at once; shapes as in `Forecaster.forecast`."""
-        numbers, anchors = self.numbers(values, known).float(), self._anchors(values)
-        bounds = self.head.interval(numbers)
-        point = self.head.point(numbers) + anchors
-        return point, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
+        numbers, anchors = self.numbers(values, known).float(), self._anchors(values, known)
+        bounds, point = self.head.interval(numbers), self.head.point(numbers)
+        if self.layout.blended:
+            anchors = anchors + (self.share - 1) * point  # the interval goes with its point
+        return point + anchors, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
 
     def _relative(self, values: Tensor) -> Tensor:
         layout = self.layout
         targets = values[..., : layout.targets]
-        if layout.anchor == "last":
+        if layout.anchor in ("last", "line"):
             targets = targets - targets[-1:]
         elif layout.anchor == "season":
             targets = difference(targets, layout.season)
         return torch.cat([targets, values[..., layout.targets :]], dim=2)
 
-    def _anchors(self, values: Tensor) -> Tensor:
+    def _anchors(self, values: Tensor, known: Tensor) -> Tensor:
         """(F, B, Y) what the answers are added to."""
         layout = self.layout
         targets = values[..., : layout.targets]
         if layout.anchor == "none":
             return targets.new_zeros(layout.horizon, *targets.shape[1:])
+        if layout.anchor == "line":
+            steps = len(targets)
+            line = torch.einsum("yft,tby->fby", self.line_weight, targets) + self.line_bias.T.unsqueeze(1)
+            line = line + torch.einsum("yftu,tbu->fby", self.line_known, known[:steps, :, : layout.own])
+            return line + torch.einsum("yfk,fbk->fby", self.line_ahead, known[steps:])
         last = targets[-(layout.season if layout.anchor == "season" else 1) :]
         return last.repeat(-(-layout.horizon // len(last)), 1, 1)[: layout.horizon]
 
@@ -131,16 +186,18 @@ class RecursiveForecaster(Forecaster):
     @property
     def lag(self) -> int:
         """How many rows back the anchor lies; 0 without one."""
-        return {"none": 0, "last": 1, "season": self.layout.season}[self.layout.anchor]
+        return {"none": 0, "last": 1, "season": self.layout.season, "line": 0}[self.layout.anchor]
 
-    def forward(self, values: Tensor, known: Tensor, future: Tensor) -> tuple[Tensor, int]:
+    def forward(
+        self, values: Tensor, known: Tensor, future: Tensor, observed: Tensor | None = None
+    ) -> tuple[Tensor, int]:
         """Summed loss of every next step, and what it was summed over; shapes as in `Forecaster.forward`."""
         targets = torch.cat([values, future])
         relative = self._relative(targets)
         numbers, _ = self._run(relative[:-1], known[1:], ())
         first = self.lag  # before it there is no difference
         losses = self.head.loss(numbers[first:].float(), relative[first + 1 :])
-        return losses.sum(), losses.numel()
+        return _summed(losses, None if observed is None else observed[first + 1 :])
 
     def forecast(
         self, values: Tensor, known: Tensor, paths: int = 0, level: float = 0.0, seed: int = 0
@@ -190,6 +247,13 @@ class RecursiveForecaster(Forecaster):
 
     def _relative(self, targets: Tensor) -> Tensor:
         return difference(targets, self.lag) if self.lag else targets
+
+
+def _summed(losses: Tensor, observed: Tensor | None) -> tuple[Tensor, int]:
+    """The sum of losses (..., B, Y) over what was measured, and how much that is; 1 at least, to divide by."""
+    if observed is None:
+        return losses.sum(), losses.numel()
+    return (losses * observed).sum(), max(1, int(observed.sum()))
 
 
 def difference(targets: Tensor, lag: int) -> Tensor:

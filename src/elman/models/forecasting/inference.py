@@ -11,11 +11,24 @@ from torch import Tensor
 
 from elman.data.batching import batches_by_length
 from elman.data.timeseries.windows import Windows
-from elman.metrics.forecasting import Forecasts, Values
-from elman.models.forecasting.conformal import FEWEST_TO_CALIBRATE, lacking, past_of, rank_of, recent_widening, widening
-from elman.models.forecasting.forecaster import Forecaster, RecursiveForecaster
+from elman.metrics.forecasting import Forecasts, Values, errors
+from elman.models.forecasting.conformal import (
+    FEWEST_SCORES,
+    FEWEST_TO_CALIBRATE,
+    enough_of,
+    lacking,
+    past_of,
+    recent_widening,
+    widening,
+)
+from elman.models.forecasting.forecaster import DirectForecaster, Forecaster, RecursiveForecaster
 
 STEPS_AT_ONCE = 1 << 16
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the network's answers that are tried. They are few, since validation parts may be short."""
+WORTH = 0.99
+"""What the network must bring the anchor's error down to, as a share of it, to be added at all."""
+FEWEST_WINDOWS = 2
 PATHS = 200
 """Futures that a recursive forecast draws for its intervals."""
 
@@ -24,26 +37,28 @@ InUnits = Callable[[int, Any], Values]
 
 
 def ask(model: Forecaster, windows: Windows, level: float, in_units: InUnits, past: Windows | None = None) -> Forecasts:
-    """Forecasts for all windows, with intervals that are widened (or narrowed, to nothing at most).
+    """Forecasts for all windows, with intervals that are widened (or narrowed, to the point at most).
 
     Arguments:
         past: windows of the same series in time; by those that have ended before a forecast begins its interval is
             widened. Without them, and where they are too few, by what validation said.
     """
     point, bounds = ask_scaled(model, windows, level)
-    series = windows.places[:, 0]
-
-    def restored(scaled: Tensor) -> Values:
-        array = scaled.numpy()
-        out = np.empty(array.shape)
-        for number in np.unique(series).tolist():
-            out[series == number] = in_units(number, array[series == number])
-        return out
-
     if bounds is None:
-        return Forecasts(restored(point))
+        return Forecasts(_restored(point, windows, in_units))
     widen = torch.maximum(_widening(model, windows, level, past), (bounds[0] - bounds[1]) / 2)
-    return Forecasts(restored(point), restored(bounds[0] - widen), restored(bounds[1] + widen))
+    lower, upper = torch.minimum(bounds[0] - widen, point), torch.maximum(bounds[1] + widen, point)
+    return Forecasts(*(_restored(part, windows, in_units) for part in (point, lower, upper)))
+
+
+def _restored(scaled: Tensor, windows: Windows, in_units: InUnits) -> Values:
+    """(W, F, Y) in the targets' own units."""
+    series, array = windows.places[:, 0], scaled.numpy()
+    order = np.argsort(series, kind="stable")
+    out = np.empty(array.shape)
+    for own in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
+        out[own] = in_units(int(series[own[0]]), array[own])
+    return out
 
 
 def ask_scaled(model: Forecaster, windows: Windows, level: float) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
@@ -67,14 +82,36 @@ def ask_scaled(model: Forecaster, windows: Windows, level: float) -> tuple[Tenso
 def calibrate(model: Forecaster, windows: Windows, level: float) -> None:
     """Set `model.widen` so that intervals cover `level` of these windows: conformalised quantile regression.
 
-    Romano, Patterson and Candes (2019), equations 6 to 8, for each step ahead and target by itself. Fewer than
-    `FEWEST_TO_CALIBRATE` windows say too little, and leave the intervals as they are.
+    Romano, Patterson and Candes (2019), equations 6 to 8, for each step ahead and target by itself; with fewer than
+    `FEWEST_TO_CALIBRATE` windows for all steps together, and with fewer than `FEWEST_SCORES` values not at all.
     """
-    count = len(windows)
     _, bounds = ask_scaled(model, windows, level)
-    if bounds is None or count < FEWEST_TO_CALIBRATE:
+    if bounds is None or len(windows) * windows.horizon < FEWEST_SCORES or len(windows) < FEWEST_WINDOWS:
         return
-    model.widen.copy_(lacking(bounds, windows).kthvalue(rank_of(count, level), dim=0).values)
+    missed = lacking(bounds, windows)
+    if len(windows) < FEWEST_TO_CALIBRATE:
+        missed = missed.flatten(0, 1)
+    model.widen.copy_(enough_of(missed, level, dim=0).expand_as(model.widen))
+
+
+def blend(model: DirectForecaster, windows: Windows, in_units: InUnits, sizes: Values) -> None:
+    """Set the share of the network's answers that is added to the anchor to the one that forecasts windows best.
+
+    The share 0 is the anchor alone, 1 the network as it was trained: a weighted mean of both between them.
+
+    Arguments:
+        sizes: (W, Y) what errors are divided by.
+    """
+    model.share.fill_(1.0)
+    whole, _ = ask_scaled(model, windows, 0.0)
+    with model.alone():
+        anchor, _ = ask_scaled(model, windows, 0.0)
+    truth, found = windows.truth(), []
+    for share in SHARES:
+        points = _restored(anchor + share * (whole - anchor), windows, in_units)
+        found.append(errors(points, truth, sizes)["mase"])
+    best = int(np.argmin(found))
+    model.share.fill_(SHARES[best] if found[best] < WORTH * found[0] else 0.0)
 
 
 def _widening(model: Forecaster, windows: Windows, level: float, past: Windows | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman.atomic_io import write_text
+from elman.data.timeseries.roles import Roles
 from elman.data.timeseries.scaling import FittedSeries
-from elman.data.timeseries.table import Roles
 from elman.data.timeseries.timestamps import shown, times_after
 from elman.data.timeseries.windows import ScaledSeries, Windows
 from elman.errors import UserError, one_line_of, optional_imports
@@ -55,7 +56,9 @@ def continue_series(
 def _open_ended(series: ScaledSeries, ahead: int) -> ScaledSeries:
     """The series with rows of NaN for what is to come, since a window is cut with its future."""
     nothing = np.full((ahead, series.values.shape[1]), np.nan, np.float32)
-    return ScaledSeries(np.concatenate([series.values, nothing]), series.known, series.raw)
+    unknown = np.zeros((ahead, series.observed.shape[1]), dtype=np.bool_)
+    observed = np.concatenate([series.observed, unknown])
+    return ScaledSeries(np.concatenate([series.values, nothing]), series.known, series.raw, observed)
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,9 @@ class Forecast(Prediction):
         lines = [one_line_of(" ".join(filter(None, [self.input, self.series])))]
         for name, target in self.targets.items():
             lines.append(f"  {one_line_of(name)}")
-            rows = list(zip(self.times, target["forecast"], _ends(target), strict=True))
-            lines += [f"    {time}  {value:.6g}{ends}" for time, value, ends in rows[:SHOWN_STEPS]]
+            digits = digits_of(target)
+            rows = list(zip(self.times, target["forecast"], _ends(target, digits), strict=True))
+            lines += [f"    {time}  {value:.{digits}g}{ends}" for time, value, ends in rows[:SHOWN_STEPS]]
             if len(rows) > SHOWN_STEPS:
                 lines.append(f"    ... {len(rows) - SHOWN_STEPS} more")
         return "\n".join(lines)
@@ -156,7 +160,19 @@ def _title(continued: Sequence[Continued]) -> str:
     return f"{steps}: on average {mean:.4g}, {way} the last value {last:.4g}"
 
 
-def _ends(target: dict[str, Any]) -> list[str]:
+def digits_of(target: dict[str, list[float]]) -> int:
+    """So many digits that an interval's width, or how the forecast varies, is seen: 6, or more on a high level."""
+    point = np.array(target["forecast"])
+    spread = np.subtract(target["upper"], target["lower"]) if "lower" in target else np.array([np.ptp(point)])
+    spread, size = spread[np.isfinite(spread) & (spread > 0)], np.abs(point[np.isfinite(point)])
+    if not len(spread) or not len(size) or not size.max() > 0:
+        return 6
+    return int(np.clip(math.ceil(math.log10(size.max() / np.median(spread))) + 3, 6, 15))
+
+
+def _ends(target: dict[str, Any], digits: int) -> list[str]:
     if "lower" not in target:
         return [""] * len(target["forecast"])
-    return [f"  ({low:.6g} to {high:.6g})" for low, high in zip(target["lower"], target["upper"], strict=True)]
+    return [
+        f"  ({low:.{digits}g} to {high:.{digits}g})" for low, high in zip(target["lower"], target["upper"], strict=True)
+    ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from elman.errors import UserError, optional_imports
 from elman.tasks.forecasting.settings import Options, Settings
+from elman.training.settings import Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -17,19 +19,26 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.batching import Buckets
-    from elman.data.timeseries.forecasting import ForecastData
+    from elman.data.timeseries.forecasting import ForecastData, SourceSeries
     from elman.data.timeseries.scaling import FittedSeries
     from elman.data.timeseries.windows import WindowBatch, Windows
     from elman.metrics.forecasting import Forecasts
     from elman.models.forecasting.heads import Head
+    from elman.models.forecasting.inference import InUnits
+    from elman.models.forecasting.line import Line
+    from elman.tasks.forecasting.anchors import AnchorTrial
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
     from elman.training.run_folder import RunFolder
+
+log = logging.getLogger("elman")
 
 SERIES = "series.json"
 MOST_WINDOWS = 5_000
 """Validation during training looks at so many windows at most, evenly spread."""
 DRAWN_WINDOWS = 8
+MOST_SHOWN = 12
+"""Series whose forecasts are shown in full."""
 
 
 class Task(BaseTask[Settings]):
@@ -48,14 +57,39 @@ class Task(BaseTask[Settings]):
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
         self.metric = settings.best_by
+        self.choices: list[Choice] = []
+        self._first_line: Line | None = None
         self.loss_unit = {1: "scaled units", 3: "scaled quantile loss"}.get(self.head.size, "nats")
+
+    @classmethod
+    def new(cls, settings: Settings) -> Self:
+        """A task with its settings found from the data where they were left open."""
+        task = cls(settings)
+        if settings.left_open():
+            from elman.tasks.forecasting.anchors import settle
+
+            task._anchors, task.choices = settle(settings, task._read)
+            task.settings, task.data = task._anchors.settings, task._anchors.data
+        return task
+
+    @cached_property
+    def _read(self) -> SourceSeries:
+        from elman.data.timeseries.forecasting import read_all_series
+
+        return read_all_series(self.settings.data, self.settings.reading())
 
     @cached_property
     def data(self) -> ForecastData:
         """The series, split in time and scaled."""
-        from elman.data.timeseries.forecasting import read_forecast_data
+        from elman.data.timeseries.forecasting import cut_and_scale
 
-        return read_forecast_data(self.settings.data, self.settings.reading())
+        return cut_and_scale(self._read, self.settings.cutting())
+
+    @cached_property
+    def _anchors(self) -> AnchorTrial:
+        from elman.tasks.forecasting.anchors import AnchorTrial
+
+        return AnchorTrial(self.settings, self.data)
 
     def learned_from(self) -> dict[str, Iterable[Any]]:
         """Times and values of every series."""
@@ -80,6 +114,8 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
+        from elman.tasks.forecasting.telling import understood
+
         s, season = self.settings, self.fitted.season
         least = season + (s.mode == "recursive")
         if s.anchor == "season" and s.window < least:
@@ -87,10 +123,15 @@ class Task(BaseTask[Settings]):
                 f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
             )
         _ = self.data, self._baselines
+        if s.anchor == "line":
+            self._first_line = self._anchors.lines[1]  # where it is not made, the weights file has it
+        for line in understood(self._read, self.data, self.choices):
+            log.info("%s", line)
 
     def save(self, folder: Path) -> None:
-        """Write roles, season and scales."""
+        """Write roles, season and scales; and what was chosen by the data."""
         self.fitted.save(folder / SERIES)
+        write_choices(folder, self.choices)
 
     def restore(self, folder: Path) -> None:
         """Read roles, season and scales."""
@@ -100,14 +141,23 @@ class Task(BaseTask[Settings]):
 
     def build_model(self) -> nn.Module:
         """A direct or a recursive forecaster of the series' columns."""
-        from elman.models.forecasting.forecaster import DirectForecaster, Layout, RecursiveForecaster
+        import torch
+
+        from elman.models.forecasting.forecaster import Anchor, DirectForecaster, Layout, RecursiveForecaster
 
         s, roles = self.settings, self.fitted.roles
         known = len(roles.known) + 2 * len(self.fitted.calendar)
         sizes = len(roles.targets), len(roles.past), known
-        layout = Layout(*sizes, s.horizon, s.segment, s.anchor, self.fitted.season)
+        anchor: Anchor = "last" if s.anchor == "auto" else s.anchor
+        layout = Layout(
+            *sizes, s.horizon, s.segment, anchor, self.fitted.season, s.window, len(roles.known), s.combine == "anchor"
+        )
         kind = RecursiveForecaster if s.mode == "recursive" else DirectForecaster
-        return kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
+        model = kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
+        if isinstance(model, DirectForecaster) and self._first_line is not None:
+            line = self._first_line
+            model.set_line(*map(torch.from_numpy, (line.weight, line.known, line.ahead, line.bias)))
+        return model
 
     @cached_property
     def _buckets(self) -> Buckets:
@@ -128,7 +178,7 @@ class Task(BaseTask[Settings]):
     def loss(self, model: nn.Module, batch: tuple[WindowBatch, bool], carry: Carry) -> Loss:
         """The loss of the output layer, in scaled units."""
         windows, counts = batch[0].to(next(model.parameters()).device), batch[1]
-        total, count = model(windows.values, windows.known, windows.future)
+        total, count = model(windows.values, windows.known, windows.future, windows.observed)
         return Loss(total, count) if counts else Loss(total * 0, 0)
 
     @cached_property
@@ -141,12 +191,25 @@ class Task(BaseTask[Settings]):
     def _seen_in_training(self) -> Windows:
         return self.data.validation.thinned(MOST_WINDOWS)
 
+    @cached_property
+    def _seen_baselines(self) -> dict[str, Forecasts]:
+        return self._baselines(self._seen_in_training)
+
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Errors on the validation part beside the best baseline's; also calibrates the intervals there."""
-        from elman.models.forecasting.forecaster import Forecaster
-        from elman.models.forecasting.inference import calibrate
+        from elman.models.forecasting.forecaster import DirectForecaster, Forecaster
+        from elman.models.forecasting.inference import blend, calibrate
+        from elman.tasks.forecasting.evaluation import naive_errors
 
         assert isinstance(model, Forecaster)
+        if self.settings.combine == "anchor":
+            assert isinstance(model, DirectForecaster)
+            blend(
+                model,
+                self._seen_in_training,
+                self._in_units(self._seen_in_training),
+                naive_errors(self._seen_in_training, self.fitted),
+            )
         if self.settings.calibrate != "none":
             calibrate(model, self._seen_in_training, self.settings.level)
         return self._judge(model, self._seen_in_training).metrics("")
@@ -156,14 +219,26 @@ class Task(BaseTask[Settings]):
         from elman.models.forecasting.inference import ask
 
         assert isinstance(model, Forecaster)
-        scales = [self.fitted.scales[series.raw.name] for series in windows.series]
         past = past if self.settings.calibrate == "recent" else None
-        return ask(model, windows, self.settings.level, lambda number, scaled: scales[number].in_units(scaled), past)
+        return ask(model, windows, self.settings.level, self._in_units(windows), past)
+
+    def _in_units(self, windows: Windows) -> InUnits:
+        scales = [self.fitted.scales[series.raw.name] for series in windows.series]
+        return lambda number, scaled: scales[number].in_units(scaled)
 
     def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
-        from elman.tasks.forecasting.evaluation import NETWORK, Judged, naive_errors
+        from elman.metrics.forecasting import Forecasts
+        from elman.models.forecasting.forecaster import DirectForecaster
+        from elman.tasks.forecasting.evaluation import ALONE, NETWORK, Judged, naive_errors
 
-        by = {NETWORK: self._ask(model, windows, past), **self._baselines(windows)}
+        by = {
+            NETWORK: self._ask(model, windows, past),
+            **(self._seen_baselines if windows is self._seen_in_training else self._baselines(windows)),
+        }
+        if self.settings.combine == "anchor":
+            assert isinstance(model, DirectForecaster)
+            with model.alone():
+                by[f"{ALONE} ({self.settings.anchor})"] = Forecasts(self._ask(model, windows).point)
         return Judged(windows.truth(), naive_errors(windows, self.fitted), by)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
@@ -179,24 +254,35 @@ class Task(BaseTask[Settings]):
         if data:
             s = self.settings
             other = read_windows(data[0], self.fitted, s.missing, s.window, s.horizon)
-            return self._judge(model, other, other).report("data", targets)
+            return self._judge(model, other, other).report("data", targets, other)
         held = self.data.held
         seen = self._judge(model, self.data.validation, held)
         if not len(self.data.test):
-            return seen.report("validation", targets)
-        test = self._judge(model, self.data.test, held).report("test", targets)
+            return seen.report("validation", targets, self.data.validation)
+        test = self._judge(model, self.data.test, held).report("test", targets, self.data.test)
         return Report(seen.metrics("validation_") | test.metrics, test.tables)
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
-        """Draw the curves, and forecasts of the validation part beside the true values."""
+        """Draw the curves, and forecasts of the validation part; say how the network stands beside the baselines."""
         import torch
+
+        from elman.tasks.forecasting.telling import verdict
 
         super().finish(folder, model)
         with torch.no_grad():
-            self.draw(model, self.data.validation, "validation", folder.path / "forecast")
+            judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
+        told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor)
+        for line in told:
+            log.info("%s", line)
+        for line in warned:
+            log.warning("%s", line)
 
-    def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> None:
-        """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png."""
+    def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
+        """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png.
+
+        Returns:
+            the forecasts of the part beside those of the baselines.
+        """
         from elman.plotting.forecast import draw_forecasts
         from elman.tasks.forecasting.outputs import compared, panels_of_part
 
@@ -207,6 +293,7 @@ class Task(BaseTask[Settings]):
         ask = partial(self._ask, past=held)
         panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
+        return judged
 
     def input_from(self, value: Any) -> Any:
         """A series, an array or a list of numbers as a table; its values are the run's target, where that is one.
@@ -257,8 +344,13 @@ class Task(BaseTask[Settings]):
         return found
 
     def show(self, predictions: Sequence[Prediction]) -> str:
-        """The forecasts with an empty line between."""
-        return "\n\n".join(prediction.show() for prediction in predictions)
+        """The forecasts with an empty line between; of many series the first ones, and how to have all."""
+        shown_ones = predictions if len(predictions) <= MOST_SHOWN else predictions[: MOST_SHOWN - 2]
+        texts = [prediction.show() for prediction in shown_ones]
+        if len(shown_ones) < len(predictions):
+            more = len(predictions) - len(shown_ones)
+            texts.append(f"... and {more:,} more series; ask for a table (out) or for JSON to have all")
+        return "\n\n".join(texts)
 
     def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
         """All series as one table and one picture: `path`.csv, `path`.svg and `path`.png."""

@@ -61,7 +61,8 @@ def check_fields(settings: Any) -> None:
     """Check every field of a frozen dataclass of settings: its type, and for numbers that they are finite and in range.
 
     The class, and each of its bases, may have `RANGES`, a range for each of its numbers by name; the nearest counts.
-    A list, or a text alone, is taken for a tuple, a path for its text, numpy's numbers for Python's.
+    A number of `by_data` may also be the one that leaves it to the data. A list, or a text alone, is taken for a tuple,
+    a path for its text, numpy's numbers for Python's.
 
     Raises:
         UserError: names the setting, its value and what it must be.
@@ -70,6 +71,7 @@ def check_fields(settings: Any) -> None:
         import msgspec
 
     hints, ranges = typing.get_type_hints(type(settings)), ranges_of(type(settings))
+    by_data = getattr(settings, "by_data", {})
     for field in fields(settings):
         given = getattr(settings, field.name)
         value = _plain(given, hints[field.name])
@@ -79,7 +81,8 @@ def check_fields(settings: Any) -> None:
             raise UserError(f"`{field.name}` is {_shown(given)}; it must be {_words(hints[field.name])}") from error
         if isinstance(value, int | float) and not isinstance(value, bool):
             allowed = ranges.get(field.name, Range(-LARGEST, LARGEST))
-            if value not in allowed:  # nan is in none
+            left_open = field.name in by_data and value == by_data[field.name]
+            if value not in allowed and not left_open:  # nan is in none
                 raise UserError(f"`{field.name}` is {_shown(value)}; it must be {allowed.describe(value)}")
         if value is not given:
             object.__setattr__(settings, field.name, value)
