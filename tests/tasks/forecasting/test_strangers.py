@@ -121,7 +121,7 @@ def test_predictions_from_python_take_a_name_a_table_and_a_series(tmp_path: Path
     found = [run.predict(given)[0] for given in (str(tmp_path / "t.csv"), tmp_path / "t.csv", table, [series])]
     assert all(one.times == ["2020-07-19", "2020-07-20", "2020-07-21"] for one in found)
     assert all(one.targets == found[0].targets for one in found)
-    with pytest.raises(UserError, match="a dict is no table"):
+    with pytest.raises(UserError, match="of type dict; a forecasting run takes tables"):
         run.predict([{"y": [1.0]}])
 
 
