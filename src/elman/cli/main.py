@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -102,7 +103,7 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
     try:
         show_notes()
         use_display(TerminalDisplay())
-        _run(build(), words, debug=debug)
+        _run(build(), run_first(words), debug=debug)
         sys.stdout.flush()  # a full disk shows itself here at the latest
     except BrokenPipeError:
         drop_output()  # the reader has gone; say nothing more
@@ -121,6 +122,18 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
             raise
         say(as_options(str(error)))
         sys.exit(error.code)
+
+
+def run_first(words: list[str]) -> list[str]:
+    """`evaluate --data A B RUN` with the run before its options: what follows `--data` are all data else."""
+    if words[:1] != ["evaluate"] or len(words) < 3 or not words[1].startswith("-"):
+        return words
+    from elman.training.run_folder import RunFolder
+
+    runs = [place for place, word in enumerate(words) if place and RunFolder(Path(word)).exists()]
+    if len(runs) != 1:
+        return words
+    return [words[0], words[runs[0]], *words[1 : runs[0]], *words[runs[0] + 1 :]]
 
 
 def _run(app: App, words: list[str], *, debug: bool) -> None:

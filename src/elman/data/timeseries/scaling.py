@@ -18,7 +18,7 @@ from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
 from elman.data.timeseries.dates import DateOrder
 from elman.data.timeseries.roles import Roles
-from elman.data.timeseries.table import TimeSeries, Values
+from elman.data.timeseries.table import LARGEST, TimeSeries, Values
 from elman.data.timeseries.timestamps import Feature, check_frequency, shown
 from elman.errors import UserError
 
@@ -81,12 +81,23 @@ class SeriesScale:
         return cls(transform, mean, std, _naive_error(part, season if rows > season else 1))
 
     def scaled(self, series: TimeSeries, roles: Roles) -> tuple[Array, Array]:
-        """values (N, Y + P) and known (N + G, K) of a series, scaled."""
+        """values (N, Y + P) and known (N + G, K) of a series, scaled.
+
+        Raises:
+            UserError: a value lies so far from the training part's that its scaled form is no number.
+        """
         measured = len(roles.measured)
         mean, std = self.mean, self.std
         values = (_transformed(series, roles, self.transform)[:, :measured] - mean[:measured]) / std[:measured]
         known = (series.known - mean[measured:]) / std[measured:]
-        return values.astype(np.float32), known.astype(np.float32)
+        with np.errstate(over="ignore"):  # to infinity, which is refused
+            numbers = values.astype(np.float32), known.astype(np.float32)
+        if any(np.isinf(part).any() for part in numbers):
+            raise UserError(
+                "a value lies so far from those of the training part that it cannot be scaled; look for one that is"
+                " far larger than the others"
+            )
+        return numbers
 
     def in_units(self, scaled: Array) -> Values:
         """Targets (..., Y) in their own units again; a monotone map, so that quantiles stay quantiles."""
@@ -257,6 +268,7 @@ def _scale(entry: _SavedScale, transform: Transform, columns: int) -> SeriesScal
     naive = np.array(entry.naive_error)
     if mean.shape != (columns,) or std.shape != (columns,):
         raise ValueError(f"it scales {len(mean)} columns of {columns}")
-    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all() and np.isfinite(naive).all()):
+    within = np.isfinite(naive).all() and (np.abs(mean) <= LARGEST).all() and (std <= LARGEST).all()
+    if not (within and (std > 0).all()):  # nan is in none
         raise ValueError("a scale is not finite, or not above 0")
     return SeriesScale(transform, mean, std, naive)
