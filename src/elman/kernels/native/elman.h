@@ -9,7 +9,7 @@ extern "C" {
 
 #define ELMAN_API __attribute__((visibility("default")))
 
-enum { ELMAN_ABI = 3 };
+enum { ELMAN_ABI = 4 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
@@ -46,6 +46,22 @@ typedef struct elman_call {
 // each is worth a part of the threads.
 ELMAN_API int elman_forward(const elman_call* calls, int64_t count);
 ELMAN_API int elman_backward(const elman_call* calls, int64_t count);
+
+// Cross-entropy of rows of logits, in nats, and its gradient in the logits' place.
+typedef struct elman_loss_call {
+    int64_t rows, V, dtype, threads;  // float32 or float64
+    int64_t ignore_index;             // a row with this target has loss 0 and gradient 0
+    double smoothing;                 // the share of the target's probability that is spread over all V
+    void* logits;                     // (rows, V) with unit stride within a row; its content is lost
+    int64_t stride;
+    const void* bias;        // (V), added to the logits, or null
+    const int64_t* targets;  // (rows), 0 ... V - 1 or ignore_index
+    const void* scale;       // (rows), which multiplies each row's gradient, or null: 1
+    void* losses;            // (rows)
+    int64_t gradient;        // 1: the logits become their gradient
+    void* grad_bias;         // (V), to which the gradient's sums over the rows are added, or null
+} elman_loss_call;
+ELMAN_API int elman_cross_entropy(const elman_loss_call* call);
 
 // A decoder: layers with their weights packed once, for many single steps without gradients (streaming, generation).
 // Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.

@@ -1,6 +1,7 @@
 // What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
 #pragma once
 #include "decoder.h"
+#include "loss_run.h"
 #include "runtime/plan.h"
 
 namespace elman {
@@ -14,6 +15,7 @@ struct Kernels {
     // [0] float32, [1] bfloat16. Returns how many bytes the packed weights take; with memory null it only counts them.
     int64_t (*pack_decoder[2])(elman_decoder&, char* memory);
     bool (*run_decoder[2])(DecoderRun&);
+    Work cross_entropy[2];  // of a LossRun
 };
 
 namespace avx512 {

@@ -108,30 +108,29 @@ class Task(BaseTask[Settings]):
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor, bool], carry: Carry) -> Loss:
         """Cross-entropy of the next token; the state goes on to the next chunk."""
-        from elman.models.losses import token_loss
+        from elman.data.batching import IGNORE_INDEX
         from elman.models.recurrent import cut
 
         inputs, targets, first = batch
         device = next(model.parameters()).device
-        logits, state = model(inputs.to(device), () if first or not self.settings.carry else carry)
-        total, count = token_loss(logits, targets.to(device))
-        return Loss(total, count, cut(state))
+        carried = () if first or not self.settings.carry else carry
+        total, state = model(inputs.to(device), carried, targets.to(device))
+        return Loss(total, int((targets != IGNORE_INDEX).sum()), cut(state))
 
     def evaluate(self, model: nn.Module, streams: int = 16) -> dict[str, float]:
         """Loss on the whole validation text, the state carried through each of `streams` parts of it.
 
         With one stream every character is predicted from all that stand before it; with several it is quicker.
         """
-        from elman.models.losses import token_loss
+        from elman.data.batching import IGNORE_INDEX
 
         device = next(model.parameters()).device
         parts = self.streams_of_validation(streams)
         nats, count, state = 0.0, 0, ()
         for step in range(parts.chunks_per_epoch):
             inputs, targets, _ = parts.chunk(step)
-            logits, state = model(inputs.to(device), state)
-            total, number = token_loss(logits, targets.to(device))
-            nats, count = nats + float(total), count + number
+            total, state = model(inputs.to(device), state, targets.to(device))
+            nats, count = nats + float(total), count + int((targets != IGNORE_INDEX).sum())
         loss = nats / count
         per_character = nats / max(1, len(self.texts[1]) - 1) if self.settings.tokens != "characters" else loss
         metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels.h"
 #include "simd/backward.h"
+#include "simd/cross_entropy.h"
 #include "simd/decoder_steps.h"
 #include "simd/forward.h"
 
@@ -43,6 +44,7 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          tanh_all<double>,
                          multiply_adds,
                          {pack_decoder<float>, pack_decoder<bfloat16>},
-                         {run_decoder<float>, run_decoder<bfloat16>}};
+                         {run_decoder<float>, run_decoder<bfloat16>},
+                         {cross_entropy<float>, cross_entropy<double>}};
 
 }  // namespace elman::ELMAN_ISA
