@@ -16,13 +16,15 @@ class Settings(RecurrentSettings):
     """A language model and its training."""
 
     data: tuple[str, ...] = ("shakespeare",)
-    """Text files, or one name: shakespeare, ptb, builtin (text that every Python carries)."""
+    """Text files (.gz too), or one name: shakespeare, ptb, builtin (text that every Python carries)."""
     tokens: Literal["characters", "bpe", "words"] = "characters"
     """What the text is cut into."""
     vocabulary_size: int = 4000
     """How many different tokens, for bpe and words; characters take all there are."""
     validation_share: float = 0.1
     """The last part of the text, held out."""
+    validation_sample: int = 0
+    """Tokens of the held-out part that training looks at, in 16 passages spread evenly over it; 0: all of them."""
     embedding_size: int = 128
     """Size of the vector that stands for a token."""
     tied: bool = False
@@ -53,6 +55,7 @@ class Settings(RecurrentSettings):
         for name in ("vocabulary_size", "embedding_size", "chunk"):
             at_least(self, name, 1)
         below_one(self, "validation_share")
+        at_least(self, "validation_sample", 0)
         if self.tied and self.embedding_size != self.hidden_size:
             sizes = f"`embedding_size` is {self.embedding_size} and `hidden_size` {self.hidden_size}"
             raise UserError(f"`tied` shares one matrix between input and output, but {sizes}; make them equal")
