@@ -1,4 +1,4 @@
-"""Texts larger than memory: the time to the first training step, and the process's peak memory, by the size of the text.
+"""Texts larger than memory: the time to the first training step and the peak memory, by the size of the text.
 
 A text file is made by repeating the text of a dataset, then the task `language` is started on it twice, each time in a
 process of its own: the first time reads and encodes, the second finds the encoded text in the cache. What is timed
