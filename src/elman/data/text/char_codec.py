@@ -46,7 +46,10 @@ class CharacterTable:
             raw = text.encode("ascii")
             if not raw.translate(None, self._ascii):  # all are in the vocabulary
                 return raw.translate(self._by_byte)
-        return self.encode(text, line).astype(dtype).tobytes()
+        ids: NDArray[Any] = self._ids[code_points(text)]
+        if len(ids) and ids.min() < 0:
+            ids = self.encode(text, line)
+        return ids.astype(dtype).tobytes()
 
     def encode(self, text: str, line: int = 1) -> NDArray[np.int64]:
         """(N,) the id of every character.

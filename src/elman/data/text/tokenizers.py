@@ -102,14 +102,26 @@ def _words(texts: Sequence[str], size: int, special: Sequence[str], lowercase: b
 
     special = _with_unknown(special)
     _room("words", size, len(special), 1)
-    tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
-    if lowercase:
-        tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_ONE_WORD), "removed", invert=True)
+
+    def around(model: models.Model) -> Tokenizer:
+        tokenizer = Tokenizer(model)
+        if lowercase:
+            tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_ONE_WORD), "removed", invert=True)
+        return tokenizer
+
+    tokenizer = around(models.WordLevel(unk_token=UNK))
     trainer = trainers.WordLevelTrainer(
         vocab_size=size, min_frequency=min_count, special_tokens=list(special), show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    ids = tokenizer.get_vocab()
+    if max(ids.values()) < len(ids):
+        return tokenizer
+    # the text itself has <unk>: the trainer numbers it twice, and leaves a gap
+    learned = sorted(ids.keys() - set(special), key=ids.__getitem__)
+    tokenizer = around(models.WordLevel({token: i for i, token in enumerate((*special, *learned))}, unk_token=UNK))
+    tokenizer.add_special_tokens(list(special))
     return tokenizer
 
 
