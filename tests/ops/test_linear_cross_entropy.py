@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.kernels import cross_entropy
-from elman.ops.linear_cross_entropy import Reduction, linear_cross_entropy
+from elman.ops.output_loss import Reduction, linear_cross_entropy
 from tests.numerics import assert_close, assert_equally_accurate
 
 REDUCTIONS: tuple[Reduction, ...] = ("none", "mean", "sum")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elman.data.batching import IGNORE_INDEX
 from elman.nn.linear_cross_entropy import LinearCrossEntropy
-from elman.ops.linear_cross_entropy import linear_cross_entropy
+from elman.ops.output_loss import linear_cross_entropy
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:

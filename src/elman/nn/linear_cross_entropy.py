@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elman.ops.linear_cross_entropy import Reduction, linear_cross_entropy
+from elman.ops.output_loss import Reduction, linear_cross_entropy
 
 
 class LinearCrossEntropy(nn.Linear):
