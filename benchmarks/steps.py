@@ -77,7 +77,7 @@ def parts_of_a_step(task: Any, steps: int) -> dict[str, float]:
         optimizer.step()
         clock.append(time.process_time())
         optimizer.zero_grad()
-        float(loss.total)
+        loss.total.item()
         carry = loss.carry
         clock.append(time.process_time())
         times.append([1e3 * (end - start) for start, end in pairwise(clock)])
