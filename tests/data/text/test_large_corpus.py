@@ -17,7 +17,7 @@ from elman.data import digests
 from elman.data.digests import content_digest, known_digest
 from elman.data.io.text import read_text
 from elman.data.text import blocks, corpora, encoded_cache, large_corpus
-from elman.data.text.blocks import cut_at, text_pieces, whole_lines
+from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.bptt import Streams, spread_passages
 from elman.data.text.corpora import TextCorpus, open_corpus
 from elman.data.text.large_corpus import LargeCorpus
@@ -26,6 +26,7 @@ from elman.errors import UserError
 
 ASCII = "The cat sat on the mat.\nIt's  a   dog?\n\n\tnot 42 times\r\nU.S. well-known\n" * 40
 WIDE = "Füße, naïve 猫猫 😀 Ελλάδα\u2028next\x0bline\n\n  été " * 30 + "end"
+PTB = " aer banknote <unk> N 's \n the n't  \n\n  end \n" * 30
 RARE = "".join(chr(0x4E00 + i) for i in range(400)) + "\n"  # more symbols than a byte numbers
 
 
@@ -52,7 +53,7 @@ def opened(paths: Sequence[Path], share: float = 0.1) -> LargeCorpus:
     return corpus
 
 
-TEXTS = [(ASCII,), (WIDE,), (ASCII, WIDE), (WIDE, RARE, ASCII), ("\ufeffmark" * 10, "\ufeffa\n", "b" * 200)]
+TEXTS = [(ASCII,), (WIDE,), (PTB,), (ASCII, WIDE), (WIDE, RARE, ASCII), ("\ufeffmark" * 10, "\ufeffa\n", "b" * 200)]
 
 
 @pytest.mark.parametrize("texts", TEXTS, ids=range(len(TEXTS)))
@@ -91,11 +92,12 @@ def test_ids_and_vocabulary_are_those_of_the_text_read_whole(
             assert np.array_equal(np.asarray(a), np.asarray(b))
 
 
-def test_lines_are_cut_where_no_token_goes_on() -> None:
+def test_pieces_are_cut_where_no_token_goes_on() -> None:
     text = "ab\n\ncd\nef \n gh\nij" + "x" * 30
-    assert list(whole_lines([text[:7], text[7:]], 3)) == ["ab\n\ncd\n", "ef \n gh\n", "ij" + "x" * 30]
-    assert list(whole_lines(["y" * 700], 3)) == ["y" * 192, "y" * 192, "y" * 192, "y" * 124]
-    assert list(whole_lines([], 3)) == []
+    assert list(whole_tokens([text[:7], text[7:]], 3)) == ["ab\n\ncd\n", "ef \n", " gh\n", "ij" + "x" * 30]
+    assert list(whole_tokens(["a  b c\n\n"], 1)) == ["a ", " b", " c\n\n"]
+    assert list(whole_tokens(["y" * 700], 3)) == ["y" * 192, "y" * 192, "y" * 192, "y" * 124]
+    assert list(whole_tokens([], 3)) == []
 
 
 @pytest.mark.parametrize(

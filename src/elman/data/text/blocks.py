@@ -22,9 +22,9 @@ from elman.errors import UserError
 BLOCK = 1 << 22
 """Bytes that are read at once."""
 _MARK = b"\xef\xbb\xbf"
-# Where a text may be cut so that words and byte-level BPE find the same tokens as in the whole: a line's end with no
-# other white space beside it.
-_LINE_END = re.compile(r"(?<=\S\n)(?=\S)")
+# Where a text may be cut so that words and byte-level BPE find the same tokens as in the whole: before a space that
+# goes with the word after it, or after a line's end with no other white space beside it.
+_CUT = re.compile(r"(?<=\S\n)(?=\S)|(?= \S)")
 
 
 def is_packed(path: Path) -> bool:
@@ -99,17 +99,17 @@ def cut_at(pieces: Iterable[str], characters: int) -> tuple[Iterator[str], Itera
     return before(), after()
 
 
-def whole_lines(pieces: Iterable[str], size: int) -> Iterator[str]:
-    """The same text in pieces of about `size` characters that end where no token goes on, as far as there are lines.
+def whole_tokens(pieces: Iterable[str], size: int) -> Iterator[str]:
+    """The same text in pieces of about `size` characters that end where no token of words or byte-level BPE goes on.
 
-    A text without line ends is cut after 64 times that size.
+    A text without spaces and line ends is cut after 64 times that size.
     """
     kept = ""
     for piece in pieces:
         kept += piece
         start = 0
         while len(kept) - start > size:
-            found = _LINE_END.search(kept, start + size)
+            found = _CUT.search(kept, start + size)
             end = found.start() if found else start + 64 * size
             if end >= len(kept):
                 break

@@ -24,7 +24,7 @@ from elman.data.digests import check_untouched, content_digest, known_digest, si
 from elman.data.io.json_files import read_json
 from elman.data.io.text import split_point
 from elman.data.text import encoded_cache as cache
-from elman.data.text.blocks import cut_at, text_pieces, whole_lines
+from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.char_codec import Alphabet
 from elman.data.text.encoded_cache import EncodedText, Entry
 from elman.data.text.tokenizers import Kind
@@ -113,7 +113,7 @@ class LargeCorpus:
         """Pieces of the training part, evenly spread."""
         training, _ = cut_at(text_pieces(self.paths), self._cut)
         every = max(1, -(-self._cut // VOCABULARY_CHARACTERS))
-        return (piece for number, piece in enumerate(whole_lines(training, _PIECE)) if number % every == 0)
+        return (piece for number, piece in enumerate(whole_tokens(training, _PIECE)) if number % every == 0)
 
     def encode(self, vocabulary: Vocabulary) -> EncodedText:
         """The ids of both parts, from the cache or made now.
@@ -174,7 +174,7 @@ def _encode_characters(
 
 def _encode_tokens(pieces: Iterable[str], vocabulary: Vocabulary, dtype: np.dtype[Any], file: IO[bytes]) -> int:
     """Write the ids of a text; returns how many."""
-    count, source = 0, whole_lines(pieces, _PIECE)
+    count, source = 0, whole_tokens(pieces, _PIECE)
     while some := list(islice(source, _TOGETHER)):
         found = np.fromiter(chain.from_iterable(vocabulary.encode_lines(some)), dtype)
         count += len(found)
