@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from elman.models.attention import AttentionKind
@@ -67,11 +68,15 @@ def test_step_by_step_is_as_all_at_once(shape: tuple[AttentionKind, Feed, int, b
         assert all(part.shape[1] == 3 for part in (*state, *memory))
 
 
-def test_asked_for_some_steps_it_gives_those() -> None:
+def test_given_targets_it_is_the_loss_of_those_that_are_no_padding() -> None:
     translator, (source, lengths, tokens) = model("dot", "last", 2, True), batch()
-    keep = tokens > 6
-    whole = translator(source, lengths, tokens)
-    torch.testing.assert_close(translator(source, lengths, tokens, keep)[:, 0], whole[keep])
+    targets = tokens.masked_fill(tokens <= 6, 0)
+    logits = translator(source, lengths, tokens)
+    want = F.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=0, label_smoothing=0.1, reduction="sum"
+    )
+    got = translator(source, lengths, tokens, targets=targets, padding=0, smoothing=0.1)
+    torch.testing.assert_close(got, want)
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])

@@ -261,6 +261,49 @@ bool texts_agree(const Case& c, unsigned seed, const char* isa) {
     return false;
 }
 
+// Losses and gradients of rows of logits, with and without what may be left out, against the definition.
+template <class T>
+bool losses_agree(int64_t rows, int64_t V, unsigned seed, int threads, const char* isa) {
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<double> uniform(-4, 4);
+    std::vector<T> logits(rows * V), bias(V), scale(rows), losses(rows, T(NAN)), grad_bias(V, T(1));
+    for (auto* numbers : {&logits, &bias, &scale})
+        for (T& number : *numbers) number = T(uniform(random));
+    std::vector<int64_t> targets(rows);
+    for (int64_t& target : targets) target = random() % 5 ? int64_t(random() % V) : -100;
+    const bool biased = seed % 2, scaled = seed % 3, gradient = seed % 5;
+    const double smoothing = seed % 4 ? 0 : 0.1;
+    std::vector<double> want(logits.begin(), logits.end()), want_losses(rows), want_bias(V, 1);
+    for (int64_t r = 0; r < rows; ++r) {
+        double* z = &want[r * V];
+        double sum = 0, total = 0;
+        for (int64_t v = 0; v < V; ++v) z[v] += biased ? double(bias[v]) : 0, sum += exp(z[v]), total += z[v];
+        const bool ignored = targets[r] == -100;
+        const int64_t target = ignored ? 0 : targets[r];
+        want_losses[r] = ignored ? 0 : log(sum) - (1 - smoothing) * z[target] - smoothing / V * total;
+        for (int64_t v = 0; v < V; ++v) {
+            const double wanted = smoothing / V + (v == target ? 1 - smoothing : 0);
+            z[v] = ignored ? 0 : (scaled ? double(scale[r]) : 1) * (exp(z[v]) / sum - wanted);
+            want_bias[v] += z[v];
+        }
+    }
+    elman_loss_call call = {};
+    call.rows = rows, call.V = V, call.dtype = sizeof(T) == 8, call.threads = threads, call.ignore_index = -100;
+    call.smoothing = smoothing, call.logits = logits.data(), call.stride = V, call.targets = targets.data();
+    call.bias = biased ? bias.data() : nullptr, call.scale = scaled ? scale.data() : nullptr;
+    call.losses = losses.data(), call.gradient = gradient, call.grad_bias = grad_bias.data();
+    bool well = elman_cross_entropy(&call) == ELMAN_OK;
+    const double tolerance = sizeof(T) == 8 ? 1e-11 : 2e-4;
+    auto same = [&](const std::vector<double>& wanted, const std::vector<T>& got) {
+        return close(wanted, std::vector<double>(got.begin(), got.end()), tolerance);
+    };
+    well &= same(want_losses, losses) && (!gradient || (same(want, logits) && same(want_bias, grad_bias)));
+    targets[rows - 1] = V;
+    well &= elman_cross_entropy(&call) == ELMAN_BAD_CALL;
+    if (!well) printf("losses differ: %s, %d rows, V = %d, %d threads\n", isa, int(rows), int(V), threads);
+    return well;
+}
+
 // Each case with one to three threads, or, if `quick`, with one of these numbers, taken in turn.
 bool agrees_everywhere(const char* isa, bool quick) {
     const int64_t shapes[][4] = {{1, 1, 1, 1},    {5, 3, 2, 7},   {3, 1, 4, 16},  {2, 17, 3, 33},  {9, 5, 31, 48},
@@ -281,6 +324,13 @@ bool agrees_everywhere(const char* isa, bool quick) {
                         agrees<float>(want, want_back, seed, threads, isa) &&
                         steps_agree(want_steps, seed, threads, isa);
             well &= texts_agree(c, seed, isa);
+        }
+    for (int64_t rows : {1, 16, 17, 50})
+        for (int64_t V : {1, 3, 16, 33, 70, 4001}) {
+            ++seed;
+            for (int threads = quick ? 2 : 1; threads <= (quick ? 2 : 3); ++threads)
+                well &= losses_agree<float>(rows, V, seed, threads, isa) &&
+                        losses_agree<double>(rows, V, seed, threads, isa);
         }
     return well;
 }

@@ -13,6 +13,7 @@ import elman
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.cpu import decoder, step
 from elman.kernels.cpu import library as native
+from elman.kernels.cpu.cross_entropy import LossCall
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
 
@@ -101,7 +102,11 @@ def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: 
 
 @pytest.mark.parametrize(
     ("struct", "name"),
-    [(decoder._Spec, "elman_decoder_spec"), (decoder._SamplingParams, "elman_sampling_params")],
+    [
+        (decoder._Spec, "elman_decoder_spec"),
+        (decoder._SamplingParams, "elman_sampling_params"),
+        (LossCall, "elman_loss_call"),
+    ],
 )
 def test_a_ctypes_struct_is_laid_out_as_the_librarys(struct: type[ctypes.Structure], name: str) -> None:
     def place(field: str) -> tuple[int, int]:

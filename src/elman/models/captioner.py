@@ -11,9 +11,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from elman.data.batching import IGNORE_INDEX
 from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
+from elman.models.losses import output_loss
 from elman.models.recurrent import Recurrent, State
+from elman.nn.linear_cross_entropy import LinearCrossEntropy
 
 EMBEDDING_STD = 0.3  # torch's N(0, 1) saturates a tanh layer from the first step on
 
@@ -58,7 +61,7 @@ class Captioner(nn.Module):
         self.recurrent = Recurrent(replace(shape, input_size=2 * E) if self.every else shape)
         self.dropout = LockedDropout(dropout)
         self.narrow = nn.Linear(H, E) if tied else nn.Identity()
-        self.output = nn.Linear(E if tied else H, vocabulary)
+        self.output = LinearCrossEntropy(E if tied else H, vocabulary)
         if tied:
             self.output.weight = self.embedding.weight
 
@@ -67,21 +70,36 @@ class Captioner(nn.Module):
         self.mean.copy_(features.mean(0))
         self.spread.copy_(features.std(0, unbiased=False).clamp(min=1e-6))
 
-    def forward(self, features: Tensor, tokens: Tensor, every_step: bool = False) -> Tensor:
-        """Logits of the next word at every step.
+    def forward(
+        self,
+        features: Tensor,
+        tokens: Tensor,
+        every_step: bool = False,
+        *,
+        targets: Tensor | None = None,
+        padding: int = IGNORE_INDEX,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """Logits of the next word at every step, or the loss.
 
         Arguments:
             features: (B, D).
             tokens: (T, B) the begin mark and the words so far.
             every_step: where the picture is the first input, also what would be said after it alone.
+            targets: (T, B) the next words; None for logits.
+            padding, smoothing: of the loss, see `losses.output_loss`.
 
         Returns:
-            (T, B, V), or (T + 1, B, V) with the picture's own step before the words'.
+            (T, B, V), or (T + 1, B, V) with the picture's own step before the words'; with targets the loss ().
         """
         first, state, memory = self._picture(features)
         words = self._with_picture(self.dropout(self.embedding(tokens)), memory)
         hidden, _ = self.recurrent(torch.cat([*first, words]), state)
-        return self._said(hidden if every_step else hidden[len(hidden) - len(tokens) :])
+        hidden = hidden if every_step else hidden[len(hidden) - len(tokens) :]
+        if targets is None:
+            return self._said(hidden)
+        said = self.narrow(self.dropout(hidden))
+        return output_loss(self.output, said, targets, padding=padding, smoothing=smoothing)
 
     def start(self, features: Tensor) -> tuple[State, State]:
         """State and memory before the first word, from features (B, D), for `decoding.beam_search.write`."""

@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
+from elman.models.losses import output_loss
 from elman.models.recurrent import Recurrent, State
+from elman.nn.linear_cross_entropy import LinearCrossEntropy
 
 
 class LanguageModel(nn.Module):
@@ -26,21 +28,23 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding(vocabulary, shape.input_size)
         self.recurrent = Recurrent(shape)
         self.dropout = LockedDropout(dropout)
-        self.decoder = nn.Linear(shape.hidden_size, vocabulary)
+        self.decoder = LinearCrossEntropy(shape.hidden_size, vocabulary)
         # torch's N(0, 1) embedding saturates a tanh layer from the first step on.
         nn.init.normal_(self.embedding.weight, std=shape.input_size**-0.5 if tied else 0.3)
         if tied:
             self.decoder.weight = self.embedding.weight
 
-    def forward(self, tokens: Tensor, state: State = ()) -> tuple[Tensor, State]:
-        """Logits of the next token at every step.
+    def forward(self, tokens: Tensor, state: State = (), targets: Tensor | None = None) -> tuple[Tensor, State]:
+        """Logits of the next token at every step, or the loss.
 
         Arguments:
             tokens: (T, B) integers.
             state: carried from the chunk before, or () for zeros.
+            targets: (T, B) the next tokens, or `IGNORE_INDEX`; None for logits.
 
         Returns:
-            logits (T, B, V) and the state after the last step.
+            logits (T, B, V), or with targets their cross-entropy () in nats, summed; and the state after the last step.
         """
         hidden, state = self.recurrent(self.dropout(self.embedding(tokens)), state)
-        return self.decoder(self.dropout(hidden)), state
+        hidden = self.dropout(hidden)
+        return (self.decoder(hidden) if targets is None else output_loss(self.decoder, hidden, targets)), state

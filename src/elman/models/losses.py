@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.data.batching import IGNORE_INDEX
+from elman.nn.linear_cross_entropy import LinearCrossEntropy
+from elman.ops.output_loss import linear_cross_entropy
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:
@@ -21,19 +23,28 @@ def token_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:
     return total, int((targets != IGNORE_INDEX).sum())
 
 
-def next_token_loss(
-    logits: Tensor,  # (T, B, V)
-    targets: Tensor,  # (T, B) the token that comes next at each step
+def output_loss(
+    output: LinearCrossEntropy,
+    hidden: Tensor,  # (..., H) what the output layer reads
+    targets: Tensor,  # (...) the token that comes next at each place
     *,
-    padding: int,  # the id that stands where a text has ended
+    padding: int = IGNORE_INDEX,  # the id that stands where there is none
     smoothing: float = 0.0,
-) -> tuple[Tensor, int]:
-    """Cross-entropy in nats, summed over the tokens that are no padding, and how many these are.
+) -> Tensor:
+    """Cross-entropy () in nats, summed over the targets that are no padding; the logits are not stored.
 
     Arguments:
         smoothing: the share of the target's probability that is spread over all tokens (Szegedy et al. 2016, sec. 7).
     """
-    total = F.cross_entropy(
-        logits.flatten(0, 1), targets.flatten(), ignore_index=padding, reduction="sum", label_smoothing=smoothing
+    keep = targets != padding
+    if not bool(keep.all()):  # what asks for nothing needs no logits
+        hidden, targets = hidden[keep], targets[keep]
+    return linear_cross_entropy(
+        hidden,
+        output.weight,
+        targets,
+        output.bias,
+        ignore_index=padding,
+        label_smoothing=smoothing,
+        reduction="sum",
     )
-    return total, int((targets != padding).sum())

@@ -11,10 +11,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from elman.data.batching import IGNORE_INDEX
 from elman.models.attention import Attention, AttentionKind
 from elman.models.config import RecurrentConfig
 from elman.models.dropout import LockedDropout
+from elman.models.losses import output_loss
 from elman.models.recurrent import Recurrent, State
+from elman.nn.linear_cross_entropy import LinearCrossEntropy
 
 Feed = Literal["none", "last", "mean", "max"]
 
@@ -77,29 +80,41 @@ class Translator(nn.Module):
         self.attention = Attention(H, H, H, shape.attention) if attends else None
         self.upper_decoder = Recurrent(replace(shape.recurrent, layers=upper, input_size=2 * H)) if upper else None
         self.gather = nn.Linear(H + E + (H if attends or self.fed else 0), E)
-        self.output = nn.Linear(E, shape.target)
+        self.output = LinearCrossEntropy(E, shape.target)
         nn.init.normal_(self.source_embedding.weight, std=_INPUT_STD)
         nn.init.normal_(self.target_embedding.weight, std=E**-0.5 if shape.tied else _INPUT_STD)
         self.scale = _INPUT_STD * E**0.5 if shape.tied else 1.0
         if shape.tied:
             self.output.weight = self.target_embedding.weight
 
-    def forward(self, source: Tensor, lengths: Tensor, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Logits of the next token at every step of the target, all before it being given.
+    def forward(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        tokens: Tensor,
+        *,
+        targets: Tensor | None = None,
+        padding: int = IGNORE_INDEX,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """Logits of the next token at every step of the target, all before it being given; or the loss.
 
         Arguments:
             source: (S, B) integers.
             lengths: (B,) how many of them each sentence has.
             tokens: (T, B) the begin mark and the tokens written so far.
-            keep: (T, B) the steps that are asked about; without it all.
+            targets: (T, B) the next tokens; None for logits.
+            padding, smoothing: of the loss, see `losses.output_loss`.
 
         Returns:
-            (T, B, V), or (N, 1, V) for the N steps to keep, in their order.
+            (T, B, V), or with targets the loss ().
         """
         state, memory = self.encode(source, lengths)
         found, _, _ = self.decode(tokens, state, memory)
-        logits: Tensor = self.output(found if keep is None else found[keep].unsqueeze(1))
-        return logits
+        if targets is None:
+            logits: Tensor = self.output(found)
+            return logits
+        return output_loss(self.output, found, targets, padding=padding, smoothing=smoothing)
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[State, State]:
         """Read the source.

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman.nn import init
     from elman.nn.cell import RNNCell
+    from elman.nn.linear_cross_entropy import LinearCrossEntropy
     from elman.nn.registry import CellKind, Gate, StepMap, cell_kind, cell_names, kind_of, register_cell
     from elman.nn.rnn import RNN
     from elman.nn.streaming import pack_for_steps
 
 _HOMES = {
+    "LinearCrossEntropy": "elman.nn.linear_cross_entropy",
     "RNN": "elman.nn.rnn",
     "RNNCell": "elman.nn.cell",
     "pack_for_steps": "elman.nn.streaming",
@@ -30,6 +32,7 @@ __all__ = [
     "RNN",
     "CellKind",
     "Gate",
+    "LinearCrossEntropy",
     "RNNCell",
     "StepMap",
     "cell_kind",

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.training.settings import TrainingSettings
 
+_CLIP_EPS = 1e-6  # which torch adds to the norm that it divides by
+
 
 def start_accelerator(settings: TrainingSettings) -> Accelerator:
     """Devices, processes and precision as the settings ask."""
@@ -49,7 +51,9 @@ def clip(parameters: list[nn.Parameter], settings: TrainingSettings) -> Tensor:
         norm_now = torch.nn.utils.get_total_norm(gradients)
     else:
         norm_now = norm
-    if settings.clip_norm:
+    # on a processor to look is free, and factors of 1 would only be written over all gradients
+    within = norm_now.device.type == "cpu" and bool(settings.clip_norm / (norm_now + _CLIP_EPS) >= 1)
+    if settings.clip_norm and not within:
         torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm_now)
     return norm
 

@@ -133,6 +133,20 @@ def test_the_corpus_own_unk_is_unk():
     assert vocabulary.encode("<unk> zebra") == [vocabulary.unk, vocabulary.unk]
 
 
+@pytest.mark.parametrize("special", [("<unk>",), ("<pad>", "<unk>", "<bos>", "<eos>"), ()])
+@pytest.mark.parametrize("size", [None, 7])
+def test_a_text_that_has_unk_leaves_no_gap_in_the_ids(special, size, tmp_path):
+    text = "the <unk> cat , the <unk> <unk>\nthe dog\n"
+    vocabulary = Vocabulary.build(text, "words", size, special=special)
+    assert sorted(vocabulary[token] for token in vocabulary.tokens) == list(range(len(vocabulary)))
+    assert vocabulary.unk == special.index("<unk>") if special else vocabulary.unk == 0
+    ids = vocabulary.encode(text)
+    assert [vocabulary.tokens[i] for i in ids[:2]] == ["the", "<unk>"]
+    assert max(ids) < len(vocabulary)
+    vocabulary.save(tmp_path / "vocabulary.json")
+    assert Vocabulary.load(tmp_path / "vocabulary.json").encode(text) == ids
+
+
 def test_words_are_cut_by_size_and_count():
     text = "a a a b b c"
     assert set(Vocabulary.build(text, "words", 3).tokens) == {UNK, "a", "b"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from elman.data.io.files import read_content
 from elman.errors import UserError
 
-_BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_text(paths: Sequence[Path]) -> str:
@@ -40,16 +40,22 @@ def split_text(text: str, validation_share: float) -> tuple[str, str]:
     Raises:
         UserError: one of the two parts would be empty.
     """
+    cut = split_point(len(text), validation_share)
+    return text[:cut], text[cut:]
+
+
+def split_point(characters: int, validation_share: float) -> int:
+    """How many of a text's characters are for training; raises as `split_text`."""
     if not 0 < validation_share < 1:
         raise UserError(f"the validation share is {validation_share:g}; it must lie between 0 and 1, as 0.1 does")
-    cut = int(len(text) * (1 - validation_share))
-    if not 0 < cut < len(text):
+    cut = int(characters * (1 - validation_share))
+    if not 0 < cut < characters:
         empty = "training" if cut == 0 else "validation"
         raise UserError(
-            f"a validation share of {validation_share:g} of {len(text)} characters leaves nothing"
+            f"a validation share of {validation_share:g} of {characters} characters leaves nothing"
             f" for {empty}; give more text or another share"
         )
-    return text[:cut], text[cut:]
+    return cut
 
 
 def decode_utf8(raw: bytes, path: Path) -> str:
@@ -58,22 +64,31 @@ def decode_utf8(raw: bytes, path: Path) -> str:
     Raises:
         UserError: a NUL byte (the file is binary), or bytes that are not UTF-8; the message says where.
     """
-    mark = _BYTE_ORDER_MARKS.get(raw[:2])
-    if mark:
-        raise UserError(f"{path} is {mark}, not UTF-8; convert it with: iconv -f {mark} -t UTF-8 {path}")
-    nul = raw.find(b"\0")
-    if nul >= 0:
-        raise UserError(f"{path} is not text: it has a NUL byte at byte offset {nul}; give a text file in UTF-8")
+    if raw[:2] in BYTE_ORDER_MARKS or b"\0" in raw:
+        raise not_text(path, raw)
     start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     try:
         return raw[start:].decode("utf-8")
     except UnicodeDecodeError as error:
         offset = start + error.start
-        line = raw.count(b"\n", 0, offset) + 1
-        raise UserError(
-            f"{path} is not UTF-8: byte 0x{raw[offset]:02x} at byte offset {offset} (line {line});"
-            f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
-        ) from error
+        raise not_utf8(path, raw[offset], offset, raw.count(b"\n", 0, offset) + 1) from error
+
+
+def not_text(path: Path, raw: bytes, offset: int = 0) -> UserError:
+    """The complaint about bytes that begin as UTF-16 or have a NUL byte; they stand at `offset` in the file."""
+    mark = BYTE_ORDER_MARKS.get(raw[:2]) if not offset else None
+    if mark:
+        return UserError(f"{path} is {mark}, not UTF-8; convert it with: iconv -f {mark} -t UTF-8 {path}")
+    nul = offset + raw.find(b"\0")
+    return UserError(f"{path} is not text: it has a NUL byte at byte offset {nul}; give a text file in UTF-8")
+
+
+def not_utf8(path: Path, byte: int, offset: int, line: int) -> UserError:
+    """The complaint about a byte that is not UTF-8."""
+    return UserError(
+        f"{path} is not UTF-8: byte 0x{byte:02x} at byte offset {offset} (line {line});"
+        f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
+    )
 
 
 def parse_number(text: str) -> float:

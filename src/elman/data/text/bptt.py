@@ -9,7 +9,10 @@ exactly once, whatever B and T.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from elman.data.batching import IGNORE_INDEX
 from elman.errors import UserError
@@ -22,7 +25,7 @@ class Streams:
     """Random access to the chunks of a text.
 
     Arguments:
-        ids: (N,) int64, the encoded text.
+        ids: (N,) int64, the encoded text; or an array of any integers, which stays as it is (mapped from a file, say).
         batch: B, the number of streams.
         chunk: T, the steps of a chunk; the last chunk of an epoch may have fewer.
 
@@ -30,10 +33,10 @@ class Streams:
         UserError: the text has too few ids for one chunk and the id that follows it.
     """
 
-    def __init__(self, ids: Tensor, batch: int, chunk: int):
+    def __init__(self, ids: Tensor | NDArray[Any], batch: int, chunk: int):
         import torch
 
-        if ids.dim() != 1 or batch < 1 or chunk < 1:
+        if ids.ndim != 1 or batch < 1 or chunk < 1:
             raise ValueError(f"ids has shape {tuple(ids.shape)}, batch is {batch}, chunk is {chunk}")
         pairs = len(ids) - 1
         if pairs < chunk:
@@ -44,7 +47,8 @@ class Streams:
         self.ids = ids
         self.batch = batch
         self.chunk_length = chunk
-        bounds = torch.arange(batch + 1, device=ids.device) * pairs // batch
+        self._device = ids.device if isinstance(ids, torch.Tensor) else torch.device("cpu")
+        bounds = torch.arange(batch + 1, device=self._device) * pairs // batch
         self._starts, self._ends = (
             bounds[:-1],
             bounds[1:],
@@ -73,9 +77,19 @@ class Streams:
         number = step % self.chunks_per_epoch
         begin = number * self.chunk_length
         end = min(begin + self.chunk_length, self._steps)
-        places = self._starts + torch.arange(begin, end + 1, device=self.ids.device)[:, None]  # (T + 1, B)
-        window = self.ids[places]
+        places = self._starts + torch.arange(begin, end + 1, device=self._device)[:, None]  # (T + 1, B)
+        if isinstance(self.ids, torch.Tensor):
+            window = self.ids[places]
+        else:
+            window = torch.from_numpy(self.ids[places.numpy()].astype(np.int64))
         inputs, targets = window[:-1], window[1:]
         if end == self._steps:
             targets = targets.masked_fill(places[:-1] >= self._ends, IGNORE_INDEX)
         return inputs, targets, number == 0
+
+
+def spread_passages(ids: NDArray[Any], most: int, passages: int) -> NDArray[Any]:
+    """About `most` of the ids: so many passages of equal length, spread evenly from the beginning to the end."""
+    length = max(1, most // passages)
+    starts = np.linspace(0, len(ids) - length, passages).astype(np.int64)
+    return np.concatenate([ids[start : start + length] for start in starts])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from elman.data.datasets.cache import fetch
@@ -11,9 +12,56 @@ from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import CATALOGUE, find
 from elman.data.io.files import exists, is_file, matching_files
 from elman.data.io.text import builtin_text, read_text, split_text
+from elman.data.text.blocks import is_packed
+from elman.data.text.encoded_cache import EncodedText
+from elman.data.text.large_corpus import LargeCorpus
+from elman.data.text.tokenizers import Kind
+from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
 
 BUILTIN = "builtin"
+LARGE_BYTES = 64_000_000
+"""Files that have more bytes than this together are not read into memory; nor are those that gzip has packed."""
+
+
+@dataclass(frozen=True)
+class TextCorpus:
+    """A training and a validation text in memory."""
+
+    training: str
+    validation: str
+
+    def build_vocabulary(self, kind: Kind, size: int | None) -> Vocabulary:
+        """The vocabulary of a language model on this text: all characters, or what the training part teaches."""
+        if kind == "characters":  # of the whole text: a character met in validation alone would have no number
+            return Vocabulary.build(self.training + self.validation, kind)
+        return Vocabulary.build(self.training, kind, size, special=("<unk>",))
+
+    def encode(self, vocabulary: Vocabulary) -> EncodedText:
+        """The ids of both parts, int64."""
+        ids = vocabulary.encode_array(self.training), vocabulary.encode_array(self.validation)
+        return EncodedText(*ids, len(self.validation))
+
+    def contents(self) -> dict[str, Iterable[str]]:
+        """What a training learned from."""
+        return {"training text": self.training, "validation text": self.validation}
+
+
+def open_corpus(
+    data: Sequence[str], validation_share: float, *, progress: Progress | None = None
+) -> TextCorpus | LargeCorpus:
+    """What `read_corpus` reads, as a corpus; large files (`LARGE_BYTES`) are left on disk, see `large_corpus`.
+
+    Raises:
+        UserError: as `read_corpus`; what is in large files is looked at later.
+    """
+    if len(data) == 1 and _is_name(data[0]):
+        return TextCorpus(*read_corpus(data, validation_share, progress=progress))
+    paths = matching_files(data)
+    packed = any(is_packed(path) for path in paths)
+    if packed or sum(path.stat().st_size for path in paths if is_file(path)) > LARGE_BYTES:
+        return LargeCorpus(paths, validation_share)
+    return TextCorpus(*read_corpus(data, validation_share))
 
 
 def read_corpus(data: Sequence[str], validation_share: float, *, progress: Progress | None = None) -> tuple[str, str]:

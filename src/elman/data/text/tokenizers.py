@@ -191,6 +191,14 @@ def _words(texts: Sequence[str], size: int, special: Sequence[str], lowercase: b
         vocab_size=size, min_frequency=min_count, special_tokens=list(special), show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    ids = tokenizer.get_vocab()
+    if max(ids.values()) < len(ids):
+        return tokenizer
+    # the text itself has <unk>: the trainer numbers it twice, and leaves a gap
+    learned = sorted(ids.keys() - set(special), key=ids.__getitem__)
+    model = models.WordLevel({token: i for i, token in enumerate((*special, *learned))}, unk_token=UNK)
+    tokenizer = _assembled(Tokenizer(model), "words", lowercase)
+    tokenizer.add_special_tokens(list(special))
     return tokenizer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,11 @@ class Vocabulary:
         if self.kind == "words":  # a word never spans lines, and a batch of lines is encoded in parallel
             return np.fromiter((i for line in self.encode_lines(text.splitlines(True)) for i in line), np.int64)
         return np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
+
+    def encode_bytes(self, text: str, dtype: np.dtype[Any], line: int = 1) -> bytes:
+        """The ids of a text by a vocabulary of characters, as they lie in memory: see `CharacterTable.encode_bytes`."""
+        assert self._characters is not None
+        return self._characters.encode_bytes(text, dtype, line)
 
     def encode_lines(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each of many texts."""

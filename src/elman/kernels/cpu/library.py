@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_ABI = 4  # ELMAN_ABI in native/elman.h
+_ABI = 5  # ELMAN_ABI in native/elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
 

@@ -9,7 +9,7 @@ extern "C" {
 
 #define ELMAN_API __attribute__((visibility("default")))
 
-enum { ELMAN_ABI = 4 };
+enum { ELMAN_ABI = 5 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
@@ -60,6 +60,22 @@ typedef struct elman_step_call {
 } elman_step_call;
 ELMAN_API int elman_step(const elman_step_call* call);
 
+// Cross-entropy of rows of logits, in nats, and its gradient in the logits' place.
+typedef struct elman_loss_call {
+    int64_t rows, V, dtype, threads;  // float32 or float64
+    int64_t ignore_index;             // a row with this target has loss 0 and gradient 0
+    double smoothing;                 // the share of the target's probability that is spread over all V
+    void* logits;                     // (rows, V) with unit stride within a row; its content is lost
+    int64_t stride;
+    const void* bias;        // (V), added to the logits, or null
+    const int64_t* targets;  // (rows), 0 ... V - 1 or ignore_index
+    const void* scale;       // (rows), which multiplies each row's gradient, or null: 1
+    void* losses;            // (rows)
+    int64_t gradient;        // 1: the logits become their gradient
+    void* grad_bias;         // (V), to which the gradient's sums over the rows are added, or null
+} elman_loss_call;
+ELMAN_API int elman_cross_entropy(const elman_loss_call* call);
+
 // A decoder: layers with their weights packed once, for many single steps without gradients (streaming, generation).
 // Layer 0 reads x (S, I), or, with a table, a token's row of it: the table (V, H) is embedding W_ih^T + bias.
 typedef struct elman_decoder_spec {
@@ -102,8 +118,8 @@ ELMAN_API const char* elman_isa(void);          // "avx512", "avx2" or "portable
 ELMAN_API int elman_set_isa(const char* name);  // 0, or 1 where this processor cannot run it
 // Processors that this process may use, by its affinity and its control group's quota.
 ELMAN_API int elman_processors(void);
-// No more threads than `most` from now on, whatever a call asks for; 0 is no limit. No result changes by a bit: a call's
-// own `threads` says how the work is cut, and this by how many it is done.
+// No more threads than `most` from now on, whatever a call asks for; 0 is no limit. No result changes by a bit: a
+// call's own `threads` says how the work is cut, and this by how many it is done.
 ELMAN_API void elman_limit_threads(int most);
 // Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's
 // peak.

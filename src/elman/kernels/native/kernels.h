@@ -1,6 +1,7 @@
 // What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
 #pragma once
 #include "decoder.h"
+#include "loss_run.h"
 #include "runtime/plan.h"
 #include "step.h"
 
@@ -16,6 +17,7 @@ struct Kernels {
     int64_t (*pack_decoder[2])(elman_decoder&, char* memory);
     bool (*run_decoder[2])(DecoderRun&);
     bool (*run_step[2])(StepRun&);  // float32, float64
+    Work cross_entropy[2];          // of a LossRun
 };
 
 namespace avx512 {

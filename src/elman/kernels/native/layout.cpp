@@ -67,6 +67,12 @@ constexpr Field params_fields[] = {
     PARAMS(temperature), PARAMS(top_p), PARAMS(top_k), PARAMS(seed), PARAMS(first_draw),
 };
 
+#define LOSS(name) ELMAN_FIELD(elman_loss_call, name)
+constexpr Field loss_fields[] = {
+    LOSS(rows),   LOSS(V),    LOSS(dtype),   LOSS(threads), LOSS(ignore_index), LOSS(smoothing), LOSS(logits),
+    LOSS(stride), LOSS(bias), LOSS(targets), LOSS(scale),   LOSS(losses),       LOSS(gradient),  LOSS(grad_bias),
+};
+
 // Whether the fields cover all of a struct in this order, each of them whole eight bytes, with no gap.
 template <size_t n>
 constexpr bool covers(const Field (&fields)[n], size_t size) {
@@ -84,6 +90,7 @@ static_assert(offsetof(elman_call, x) == 9 * 8 && offsetof(elman_call, h) == 20 
 static_assert(offsetof(elman_call, grad_h) == 24 * 8 && offsetof(elman_call, grad_h0) == 32 * 8);
 static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(elman_step_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
+static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
 
 template <size_t n>
@@ -102,6 +109,7 @@ const char* elman_layout(void) {
     static const std::string text = line("elman_call", sizeof(elman_call), call_fields) +
                                     line("elman_step_call", sizeof(elman_step_call), step_fields) +
                                     line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
-                                    line("elman_sampling_params", sizeof(elman_sampling_params), params_fields);
+                                    line("elman_sampling_params", sizeof(elman_sampling_params), params_fields) +
+                                    line("elman_loss_call", sizeof(elman_loss_call), loss_fields);
     return text.c_str();
 }

@@ -12,7 +12,6 @@ from torch import Tensor
 from elman.data.batching import IGNORE_INDEX, batches_by_length, pad_sequences
 from elman.insight.example import BEGIN, InspectionExample
 from elman.models.decoding.beam_search import Hypothesis, write
-from elman.models.losses import next_token_loss
 from elman.tasks.captioning.prediction import WordChoice
 
 if TYPE_CHECKING:
@@ -59,8 +58,9 @@ def batch_loss(model: Any, batch: CaptionBatch, padding: int, smoothing: float) 
     """Summed loss of the words and end marks of a batch, and how many there are."""
     device = next(model.parameters()).device
     tokens = batch.tokens.to(device)
-    logits = model(batch.features.to(device), tokens[:-1])
-    return next_token_loss(logits, tokens[1:], padding=padding, smoothing=smoothing)
+    given, targets = tokens[:-1], tokens[1:]
+    total = model(batch.features.to(device), given, targets=targets, padding=padding, smoothing=smoothing)
+    return total, int((targets != padding).sum())
 
 
 def mean_loss(model: Any, pairs: CaptionPairs, padding: int) -> float:

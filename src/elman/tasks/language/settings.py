@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
-from elman.training.checks.ranges import SEED, SHARE, TEMPERATURE, TOKENS, UNITS, Ranges, check_fields
+from elman.training.checks.ranges import SEED, SHARE, TEMPERATURE, TOKENS, UNITS, Range, Ranges, check_fields
 from elman.training.recurrent_settings import RecurrentSettings
 
 
@@ -16,13 +16,15 @@ class Settings(RecurrentSettings):
     """A language model and its training."""
 
     data: tuple[str, ...] = ("shakespeare",)
-    """Text files, patterns such as texts/*.txt, or one name: shakespeare, ptb, builtin (text that Python carries)."""
+    """Text files (.gz too), patterns such as texts/*.txt, or one name: shakespeare, ptb, builtin (Python's own)."""
     tokens: Literal["characters", "bpe", "words"] = "characters"
     """What the text is cut into."""
     vocabulary_size: int = 4000
     """How many different tokens, for bpe and words; characters take all there are."""
     validation_share: float = 0.1
     """The last part of the text, held out."""
+    validation_sample: int = 0
+    """Tokens of the held-out part that training looks at, in 16 passages spread evenly over it; 0: all of them."""
     embedding_size: int = 128
     """Size of the vector that stands for a token."""
     tied: bool = False
@@ -51,6 +53,7 @@ class Settings(RecurrentSettings):
     RANGES: ClassVar[Ranges] = {
         "vocabulary_size": TOKENS,
         "validation_share": SHARE,
+        "validation_sample": Range(0, 1e15),
         "embedding_size": UNITS,
         "chunk": TOKENS,
     }

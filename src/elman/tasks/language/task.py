@@ -18,15 +18,21 @@ from elman.training.task import Task as BaseTask
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from elman.data.text.bptt import Streams
+    from elman.data.text.corpora import TextCorpus
+    from elman.data.text.encoded_cache import EncodedText
+    from elman.data.text.large_corpus import LargeCorpus
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
     from elman.kernels.decoder import SamplingParams
 
 
 VOCABULARY = "vocabulary.json"
+PASSAGES = 16
+"""Parts of the validation text that are read side by side."""
 
 
 class Task(BaseTask[Settings]):
@@ -43,50 +49,50 @@ class Task(BaseTask[Settings]):
         self.loss_unit = "nats per character" if settings.tokens == "characters" else "nats per token"
 
     @cached_property
-    def texts(self) -> tuple[str, str]:
+    def corpus(self) -> TextCorpus | LargeCorpus:
         """The training and the validation text."""
-        from elman.data.text.corpora import read_corpus
+        from elman.data.text.corpora import open_corpus
 
-        return read_corpus(self.settings.data, self.settings.validation_share)
+        return open_corpus(self.settings.data, self.settings.validation_share)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The run's own, or one learned from the training text."""
-        from elman.data.text.vocabulary import Vocabulary
+        return self.corpus.build_vocabulary(self.settings.tokens, self.settings.vocabulary_size)
 
-        training, validation = self.texts
-        kind = self.settings.tokens
-        if kind == "characters":  # of the whole text: a character met in validation alone would have no number
-            return Vocabulary.build(training + validation, kind)
-        return Vocabulary.build(training, kind, self.settings.vocabulary_size, special=("<unk>",))
+    @cached_property
+    def encoded(self) -> EncodedText:
+        """The two texts as numbers."""
+        return self.corpus.encode(self.vocabulary)
 
     @cached_property
     def streams(self) -> Streams:
         """The training text as parallel streams."""
         from elman.data.text.bptt import Streams
 
-        return Streams(self._encode(self.texts[0]), self.settings.batch_size, self.settings.chunk)
+        return Streams(_as_ids(self.encoded.training), self.settings.batch_size, self.settings.chunk)
 
     def learned_from(self) -> dict[str, Iterable[Any]]:
-        """Both texts."""
-        return {"training text": self.texts[0], "validation text": self.texts[1]}
-
-    def _encode(self, text: str) -> Tensor:
-        import torch
-
-        return torch.from_numpy(self.vocabulary.encode_array(text))
+        """Both texts, or the files of a large one."""
+        return self.corpus.contents()
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
         _ = self.streams
         self.streams_of_validation(1)
 
-    def streams_of_validation(self, streams: int) -> Streams:
-        """The validation text in so many parts, or fewer where it is short."""
-        from elman.data.text.bptt import Streams
+    def streams_of_validation(self, streams: int, sample: int = 0) -> Streams:
+        """The validation text in so many parts, or fewer where it is short.
 
-        ids = self._encode(self.texts[1])
-        return Streams(ids, max(1, min(streams, len(ids) // 64)), min(1024, max(1, len(ids) - 1)))
+        Arguments:
+            sample: how many of its tokens, in 16 passages spread evenly over it; 0 for all.
+        """
+        from elman.data.text.bptt import Streams, spread_passages
+
+        ids = self.encoded.validation
+        if 0 < sample < len(ids):
+            ids = spread_passages(ids, sample, PASSAGES)
+        return Streams(_as_ids(ids), max(1, min(streams, len(ids) // 64)), min(1024, max(1, len(ids) - 1)))
 
     def save(self, folder: Path) -> None:
         """Write the vocabulary."""
@@ -113,32 +119,35 @@ class Task(BaseTask[Settings]):
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor, bool], carry: Carry) -> Loss:
         """Cross-entropy of the next token; the state goes on to the next chunk."""
-        from elman.models.losses import token_loss
+        from elman.data.batching import IGNORE_INDEX
         from elman.models.recurrent import cut
 
         inputs, targets, first = batch
         device = next(model.parameters()).device
-        logits, state = model(inputs.to(device), () if first or not self.settings.carry else carry)
-        total, count = token_loss(logits, targets.to(device))
-        return Loss(total, count, cut(state))
+        carried = () if first or not self.settings.carry else carry
+        total, state = model(inputs.to(device), carried, targets.to(device))
+        return Loss(total, int((targets != IGNORE_INDEX).sum()), cut(state))
 
-    def evaluate(self, model: nn.Module, streams: int = 16) -> dict[str, float]:
-        """Loss on the whole validation text, the state carried through each of `streams` parts of it.
+    def evaluate(self, model: nn.Module, streams: int = PASSAGES) -> dict[str, float]:
+        """Loss on the validation text, the state carried through each of `streams` parts of it.
 
-        With one stream every character is predicted from all that stand before it; with several it is quicker.
+        With one stream every character of it is predicted from all that stand before it; with several it is quicker,
+        and of a large text the setting `validation_sample` may leave most out.
         """
-        from elman.models.losses import token_loss
+        from elman.data.batching import IGNORE_INDEX
 
         device = next(model.parameters()).device
-        parts = self.streams_of_validation(streams)
+        parts = self.streams_of_validation(streams, self.settings.validation_sample if streams > 1 else 0)
         nats, count, state = 0.0, 0, ()
         for step in range(parts.chunks_per_epoch):
             inputs, targets, _ = parts.chunk(step)
-            logits, state = model(inputs.to(device), state)
-            total, number = token_loss(logits, targets.to(device))
-            nats, count = nats + float(total), count + number
+            total, state = model(inputs.to(device), state, targets.to(device))
+            nats, count = nats + float(total), count + int((targets != IGNORE_INDEX).sum())
         loss = nats / count
-        per_character = nats / max(1, len(self.texts[1]) - 1) if self.settings.tokens != "characters" else loss
+        per_character = loss
+        if self.settings.tokens != "characters":
+            whole = len(self.encoded.validation) - 1  # what is left out has as many characters a token
+            per_character = nats * (whole / count) / max(1, self.encoded.validation_characters - 1)
         metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
         return metrics | {"nats_per_char": per_character, "bits_per_char": per_character / math.log(2)}
 
@@ -212,3 +221,10 @@ class Task(BaseTask[Settings]):
     def show(self, predictions: Sequence[Prediction]) -> str:
         """The texts with an empty line between."""
         return "\n\n".join(prediction.show() for prediction in predictions)
+
+
+def _as_ids(ids: NDArray[Any]) -> Tensor | NDArray[Any]:
+    """A tensor of what lies in memory; what is mapped from a file stays there."""
+    import torch
+
+    return torch.from_numpy(ids) if ids.dtype.itemsize == 8 else ids

@@ -17,7 +17,6 @@ from elman.errors import UserError
 from elman.models.decoding.beam_search import Hypothesis, write
 from elman.models.decoding.config import Decoding
 from elman.models.decoding.scheduled_sampling import mixed
-from elman.models.losses import next_token_loss
 from elman.training.report import Table
 
 if TYPE_CHECKING:
@@ -111,9 +110,8 @@ def batch_loss(model: nn.Module, batch: PairBatch, padding: int, smoothing: floa
             logits[..., padding] = -torch.inf
         # what stands after the end is left alone: no loss asks for it
         given = torch.where(given == padding, given, mixed(given, logits, batch.teacher))
-    keep = targets != padding
-    logits = model(source, lengths, given, keep)
-    return next_token_loss(logits, targets[keep].unsqueeze(1), padding=padding, smoothing=smoothing)
+    total = model(source, lengths, given, targets=targets, padding=padding, smoothing=smoothing)
+    return total, int((targets != padding).sum())
 
 
 def mean_loss(model: Translator, encoded: Encoded, codes: VocabularyPair) -> float:

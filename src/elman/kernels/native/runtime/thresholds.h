@@ -30,6 +30,8 @@ constexpr int64_t limits_read_ns = 1000000000;
 constexpr int64_t thread_work = 200000;
 // A decoder's weights that are worth a thread of their own at every step.
 constexpr int64_t decoder_thread_bytes = 512 * 1024;
+// Logits below which a thread is not worth waking for their softmax.
+constexpr int64_t loss_numbers_a_thread = 32 * 1024;
 
 // A W_hh larger than this does not stay in the cache that a thread has to itself.
 constexpr int64_t own_cache_bytes = 640 * 1024;

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels.h"
 #include "simd/backward.h"
+#include "simd/cross_entropy.h"
 #include "simd/decoder_steps.h"
 #include "simd/forward.h"
 #include "simd/step.h"
@@ -45,6 +46,7 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          multiply_adds,
                          {pack_decoder<float>, pack_decoder<bfloat16>},
                          {run_decoder<float>, run_decoder<bfloat16>},
-                         {run_step<float>, run_step<double>}};
+                         {run_step<float>, run_step<double>},
+                         {cross_entropy<float>, cross_entropy<double>}};
 
 }  // namespace elman::ELMAN_ISA

@@ -1,0 +1,96 @@
+"""Texts larger than memory: the time to the first training step and the peak memory, by the size of the text.
+
+A text file is made by repeating the text of a dataset, then the task `language` is started on it twice, each time in a
+process of its own: the first time reads and encodes, the second finds the encoded text in the cache. What is timed
+is all between the start of Python and the end of the first optimiser step, imports among it. The file and the cache lie
+in a folder that is removed at the end; it needs twice the largest size.
+
+Run: python benchmarks/scale.py --gigabytes 0.3 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def make_text(path: Path, size: int, pattern: str) -> None:
+    """A file of `size` bytes, more or less a pattern's."""
+    from elman.data.text.corpora import read_corpus
+
+    text = "".join(read_corpus([pattern], 0.1)).encode()
+    with open(path, "wb") as file:
+        for _ in range(max(1, size // len(text))):
+            file.write(text)
+    long_ago = time.time() - 3600
+    os.utime(path, (long_ago, long_ago))
+
+
+def first_step(path: str, tokens: str) -> None:
+    """One step of a small network; prints the processor seconds and the peak in bytes."""
+    from elman.tasks.language.settings import Settings
+    from elman.tasks.language.task import Task
+    from elman.training.optim import build_optimizer, clip
+
+    settings = Settings(data=(path,), hidden_size=128, tokens=tokens)  # type: ignore[arg-type]
+    task = Task.new(settings)
+    task.prepare()
+    model = task.build_model()
+    optimizer = build_optimizer(model, settings)
+    loss = task.loss(model, task.batch(0, 0, 1), ())
+    (loss.total / loss.count).backward()
+    clip(list(model.parameters()), settings)
+    optimizer.step()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+def measured(path: Path, tokens: str, cache: Path) -> tuple[float, float, int]:
+    """Seconds, processor seconds and peak bytes of a process that takes the first step."""
+    start = time.perf_counter()
+    command = [sys.executable, __file__, "--first-step", str(path), tokens]
+    out = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | {"ELMAN_CACHE": str(cache)}
+    ).stdout
+    processor, peak = out.split()
+    return time.perf_counter() - start, float(processor), int(peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.3, 3.0])
+    parser.add_argument("--tokens", nargs="+", default=["characters"], choices=("characters", "words", "bpe"))
+    parser.add_argument("--text", default="shakespeare", help="the dataset that is repeated")
+    parser.add_argument("--folder", type=Path, help="where the file and the cache are to lie for a while")
+    parser.add_argument("--first-step", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.first_step:
+        first_step(*arguments.first_step)
+        return
+    table = Table(title="the task language: to the end of the first training step", title_justify="left")
+    for column in ("text", "tokens", "time", "seconds", "processor seconds", "peak MB"):
+        table.add_column(column, justify="left" if column in ("tokens", "time") else "right")
+    for gigabytes in arguments.gigabytes:
+        for tokens in arguments.tokens:
+            with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+                path, cache = Path(name) / "text.txt", Path(name) / "cache"
+                make_text(path, int(gigabytes * 1e9), arguments.text)
+                time.sleep(2.1)  # a file that changed a moment ago is not remembered
+                for which in ("first", "second"):
+                    wall, processor, peak = measured(path, tokens, cache)
+                    row = (f"{wall:.1f}", f"{processor:.1f}", f"{peak / 1e6:.0f}")
+                    table.add_row(f"{gigabytes:g} GB", tokens, which, *row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

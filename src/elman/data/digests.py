@@ -1,0 +1,94 @@
+"""The SHA-256 of a user's file, which is computed once: remembered for as long as the file is untouched.
+
+A file counts as untouched while its place, size, inode and both of its times (of change of content and of state, to the
+nanosecond) are what they were. A file that changed within two seconds before it was read is not remembered: a second
+change could have the same time. What is remembered lies in `cache_root()`, a few hundred bytes a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from elman.atomic_io import write_text
+from elman.data.io.files import check_file
+from elman.errors import UserError, optional_imports
+
+ANY_SIZE = 1 << 60
+"""Bytes of a file that is read in blocks, at most: all that a file system has."""
+_BLOCK = 1 << 22
+_FRESH = 2_000_000_000  # nanoseconds
+
+Signature = tuple[int, ...]
+
+
+def cache_root() -> Path:
+    """Where elman keeps what it can make again: the folder that ELMAN_CACHE names, else one of the system's cache."""
+    named = os.environ.get("ELMAN_CACHE")
+    if named:
+        return Path(named).expanduser()
+    with optional_imports():
+        import platformdirs
+
+    return Path(platformdirs.user_cache_dir("elman", appauthor=False)) / "made"
+
+
+def signature(path: Path) -> Signature:
+    """What tells whether a file is untouched: device, inode, size, and the times of change in nanoseconds.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    check_file(path, ANY_SIZE)
+    state = path.stat()
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def content_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits; read once, in blocks.
+
+    Raises:
+        UserError: the file is missing or unreadable, or changes while it is read.
+    """
+    before = signature(path)
+    known = known_digest(path)
+    if known:
+        return known
+    begun = time.time_ns()
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb", buffering=0) as file:
+            buffer = bytearray(_BLOCK)
+            while read := file.readinto(buffer):
+                digest.update(memoryview(buffer)[:read])
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot read {path}: {reason}; check its permissions") from error
+    check_untouched(path, before)
+    found = digest.hexdigest()
+    if begun - max(before[-2:]) > _FRESH:
+        words = " ".join(map(str, (*before, found)))
+        write_text(_note(path), words + "\n")
+    return found
+
+
+def known_digest(path: Path) -> str:
+    """The digest as it is remembered, or nothing; the file's content is not read."""
+    try:
+        *numbers, found = _note(path).read_text(encoding="ascii").split()
+    except (OSError, ValueError):  # none, or a damaged one
+        return ""
+    return found if len(found) == 64 and numbers == [str(number) for number in signature(path)] else ""
+
+
+def check_untouched(path: Path, before: Signature) -> None:
+    """Raise a UserError where a file is not what it was."""
+    if signature(path) != before:
+        raise UserError(f"{path} changed while it was read; try again when nothing writes to it")
+
+
+def _note(path: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+    return cache_root() / "digests" / f"{name}.txt"

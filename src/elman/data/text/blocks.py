@@ -1,0 +1,149 @@
+"""Text files of any size, piece by piece: UTF-8, plain or packed by gzip, never a file as a whole.
+
+The pieces together are what `elman.data.io.text.read_text` gives for the same files, and what is no text raises the
+same errors.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from elman.data.digests import ANY_SIZE
+from elman.data.io.files import check_file
+from elman.data.io.text import BYTE_ORDER_MARKS, not_text, not_utf8
+from elman.errors import UserError
+
+BLOCK = 1 << 22
+"""Bytes that are read at once."""
+_MARK = b"\xef\xbb\xbf"
+# Where a text may be cut so that words and byte-level BPE find the same tokens as in the whole: before a space that
+# goes with the word after it, or after a line's end with no other white space beside it.
+_CUT = re.compile(r"(?<=\S\n)(?=\S)|(?= \S)")
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is read through gzip."""
+    return path.suffix.lower() == ".gz"
+
+
+def text_pieces(paths: Sequence[Path]) -> Iterator[str]:
+    """The text of files in the order given, a few million characters at a time.
+
+    Newlines stay as they are. Where a file does not end in one, the next begins on a new line all the same.
+
+    Raises:
+        UserError: a file is missing, unreadable, empty, binary, damaged, or not UTF-8 (with the offset).
+    """
+    ended = True
+    for path in paths:
+        if not ended:
+            yield "\n"
+        for piece in file_pieces(path):
+            yield piece
+            ended = piece.endswith("\n")
+
+
+def file_pieces(path: Path) -> Iterator[str]:
+    """The text of one file; raises as `text_pieces`."""
+    decoder, offset, first = codecs.getincrementaldecoder("utf-8")(), 0, True
+    for block in _blocks(path):
+        if first and block[:2] in BYTE_ORDER_MARKS:
+            raise not_text(path, block)
+        nul = block.find(b"\0")
+        if nul >= 0:
+            raise not_text(path, block, offset)
+        skipped = len(_MARK) if first and block.startswith(_MARK) else 0
+        first = False
+        waiting = len(decoder.getstate()[0])  # bytes of a character that the block before began
+        try:
+            piece = decoder.decode(block[skipped:])
+        except UnicodeDecodeError as error:
+            raise _not_utf8(path, offset + skipped - waiting + error.start, error) from error
+        offset += len(block)
+        if piece:
+            yield piece
+    if first:
+        raise UserError(f"{path} is empty; give a file with something in it")
+    waiting = len(decoder.getstate()[0])
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, offset - waiting + error.start, error) from error
+
+
+def cut_at(pieces: Iterable[str], characters: int) -> tuple[Iterator[str], Iterator[str]]:
+    """The pieces of the first `characters` characters, and those of the rest; the first must be used up first."""
+    rest, source = "", iter(pieces)
+
+    def before() -> Iterator[str]:
+        nonlocal rest
+        left = characters
+        for piece in source:
+            rest = piece[left:]
+            yield piece[:left]
+            left -= min(left, len(piece))
+            if not left:
+                return
+
+    def after() -> Iterator[str]:
+        if rest:
+            yield rest
+        yield from source
+
+    return before(), after()
+
+
+def whole_tokens(pieces: Iterable[str], size: int) -> Iterator[str]:
+    """The same text in pieces of about `size` characters that end where no token of words or byte-level BPE goes on.
+
+    A text without spaces and line ends is cut after 64 times that size.
+    """
+    kept = ""
+    for piece in pieces:
+        kept += piece
+        start = 0
+        while len(kept) - start > size:
+            found = _CUT.search(kept, start + size)
+            end = found.start() if found else start + 64 * size
+            if end >= len(kept):
+                break
+            yield kept[start:end]
+            start = end
+        kept = kept[start:]
+    if kept:
+        yield kept
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    check_file(path, ANY_SIZE)
+    packed = is_packed(path)
+    try:
+        with _opened(path, packed) as file:
+            while block := file.read(BLOCK):
+                yield block
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot read {path}: {reason}; check its permissions") from error
+
+
+def _opened(path: Path, packed: bool) -> IO[bytes]:
+    return gzip.open(path) if packed else open(path, "rb", buffering=0)  # type: ignore[return-value]
+
+
+def _not_utf8(path: Path, place: int, error: UnicodeDecodeError) -> UserError:
+    """The complaint, with the line, for which the file is read once more."""
+    line, left = 1, place
+    for block in _blocks(path):
+        line += block.count(b"\n", 0, left)
+        left -= len(block)
+        if left <= 0:
+            break
+    return not_utf8(path, error.object[error.start], place, line)

@@ -1,0 +1,140 @@
+"""Encoded texts on disk: ids in 1, 2 or 4 bytes each, mapped into memory, made once for a content and its settings.
+
+An entry is three files, each written whole or not at all, the one that says that the others are there last: KEY.ids
+(the ids of the training part, then those of the validation part), KEY.vocabulary.json and KEY.json. The entries
+together take at most `limit()` bytes: the one that was used longest ago goes first. All of it can be deleted at any
+time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.atomic_io import remove_leftovers, write_text
+from elman.data.digests import cache_root
+from elman.data.io.json_files import read_json
+from elman.errors import UserError
+
+_FORMAT = 1
+_GIGABYTES = 50.0
+
+
+DtypeName = Literal["|u1", "<u2", "<u4"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What KEY.json says of an encoded text."""
+
+    dtype: DtypeName
+    training: int  # ids
+    validation: int
+    validation_characters: int
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """The ids of a text's two parts."""
+
+    training: NDArray[Any]  # (N,) unsigned
+    validation: NDArray[Any]
+    validation_characters: int
+
+
+def folder() -> Path:
+    """Where the entries lie: `texts` in the folder that ELMAN_CACHE names, or in the system's cache for elman."""
+    return cache_root() / "texts"
+
+
+def limit() -> int:
+    """The bytes that all entries together may take: ELMAN_CACHE_GB gigabytes, 50 without it.
+
+    Raises:
+        UserError: ELMAN_CACHE_GB is no number.
+    """
+    said = os.environ.get("ELMAN_CACHE_GB", str(_GIGABYTES))
+    try:
+        return int(max(0.0, float(said)) * 1e9)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"ELMAN_CACHE_GB is {said!r}; it must be a number of gigabytes, 50 for instance") from error
+
+
+def key_of(*parts: Any) -> str:
+    """The name of what follows from `parts`, plain values."""
+    return hashlib.sha256(json.dumps([_FORMAT, *parts]).encode()).hexdigest()[:40]
+
+
+def dtype_for(symbols: int) -> np.dtype[Any]:
+    """The smallest unsigned integers that number so many symbols."""
+    return np.dtype("<u1" if symbols <= 1 << 8 else "<u2" if symbols <= 1 << 16 else "<u4")
+
+
+def dtype_name(dtype: np.dtype[Any]) -> DtypeName:
+    """One of `dtype_for`, as it is written down."""
+    names: dict[int, DtypeName] = {1: "|u1", 2: "<u2", 4: "<u4"}
+    return names[dtype.itemsize]
+
+
+def load(key: str) -> EncodedText | None:
+    """The entry, mapped into memory; None where there is none, or one that is not whole."""
+    try:
+        entry = read_json(folder() / f"{key}.json", Entry, "description of an encoded text")
+    except UserError:
+        return None
+    ids, dtype = folder() / f"{key}.ids", np.dtype(entry.dtype)
+    total = entry.training + entry.validation
+    if not ids.is_file() or ids.stat().st_size != total * dtype.itemsize:
+        return None
+    mapped: NDArray[Any] = np.memmap(ids, dtype, mode="r")
+    with contextlib.suppress(OSError):
+        os.utime(folder() / f"{key}.json")  # the time of its last use
+    return EncodedText(mapped[: entry.training], mapped[entry.training :], entry.validation_characters)
+
+
+def describe(key: str, entry: Entry) -> None:
+    """Write the file that makes an entry whole, and make room for it."""
+    write_text(folder() / f"{key}.json", json.dumps(asdict(entry)) + "\n")
+    _keep_within_limit(key)
+
+
+@contextlib.contextmanager
+def made_once(key: str) -> Iterator[None]:
+    """Let one process make an entry while others, of this computer, wait for it."""
+    place = folder()
+    place.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(place)
+    try:
+        import fcntl
+    except ImportError:  # Windows: they all make it, and the last one's stays
+        yield
+        return
+    with open(place / f"{key}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _keep_within_limit(key: str) -> None:
+    sizes = {path.name.split(".")[0]: 0 for path in folder().glob("*.ids")}
+    used = {}
+    for name in sizes:
+        files = list(folder().glob(f"{name}.*"))
+        sizes[name] = sum(path.stat().st_size for path in files)
+        used[name] = max(path.stat().st_mtime for path in files)
+    total, most = sum(sizes.values()), limit()
+    for name in sorted(sizes, key=used.__getitem__):
+        if total <= most:
+            break
+        if name != key:
+            for path in folder().glob(f"{name}.*"):
+                path.unlink(missing_ok=True)
+            total -= sizes[name]
