@@ -114,7 +114,7 @@ GENERAL_CASES = (
     GeneralCase(5, 3, 2, 4, form="current", lengths=(2, 5, 0), masked=True, reset=True),
     GeneralCase(5, 3, 2, 4, leak=True, lengths=(2, 5, 0), masked=True, reset=True, restart=True, batch_first=True),
     GeneralCase(5, 3, 2, 4, leak=True, noise=True, lengths=(2, 5, 1), reverse=True, reset=True, bias=False),
-    GeneralCase(5, 3, 2, 4, form="current", leak=True, noise=True, lengths=(2, 5, 1), reverse=True, restart=True),
+    GeneralCase(5, 3, 2, 4, form="current", leak=True, noise=True, lengths=(2, 5, 1), reverse=True, reset=True),
     GeneralCase(4, 2, 3, 5, residual=True, noise=True, reset=True, masked=True),
     GeneralCase(4, 2, 3, 5, "sigmoid", "current", residual=True, noise=True, reset=True, masked=True),
     GeneralCase(3, 2, 2, 3, leak=True, lengths=(0, 0), reset=True, restart=True),

@@ -20,7 +20,7 @@ import torch
 from elman.errors import UserError
 from elman.kernels.decoder import Stack, StackWeights
 from elman.kernels.options import PLAIN, RecurrenceOptions
-from elman.kernels.protocols import LayerForm, NetworkForm, RecurrenceModule
+from elman.kernels.protocols import GeneralForm, LayerForm, NetworkForm, RecurrenceModule
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Backend:
         layer: all directions of a layer in one call, or None.
         network: a stack of layers in one call, or None; maybe another backend's, tried first.
         stack: its class for single steps (`make_stack`), or None.
+        general: the general recurrence, or None: it then runs by the reference.
         passed_over: the backends that came before it -> why they do not run this.
     """
 
@@ -71,6 +72,7 @@ class Backend:
     layer: LayerForm | None
     network: NetworkForm | None
     stack: type[Stack] | None
+    general: GeneralForm | None
     passed_over: MappingProxyType[str, str]
 
 
@@ -114,7 +116,8 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
             break
         layer = module if hasattr(module, "forward_layer") else None
         stack = getattr(module, "STACK", None)
-        return Backend(entry.name, module, layer, network, stack, MappingProxyType(passed_over))
+        general = getattr(module, "GENERAL", None)
+        return Backend(entry.name, module, layer, network, stack, general, MappingProxyType(passed_over))
     raise UserError(
         f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
     )

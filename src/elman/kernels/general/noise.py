@@ -55,10 +55,10 @@ def normal(seed: int, stream: int, T: int, B: int, H: int, device: torch.device 
 
     counter = axis(2), axis(1), axis(0), torch.tensor(stream & _WORD, device=device)
     words = philox(counter, (seed & _WORD, seed >> 32 & _WORD))
-    pairs = torch.stack(torch.broadcast_tensors(*words), -1).unflatten(-1, (2, 2))  # (T, B, counters, parity, 2)
+    pairs = torch.stack([word.expand(sizes) for word in words], -1).view(*sizes, 2, 2)  # (T, B, counters, parity, 2)
     u1 = ((pairs[..., 0] >> 8) + 1).double() * 2.0**-24
     angle = (pairs[..., 1] >> 8).double() * (2.0**-24 * 2 * math.pi)
     radius = (-2 * u1.log()).sqrt()
     both = torch.stack([radius * angle.cos(), radius * angle.sin()], 2)  # (T, B, half, counters, parity)
-    apart = both.unflatten(3, (blocks, COUNTERS_A_BLOCK)).transpose(2, 3)  # (T, B, blocks, half, 8, parity)
+    apart = both.view(T, B, 2, blocks, COUNTERS_A_BLOCK, 2).transpose(2, 3)  # (T, B, blocks, half, 8, parity)
     return apart.reshape(T, B, blocks * UNITS_A_BLOCK)[..., :H]

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from elman.kernels.options import NONLINEARITIES as PLAIN_NONLINEARITIES
+
 NONLINEARITIES = ("tanh", "relu", "sigmoid", "softplus", "hardtanh", "rectified_tanh", "leaky_relu", "identity")
 """The functions f of the general recurrence, by name; their places here are their numbers in the C interface."""
 FORMS = ("rate", "current")
@@ -106,9 +108,15 @@ def general_options(nonlinearity: str, reverse: bool, residual: bool, form: str)
     return GeneralOptions(nonlinearity, reverse, residual, form)
 
 
+def is_plain(inputs: GeneralInputs, options: GeneralOptions) -> bool:
+    """Whether the recurrence of `elman.kernels.options` computes it."""
+    terms = inputs.leak is not None or inputs.noise is not None or inputs.reset is not None
+    return options.nonlinearity in PLAIN_NONLINEARITIES and not options.current and not terms
+
+
 def saves_extra(inputs: GeneralInputs, options: GeneralOptions) -> bool:
     """Whether the adjoint needs one (T, B, H) more than h: f(a_t) of the rate form, v_t of the current form.
 
     Where all of h_t is f(a_t), h itself says all.
     """
-    return options.current or options.residual or inputs.leak is not None
+    return options.current or inputs.leak is not None or (options.residual and not is_plain(inputs, options))

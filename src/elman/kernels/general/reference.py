@@ -7,7 +7,8 @@ With a leak a, noise of size s, and resets (r_t p is p, or where a reset stands 
     current form   p_t = r_t v_(t-1)      q_t = f(p_t)     z_t as above
                    v_t = (1 - a) * p_t + a * z_t           h_t = f(v_t)
 
-With the identity connection, which goes without a leak, 1 - a is 1 and a is 1. In the current form the state, that of `h0` and `h_last`, is v.
+With the identity connection, which goes without a leak, 1 - a and a are both 1. In the current form the state, that of
+`h0` and `h_last`, is v.
 
     adjoint, rate  g_t = dL/dh_t + c_t                     delta_t = a * g_t * f'(z_t) = dL/dz_t
                    e_t = (1 - a) * g_t + m * W_hh^T delta_t
@@ -17,7 +18,8 @@ With the identity connection, which goes without a leak, 1 - a is 1 and a is 1. 
                    dL/da = sum_t g_t * (y_t - p_t), or (z_t - p_t) = (v_t - p_t) / a;  dL/ds = sum_t delta_t * n_t
 
 f' is written in f's value (`activations`), so what is saved is h, and `extra`, (T, B, H): y of the rate form with a
-leak or the identity connection, v of the current form, nothing otherwise. The noise is not saved: it is drawn again.
+leak or the identity connection (`saves_extra`), v of the current form, nothing otherwise. The noise is not saved: it
+is drawn again.
 T steps, B sequences, I inputs, H hidden units; N rows, the live (step, sequence) pairs (see `elman.kernels.ragged`).
 """
 
@@ -82,10 +84,12 @@ def backward(
     rows = Rows(x.shape[0], x.shape[1], lengths)
     f, keep, gain = FUNCTIONS[options.nonlinearity], *_kept(leak, options)
     h_rows = rows.gather(h)
-    extra_rows = h_rows if extra is None else rows.gather(extra)
     cut = _resets(inputs, rows)
-    p_rows = rows.previous(extra_rows if options.current else h_rows, rows.sort(h0), options.reverse)
+    states = rows.gather(extra) if options.current and extra is not None else h_rows
+    p_rows = rows.previous(states, rows.sort(h0), options.reverse)
     p_rows = _restarted(p_rows, None if inputs.reset is None else rows.gather(inputs.reset), restart)  # (N, H)
+    kept = h_rows - p_rows if options.residual else h_rows
+    extra_rows = kept if extra is None else rows.gather(extra)
     q_rows = f(p_rows) if options.current else p_rows
     h_of, extra_of, p_of, q_of = (rows.split(each) for each in (h_rows, extra_rows, p_rows, q_rows))
     m = None if mask is None else rows.sort(mask)

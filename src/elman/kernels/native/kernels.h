@@ -1,6 +1,7 @@
 // What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
 #pragma once
 #include "decoder.h"
+#include "elman_general.h"
 #include "runtime/plan.h"
 
 namespace elman {
@@ -14,6 +15,10 @@ struct Kernels {
     // [0] float32, [1] bfloat16. Returns how many bytes the packed weights take; with memory null it only counts them.
     int64_t (*pack_decoder[2])(elman_decoder&, char* memory);
     bool (*run_decoder[2])(DecoderRun&);
+    // The call of the plan begins an elman_general_call, which the backward pass may write to.
+    Job (*general_forward[2])(Plan&, Scratch&);
+    Job (*general_backward[2])(Plan&, Scratch&);
+    void (*normal)(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to);
 };
 
 namespace avx512 {

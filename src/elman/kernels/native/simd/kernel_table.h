@@ -4,6 +4,8 @@
 #include "simd/backward.h"
 #include "simd/decoder_steps.h"
 #include "simd/forward.h"
+#include "simd/general/backward.h"
+#include "simd/general/forward.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -43,6 +45,9 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          tanh_all<double>,
                          multiply_adds,
                          {pack_decoder<float>, pack_decoder<bfloat16>},
-                         {run_decoder<float>, run_decoder<bfloat16>}};
+                         {run_decoder<float>, run_decoder<bfloat16>},
+                         {general_forward<float>, general_forward<double>},
+                         {general_backward<float>, general_backward<double>},
+                         normal_rows};
 
 }  // namespace elman::ELMAN_ISA

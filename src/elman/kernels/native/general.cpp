@@ -1,0 +1,94 @@
+// The C interface of the general recurrence: checks the calls, and hands many of them out to the threads.
+#include <string.h>
+
+#include <atomic>
+#include <new>
+
+#include "kernels.h"
+
+namespace elman {
+namespace {
+
+// Whether the plain recurrence computes it.
+bool is_plain(const elman_general_call& general) {
+    return general.call.nonlinearity <= ELMAN_RELU && !general.current && !general.leak && !general.noise &&
+           !general.reset && !general.extra;
+}
+
+bool valid(const elman_general_call& general) {
+    const elman_call& call = general.call;
+    if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
+    if (call.dtype < 0 || call.dtype > 1 || call.nonlinearity < 0 || call.nonlinearity > ELMAN_IDENTITY) return false;
+    const bool saves = general.leak || general.current || (call.residual && !is_plain(general));
+    if ((general.leak && call.residual) || (saves && !general.extra)) return false;
+    for (int64_t b = 0; call.lengths && b < call.B; ++b)
+        if (call.lengths[b] < 0 || call.lengths[b] > call.T) return false;
+    return true;
+}
+
+// `general` outlives the job.
+Job prepare(elman_general_call& general, int threads, bool backward, Scratch& scratch) {
+    elman_call& call = general.call;
+    const int64_t element = call.dtype == ELMAN_FLOAT64 ? 8 : 4;
+    if (!call.h0) {
+        const int64_t bytes = call.B * call.H * element;
+        call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
+    }
+    const Kernels& kernels = current_kernels();
+    Plan& plan = *make_plan(call, threads, element, backward, scratch);
+    if (is_plain(general)) return (backward ? kernels.backward : kernels.forward)[call.dtype](plan, scratch);
+    return (backward ? kernels.general_backward : kernels.general_forward)[call.dtype](plan, scratch);
+}
+
+bool run_one(elman_general_call general, int threads, bool backward) {
+    Scratch& scratch = this_threads_scratch();
+    scratch.reset();
+    const Job job = prepare(general, threads, backward, scratch);
+    return run_team(job.threads, job.work, job.data);
+}
+
+// Calls that the threads of a team take one after the other, each the next that nobody has.
+struct Many {
+    const elman_general_call* calls;
+    int64_t count;
+    bool backward;
+    std::atomic<int64_t> next{0};
+    std::atomic<bool> no_memory{false};
+    static void work(void* data, int) {
+        Many& many = *static_cast<Many*>(data);
+        for (int64_t i; (i = many.next.fetch_add(1)) < many.count;) try {
+                run_one(many.calls[i], 1, many.backward);
+            } catch (const std::bad_alloc&) {
+                many.no_memory = true;
+            }
+    }
+};
+
+int run(const elman_general_call* calls, int64_t count, bool backward) {
+    for (int64_t i = 0; i < count; ++i)
+        if (!valid(calls[i])) return ELMAN_BAD_CALL;
+    if (!count) return ELMAN_OK;
+    const int threads = static_cast<int>(calls[0].call.threads);
+    if (count >= threads && threads > 1) {
+        Many many{calls, count, backward};
+        if (!run_team(threads, Many::work, &many)) Many::work(&many, 0);
+        return many.no_memory ? ELMAN_NO_MEMORY : ELMAN_OK;
+    }
+    try {
+        for (int64_t i = 0; i < count; ++i)
+            if (!run_one(calls[i], threads, backward)) run_one(calls[i], 1, backward);
+    } catch (const std::bad_alloc&) {
+        return ELMAN_NO_MEMORY;
+    }
+    return ELMAN_OK;
+}
+
+}  // namespace
+}  // namespace elman
+
+int elman_general_forward(const elman_general_call* calls, int64_t count) { return elman::run(calls, count, false); }
+int elman_general_backward(const elman_general_call* calls, int64_t count) { return elman::run(calls, count, true); }
+
+void elman_normal(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to) {
+    elman::current_kernels().normal(seed, stream, T, B, H, to);
+}
