@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from elman.kernels.decoder import LayerWeights
 from elman.nn import init as initialisers
+from elman.nn.dynamics import Function, check_nonlinearity, make_dynamics
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -25,7 +26,7 @@ class RNNParameters(nn.RNNBase):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        nonlinearity: str = "tanh",
+        nonlinearity: str | Function = "tanh",
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
@@ -39,14 +40,18 @@ class RNNParameters(nn.RNNBase):
         residual: bool = False,
         learned_h0: bool = False,
         init: str | float = "uniform",
+        leak: float | Tensor | None = None,
+        learn_leak: str | None = None,
+        noise: float | Tensor | None = None,
+        noise_in_eval: bool = False,
+        form: str = "rate",
     ) -> None:
         if not 0 <= recurrent_dropout < 1:
             raise ValueError(f"recurrent_dropout is {recurrent_dropout}; it must be at least 0 and less than 1")
-        if nonlinearity not in _MODES:
-            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
-        initialisers.check_choice(init, nonlinearity)
+        check_nonlinearity(nonlinearity, layer_norm)
+        initialisers.check_choice(init, nonlinearity if isinstance(nonlinearity, str) else "")
         # torch's constructor ends by calling reset_parameters, which asks for these
-        self.nonlinearity = nonlinearity
+        self.nonlinearity: Any = nonlinearity
         self.recurrent_dropout = recurrent_dropout
         self.locked_dropout = locked_dropout
         self.layer_norm = layer_norm
@@ -54,7 +59,7 @@ class RNNParameters(nn.RNNBase):
         self.learned_h0 = learned_h0
         self.init = init
         super().__init__(
-            _MODES[nonlinearity],
+            _MODES.get(nonlinearity, "RNN_TANH") if isinstance(nonlinearity, str) else "RNN_TANH",
             input_size,
             hidden_size,
             num_layers,
@@ -74,6 +79,19 @@ class RNNParameters(nn.RNNBase):
         if learned_h0:
             zeros = torch.zeros(len(self._all_weights), 1, hidden_size, device=device, dtype=dtype)
             self.initial_state = nn.Parameter(zeros)
+        self.dynamics = make_dynamics(
+            [weights[0].removeprefix("weight_ih_") for weights in self._all_weights],
+            hidden_size,
+            leak=leak,
+            learn_leak=learn_leak,
+            noise=noise,
+            noise_in_eval=noise_in_eval,
+            form=form,
+            layer_norm=layer_norm,
+            residual=residual,
+            device=device,
+            dtype=dtype,
+        )
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, as the constructor does."""
@@ -85,6 +103,8 @@ class RNNParameters(nn.RNNBase):
                     parameter.fill_(1)
                 elif name == "initial_state":
                     parameter.zero_()
+        if "dynamics" in self._modules and self.dynamics is not None:
+            self.dynamics.reset_parameters()
 
     def _weights(self, layer: int, D: int) -> list[Tensor]:
         """A layer's weights, of one direction after the other."""

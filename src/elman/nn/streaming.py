@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from elman.kernels import make_stack
 from elman.kernels.decoder import LayerWeights, Stack, StackWeights
-from elman.kernels.options import options_for
+from elman.kernels.options import NONLINEARITIES, options_for
 
 
 class Steppable(Protocol):
@@ -21,6 +21,10 @@ class Steppable(Protocol):
     residual: bool
     bidirectional: bool
     layer_norm: bool
+
+    @property
+    def dynamics(self) -> object:
+        """What it has beside torch's terms, or None."""
 
     def layer_weights(self) -> Sequence[LayerWeights]:
         """The weights of each layer, from the bottom up."""
@@ -44,12 +48,15 @@ def pack_for_steps(
         bfloat16: round the weights to bfloat16, for speed.
 
     Raises:
-        ValueError: two directions, or layer normalisation: neither can be taken step by step this way.
+        ValueError: two directions, layer normalisation, a leak, noise, or another function than tanh and relu: none of
+            these can be taken step by step this way.
     """
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
     if rnn.layer_norm:
         raise ValueError("a layer with layer normalisation cannot be packed for steps; call it with one step")
+    if rnn.dynamics is not None or rnn.nonlinearity not in NONLINEARITIES:
+        raise ValueError("a layer with a leak, noise or a nonlinearity of its own cannot be packed; call its `step`")
     weights = StackWeights(rnn.layer_weights(), embedding, output)
     with torch.no_grad():
         return make_stack(weights, options_for(rnn.nonlinearity, False, rnn.residual), bfloat16=bfloat16)
