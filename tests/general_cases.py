@@ -34,9 +34,11 @@ class GeneralCase:
     masked: bool = False
     bias: bool = True
     batch_first: bool = False
+    rank: int = 0
 
     def __str__(self) -> str:
         flags = [f.name for f in fields(self) if getattr(self, f.name) is True and f.name != "bias"]
+        flags += [f"rank{self.rank}"] if self.rank else []
         flags += [] if self.bias else ["nobias"]
         flags += [] if self.lengths is None else ["lengths" + "".join(map(str, self.lengths))]
         return "-".join([f"T{self.T}B{self.B}I{self.I}H{self.H}", self.nonlinearity, self.form, *flags])
@@ -58,7 +60,8 @@ class GeneralCase:
             "x": x,
             "h0": randn(B, H),
             "w_ih": randn(H, I),
-            "w_hh": randn(H, H) / H**0.5,
+            "w_hh": randn(H, self.rank or H) / H**0.5,
+            "w_in": randn(H, self.rank) if self.rank else None,
             "bias": randn(H) if self.bias else None,
             "leak": 0.1 + 0.8 * torch.rand(H, generator=draw, dtype=torch.float64) if self.leak else None,
             "noise": 0.1 + torch.rand(H, generator=draw, dtype=torch.float64) if self.noise else None,
@@ -73,9 +76,10 @@ class GeneralCase:
 
 def definition(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor]:
     """h and the last state, one sequence and one step at a time, for autograd to differentiate."""
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, lengths, mask, reset, _ = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, _ = inputs
     T, B, _ = x.shape
     H = w_hh.shape[0]
+    w_hh = w_hh if w_in is None else w_hh @ w_in.t()
     f = FUNCTIONS[options.nonlinearity]
     a = torch.ones(H, dtype=x.dtype) if leak is None else leak
     drawn = normal(*SEED, T, B, H).to(x.dtype)
@@ -101,7 +105,7 @@ def definition(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, 
 
 def differentiable(inputs: GeneralInputs) -> tuple[GeneralInputs, list[str]]:
     """The inputs as leaves, and the names of those that have a gradient."""
-    names = [name for name in inputs._fields[:8] if getattr(inputs, name) is not None]
+    names = [name for name in inputs._fields[:9] if getattr(inputs, name) is not None]
     return inputs._replace(**{name: getattr(inputs, name).detach().requires_grad_() for name in names}), names
 
 
@@ -122,5 +126,8 @@ GENERAL_CASES = (
     GeneralCase(6, 9, 5, 33, form="current", leak=True, noise=True, reset=True, lengths=(6, 1, 4, 4, 2, 6, 3, 1, 5)),
     GeneralCase(7, 5, 4, 70, leak=True, noise=True, reset=True, restart=True, batch_first=True, reverse=True),
     GeneralCase(7, 13, 4, 65, "softplus", noise=True, bias=False),
+    GeneralCase(5, 3, 2, 5, rank=2),
+    GeneralCase(5, 3, 2, 5, "sigmoid", leak=True, noise=True, reset=True, restart=True, masked=True, rank=1),
+    GeneralCase(5, 13, 2, 65, form="current", leak=True, reset=True, lengths=(5, 2, 4, 0) * 3 + (1,), rank=3),
 )
 GENERAL_SMALL = tuple(case for case in GENERAL_CASES if case.H <= 5)

@@ -208,7 +208,7 @@ def general_directions(
     x: Tensor,  # (T, B, ...)
     h0: Tensor | None,  # (D, B, H)
     lengths: Tensor | None,  # (B,)
-    weights: Sequence[Tensor],  # of one direction after the other
+    weights: Sequence[Any],  # of one direction after the other; a w_hh of low rank is its two factors
     reset: Tensor | None,  # (T, B)
     seed: Tensor | None,  # (1,)
 ) -> tuple[Tensor, Tensor]:
@@ -218,6 +218,7 @@ def general_directions(
     each = len(weights) // D
     for d in range(D):
         w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
+        w_hh, w_in = w_hh if isinstance(w_hh, tuple) else (w_hh, None)
         start = x.new_zeros(x.shape[1], rnn.hidden_size) if h0 is None else h0[d]
         mask = None
         if rnn.recurrent_dropout and rnn.training:
@@ -225,9 +226,8 @@ def general_directions(
         cut = reset if reset is None or d == 0 else _cut_from_the_end(reset)
         restart = rnn.initial_state[layer * D + d, 0] if rnn.learned_h0 and cut is not None else None
         bias = biases[0] + biases[1] if biases else None
-        inputs = GeneralInputs(
-            x, start, w_ih, w_hh, bias, restart=restart, lengths=lengths, mask=mask, reset=cut, seed=seed
-        )
+        given = {"restart": restart, "w_in": w_in, "lengths": lengths, "mask": mask, "reset": cut, "seed": seed}
+        inputs = GeneralInputs(x, start, w_ih, w_hh, bias, **given)
         form = "rate" if rnn.dynamics is None else rnn.dynamics.form
         options, function = _options_of(rnn.nonlinearity, d == 1, rnn.residual, form)
         if rnn.dynamics is not None:

@@ -27,7 +27,7 @@ def looped_recurrence(
     Steps past a sequence's end are computed and thrown away. Warns, once, that no fused kernel runs it.
     """
     _say_once()
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, lengths, mask, reset, seed = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed = inputs
     T, B, _ = x.shape
     alive = None
     if lengths is not None:
@@ -36,14 +36,15 @@ def looped_recurrence(
     drive = F.linear(x, w_ih, bias)
     if noise is not None and seed is not None:
         number, stream = seed.tolist()
-        drive = drive + noise * normal(number, stream, T, B, w_hh.shape[0], x.device).to(x.dtype)
+        drive = drive + noise * normal(number, stream, T, B, w_ih.shape[0], x.device).to(x.dtype)
     state = h0.to(drive.dtype)
     other = torch.zeros_like(state) if restart is None else restart
     outputs = [state] * T
     for t in reversed(range(T)) if options.reverse else range(T):
         p = state if reset is None else torch.where(reset[t].unsqueeze(1), other, state)
         q = f(p) if options.current else p
-        z = drive[t] + F.linear(q if mask is None else mask * q, w_hh)
+        entering = q if mask is None else mask * q
+        z = drive[t] + F.linear(entering if w_in is None else entering @ w_in, w_hh)
         new = z if options.current else f(z)
         if options.residual:
             new = p + new

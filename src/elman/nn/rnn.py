@@ -22,6 +22,7 @@ from elman.kernels.torch_private import is_untransformed
 from elman.nn.dynamics import general_directions
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
+from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import packed_stack
 from elman.ops.functional import run_recurrence
@@ -299,7 +300,10 @@ class RNN(RNNParameters):
 
     def _is_general(self, reset: Tensor | None) -> bool:
         """Whether a call needs what the plain recurrence has not."""
-        return reset is not None or self.dynamics is not None or self.nonlinearity not in NONLINEARITIES
+        if reset is not None or self.dynamics is not None or self.nonlinearity not in NONLINEARITIES:
+            return True
+        constrained: Any = self._modules.get("parametrizations")
+        return constrained is not None and any(factors_of(self, name) is not None for name in constrained)
 
     def _draw_seed(self, seed: int | None) -> Tensor | None:
         """The noise's seed of this call, (1,) int64 on the CPU; None where there is no noise."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from elman.kernels.decoder import LayerWeights
 from elman.nn import init as initialisers
 from elman.nn.dynamics import Function, check_nonlinearity, make_dynamics
+from elman.nn.parametrizations.low_rank import factors_of
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
 
@@ -106,8 +107,8 @@ class RNNParameters(nn.RNNBase):
         if "dynamics" in self._modules and self.dynamics is not None:
             self.dynamics.reset_parameters()
 
-    def _weights(self, layer: int, D: int) -> list[Tensor]:
-        """A layer's weights, of one direction after the other."""
+    def _weights(self, layer: int, D: int) -> list[Any]:
+        """A layer's weights, of one direction after the other; in the place of one of low rank its two factors."""
         names = self._all_weights[layer * D]
         if D == 2:
             names = names + self._all_weights[layer * D + 1]
@@ -115,7 +116,7 @@ class RNNParameters(nn.RNNBase):
         try:
             return list(map(parameters.__getitem__, names))
         except KeyError:
-            return [self._weight(name) for name in names]
+            return [factors_of(self, name) or self._weight(name) for name in names]
 
     def _weight(self, name: str) -> Tensor:
         """The parameter `name`, or the plain attribute that pruning or a parametrisation put in its place."""

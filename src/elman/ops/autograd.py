@@ -191,7 +191,7 @@ class Adjoint(torch.autograd.Function):
             given = networks_of(inputs, dims, V)
             of_states = (grad_h, of_grad_h), (grad_h_last, of_grad_h_last), (h, of_h)
             of_h, of_last, states = (stacked(tensor, dim, V) for tensor, dim in of_states)
-            wanted = GeneralNeeds(needs.x, needs.h0, needs.w_ih, needs.w_hh, needs.bias, False, False, False)
+            wanted = GeneralNeeds(needs.x, needs.h0, needs.w_ih, needs.w_hh, needs.bias, False, False, False, False)
             nothing = states.new_empty(V, 0)
             found = apply_many_adjoint(of_h, of_last, None, given, states, nothing, networks_options(options), wanted)
             gradients = Gradients(*found[:5])

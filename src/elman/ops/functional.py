@@ -83,7 +83,7 @@ def recurrence(
     if terms or form != "rate" or nonlinearity not in NONLINEARITIES:
         options = general_options(nonlinearity, reverse, residual, form)
         per_unit = (_per_unit("leak", leak, w_hh), _per_unit("noise", noise, w_hh), restart)
-        given = GeneralInputs(x, h0, w_ih, w_hh, bias, *per_unit, lengths, mask, reset, _seed(seed))
+        given = GeneralInputs(x, h0, w_ih, w_hh, bias, *per_unit, None, lengths, mask, reset, _seed(seed))
         return run_general(given, options)[:2]
     return run_recurrence(
         RecurrenceInputs(x, h0, w_ih, w_hh, bias, lengths, mask), options_for(nonlinearity, reverse, residual)

@@ -23,10 +23,12 @@ from elman.kernels.general.options import (
     GeneralOptions,
     saves_extra,
 )
+from elman.kernels.general.reference import products, states_before
+from elman.kernels.ragged import Rows
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
 # elman_general_call in native/elman_general.h, field by field; tests/native compares it with what the library reports.
-_pack = struct.Struct("=51q").pack
+_pack = struct.Struct("=54q").pack
 _int64, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -63,9 +65,18 @@ class _Calls:
         dtype = inputs.x.dtype
         self.x = in_memory(inputs.x)
         self.V, self.T, self.B, self.I = self.x.shape
-        self.H = inputs.w_hh.shape[-1]
-        floats = (inputs.h0, inputs.w_ih, inputs.w_hh, inputs.bias, inputs.leak, inputs.noise, inputs.restart)
-        self.h0, self.w_ih, self.w_hh, self.bias, self.leak, self.noise, self.restart = (
+        self.H, self.rank = inputs.w_ih.shape[1], 0 if inputs.w_in is None else inputs.w_in.shape[-1]
+        floats = (
+            inputs.h0,
+            inputs.w_ih,
+            inputs.w_hh,
+            inputs.bias,
+            inputs.leak,
+            inputs.noise,
+            inputs.restart,
+            inputs.w_in,
+        )
+        self.h0, self.w_ih, self.w_hh, self.bias, self.leak, self.noise, self.restart, self.w_in = (
             _rows(tensor, dtype) for tensor in floats
         )
         self.lengths, self.mask = _rows(inputs.lengths, torch.int64), _rows(inputs.mask, dtype)
@@ -86,6 +97,7 @@ class _Calls:
         grad_h: Tensor | None,
         grad_h_last: Tensor | None,
         gradients: GeneralGradients,
+        grad_z: Tensor | None = None,  # (V, T, B, H), of low rank
     ) -> bytes:
         """The call of network v."""
         options, at = self.options, _at
@@ -105,6 +117,7 @@ class _Calls:
             *(at(gradients.w_hh, v), at(gradients.bias, v), options.current, seed, stream, at(self.leak, v)),
             *(at(self.noise, v), at(self.restart, v), at(self.reset, v), rst, rsb, at(extra, v), est, esb),
             *(at(gradients.leak, v), at(gradients.noise, v), at(gradients.restart, v)),
+            *(self.rank, at(self.w_in, v), at(grad_z, v)),
         )
 
     def run(self, function: Any, packed: bytes) -> None:
@@ -155,14 +168,15 @@ def backward_many(
     new = calls.x.new_empty
     _, st, sb, _ = calls.x.stride()
     grad_x = None
-    if needs.x:  # it lies in memory as x does
+    whole = not calls.rank
+    if needs.x and whole:  # it lies in memory as x does
         grad_x = new((V, T, B, I)) if st >= sb else new((V, B, T, I)).transpose(1, 2)
     gradients = GeneralGradients(
         x=grad_x,
         h0=new((V, B, H)) if needs.h0 else None,
-        w_ih=new((V, H, I)) if needs.w_ih else None,
-        w_hh=new((V, H, H)) if needs.w_hh else None,
-        bias=new((V, H)) if needs.bias else None,
+        w_ih=new((V, H, I)) if needs.w_ih and whole else None,
+        w_hh=new((V, H, H)) if needs.w_hh and whole else None,
+        bias=new((V, H)) if needs.bias and whole else None,
         leak=new((V, H)) if needs.leak and calls.leak is not None else None,
         noise=new((V, H)) if needs.noise and calls.noise is not None else None,
         restart=new((V, H)) if needs.restart and calls.restart is not None else None,
@@ -170,9 +184,34 @@ def backward_many(
     grad_h = None if grad_h is None else in_memory(grad_h)
     grad_h_last = _rows(grad_h_last, calls.x.dtype)
     h, extra = _states(h), None if extra is None else _states(extra)
-    packed = b"".join(calls.pack(v, h, None, extra, grad_h, grad_h_last, gradients) for v in range(V))
+    grad_z = new((V, T, B, H)) if calls.rank else None
+    packed = b"".join(calls.pack(v, h, None, extra, grad_h, grad_h_last, gradients, grad_z) for v in range(V))
     calls.run(library().elman_general_backward, packed)
-    return gradients
+    return gradients if grad_z is None else _with_products(gradients, grad_z, inputs, h, extra, options, needs)
+
+
+def _with_products(
+    gradients: GeneralGradients,
+    grad_z: Tensor,
+    inputs: GeneralInputs,
+    h: Tensor,
+    extra: Tensor | None,
+    options: GeneralOptions,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """The gradients of x, the weights and the bias, which the native pass of low rank leaves as dL/dz."""
+    found = []
+    for v in range(inputs.x.shape[0]):
+        own = GeneralInputs(*(None if tensor is None else tensor[v] for tensor in inputs))  # type: ignore[arg-type]
+        rows = Rows(own.x.shape[0], own.x.shape[1], own.lengths)
+        _, q = states_before(own, h[v], None if extra is None else extra[v], options, rows)
+        found.append(products(own, rows.gather(grad_z[v]), q, rows, needs))
+
+    def stacked(name: str) -> Any:
+        parts = [getattr(one, name) for one in found]
+        return torch.stack(parts) if parts and parts[0] is not None else None
+
+    return gradients._replace(**{name: stacked(name) for name in ("x", "w_ih", "w_hh", "bias", "w_in")})
 
 
 def normal(seed: int, stream: int, T: int, B: int, H: int) -> Tensor:

@@ -16,7 +16,7 @@ def forward_many(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor
     """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
     V, T, B, _ = inputs.x.shape
     if V == 0:
-        nothing = inputs.x.new_empty(0, T, B, inputs.w_hh.shape[1])
+        nothing = inputs.x.new_empty(0, T, B, inputs.w_ih.shape[1])
         return nothing, torch.empty_like(inputs.h0), nothing if saves_extra(inputs, options) else None
     found = [reference.forward(GeneralInputs(*_select(inputs, v)), options) for v in range(V)]
     h, last, extra = (_stack(parts) for parts in zip(*found, strict=True))

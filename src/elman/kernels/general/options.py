@@ -27,11 +27,12 @@ class GeneralInputs(NamedTuple):
     x: Tensor  # (T, B, I) input
     h0: Tensor  # (B, H) state before the first step: of the current form v, not f(v)
     w_ih: Tensor  # (H, I)
-    w_hh: Tensor  # (H, H)
+    w_hh: Tensor  # (H, H), or (H, r) with w_in
     bias: Tensor | None = None  # (H,)
     leak: Tensor | None = None  # (H,) a, in (0, 1]; None is 1
     noise: Tensor | None = None  # (H,) s, the size of the noise
     restart: Tensor | None = None  # (H,) the state that a reset goes to; None is zero
+    w_in: Tensor | None = None  # (H, r): W_hh = w_hh w_in^T of rank r, with w_hh (H, r) too
     lengths: Tensor | None = None  # (B,) int64; past its length a sequence's outputs are zero
     mask: Tensor | None = None  # (B, H) multiplies what enters W_hh
     reset: Tensor | None = None  # (T, B) bool: before which steps the state is set to `restart`
@@ -49,6 +50,7 @@ class GeneralNeeds(NamedTuple):
     leak: bool = True
     noise: bool = True
     restart: bool = True
+    w_in: bool = True
 
 
 class GeneralGradients(NamedTuple):
@@ -62,6 +64,11 @@ class GeneralGradients(NamedTuple):
     leak: Tensor | None = None
     noise: Tensor | None = None
     restart: Tensor | None = None
+    w_in: Tensor | None = None
+
+
+DIFFERENTIABLE = len(GeneralNeeds._fields)
+"""How many of the inputs have a gradient: the first ones."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,8 @@ def general_options(nonlinearity: str, reverse: bool, residual: bool, form: str)
 
 def is_plain(inputs: GeneralInputs, options: GeneralOptions) -> bool:
     """Whether the recurrence of `elman.kernels.options` computes it."""
-    terms = inputs.leak is not None or inputs.noise is not None or inputs.reset is not None
+    added = inputs.leak, inputs.noise, inputs.reset, inputs.w_in
+    terms = any(tensor is not None for tensor in added)
     return options.nonlinearity in PLAIN_NONLINEARITIES and not options.current and not terms
 
 

@@ -42,7 +42,7 @@ from elman.kernels.ragged import Rows
 
 def forward(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (T, B, H), the state after each sequence's last step (B, H), and `extra` (T, B, H) where it is saved."""
-    x, h0, w_ih, w_hh, bias, leak, noise, _, lengths, mask, _, _ = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, _, w_in, lengths, mask, _, _ = inputs
     rows = Rows(x.shape[0], x.shape[1], lengths)
     x_rows = rows.gather(x)  # (N, I)
     z_rows = x_rows @ w_ih.t() if bias is None else torch.addmm(bias, x_rows, w_ih.t())  # (N, H)
@@ -58,7 +58,8 @@ def forward(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Ten
         n = rows.sizes[t]
         p = _restarted(rows.alive(state, n), None if cut is None else cut[t], inputs.restart)
         q = f(p) if options.current else p
-        z = rows.split(z_rows)[t] + (q if m is None else rows.alive(m, n) * q) @ w_hh.t()
+        entering = q if m is None else rows.alive(m, n) * q
+        z = rows.split(z_rows)[t] + (entering if w_in is None else entering @ w_in) @ w_hh.t()
         y = z if options.current else f(z)
         new = gain * y if isinstance(keep, int) and keep == 0 else keep * p + gain * y
         h_steps.append(f(new) if options.current else new)
@@ -80,17 +81,14 @@ def backward(
     needs: GeneralNeeds,
 ) -> GeneralGradients:
     """The gradients of the inputs, None where not needed. Nothing is written in place, as in the plain reference."""
-    x, h0, w_ih, w_hh, _, leak, noise, restart, lengths, mask, _, _ = inputs
+    x, h0, _, w_hh, _, leak, noise, restart, w_in, lengths, mask, _, _ = inputs
     rows = Rows(x.shape[0], x.shape[1], lengths)
-    f, keep, gain = FUNCTIONS[options.nonlinearity], *_kept(leak, options)
-    h_rows = rows.gather(h)
+    keep, gain = _kept(leak, options)
     cut = _resets(inputs, rows)
-    states = rows.gather(extra) if options.current and extra is not None else h_rows
-    p_rows = rows.previous(states, rows.sort(h0), options.reverse)
-    p_rows = _restarted(p_rows, None if inputs.reset is None else rows.gather(inputs.reset), restart)  # (N, H)
+    h_rows = rows.gather(h)
+    p_rows, q_rows = states_before(inputs, h, extra, options, rows)
     kept = h_rows - p_rows if options.residual else h_rows
     extra_rows = kept if extra is None else rows.gather(extra)
-    q_rows = f(p_rows) if options.current else p_rows
     h_of, extra_of, p_of, q_of = (rows.split(each) for each in (h_rows, extra_rows, p_rows, q_rows))
     m = None if mask is None else rows.sort(mask)
     c = torch.zeros_like(h0) if grad_h_last is None else rows.sort(grad_h_last)  # (B, H)
@@ -115,7 +113,9 @@ def backward(
         delta_steps.append(delta)
         if leak is not None and needs.leak:
             leak_steps.append((g * (extra_of[t] - p_of[t])).sum(0))
-        onward = delta @ w_hh if m is None else rows.alive(m, n) * (delta @ w_hh)
+        onward = delta @ w_hh if w_in is None else (delta @ w_hh) @ w_in.t()
+        if m is not None:
+            onward = rows.alive(m, n) * onward
         if options.current:
             onward = through(name, onward, q_of[t])
         if not (isinstance(keep, int) and keep == 0):
@@ -127,22 +127,46 @@ def backward(
         c = onward if n == rows.B else torch.cat([onward, c[n:]])
 
     delta_rows = rows.join(delta_steps, not options.reverse, h0)  # (N, H)
-    entering = q_rows if m is None else q_rows * rows.spread(m)
     grad_leak = None
     if leak is not None and needs.leak:
         grad_leak = _sum(leak_steps, leak) / leak if options.current else _sum(leak_steps, leak)
     grad_noise = None
     if noise is not None and needs.noise:
         grad_noise = (delta_rows * _noise_rows(inputs, rows)).sum(0)
-    return GeneralGradients(
-        x=rows.scatter(delta_rows @ w_ih) if needs.x else None,
+    return products(inputs, delta_rows, q_rows, rows, needs)._replace(
         h0=rows.unsort(c) if needs.h0 else None,
-        w_ih=delta_rows.t() @ rows.gather(x) if needs.w_ih else None,
-        w_hh=delta_rows.t() @ entering if needs.w_hh else None,
-        bias=delta_rows.sum(0) if needs.bias else None,
         leak=grad_leak,
         noise=grad_noise,
         restart=_sum(restart_steps, restart) if restart is not None and needs.restart else None,
+    )
+
+
+def states_before(
+    inputs: GeneralInputs, h: Tensor, extra: Tensor | None, options: GeneralOptions, rows: Rows
+) -> tuple[Tensor, Tensor]:
+    """p_t and q_t of the live rows, (N, H) each."""
+    states = rows.gather(extra) if options.current and extra is not None else rows.gather(h)
+    p_rows = rows.previous(states, rows.sort(inputs.h0), options.reverse)
+    p_rows = _restarted(p_rows, None if inputs.reset is None else rows.gather(inputs.reset), inputs.restart)
+    return p_rows, FUNCTIONS[options.nonlinearity](p_rows) if options.current else p_rows
+
+
+def products(
+    inputs: GeneralInputs,
+    delta: Tensor,  # (N, H) dL/dz of the live rows
+    q: Tensor,  # (N, H) as `states_before` returns it
+    rows: Rows,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """The gradients that are products with dL/dz: of x, the weights and the bias."""
+    w_hh, w_in = inputs.w_hh, inputs.w_in
+    entering = q if inputs.mask is None else q * rows.spread(rows.sort(inputs.mask))
+    return GeneralGradients(
+        x=rows.scatter(delta @ inputs.w_ih) if needs.x else None,
+        w_ih=delta.t() @ rows.gather(inputs.x) if needs.w_ih else None,
+        w_hh=delta.t() @ (entering if w_in is None else entering @ w_in) if needs.w_hh else None,
+        bias=delta.sum(0) if needs.bias else None,
+        w_in=entering.t() @ (delta @ w_hh) if w_in is not None and needs.w_in else None,
     )
 
 
@@ -176,7 +200,7 @@ def _noise_rows(inputs: GeneralInputs, rows: Rows) -> Tensor:
     assert inputs.seed is not None
     seed, stream = inputs.seed.tolist()
     T, B, _ = inputs.x.shape
-    drawn = normal(seed, stream, T, B, inputs.w_hh.shape[0], inputs.x.device)
+    drawn = normal(seed, stream, T, B, inputs.w_ih.shape[0], inputs.x.device)
     return rows.gather(drawn.to(inputs.x.dtype))
 
 

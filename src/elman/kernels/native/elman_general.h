@@ -32,6 +32,11 @@ typedef struct elman_general_call {
     void* grad_leak;  // (H), or null where not wanted; likewise below
     void* grad_noise;
     void* grad_restart;
+    // W_hh = w_hh w_in^T of low rank, both (H, rank); rank is 0 and w_in null where w_hh is W_hh. The backward pass
+    // then gives no gradients of x, the weights and the bias but dL/dz, of which they are products.
+    int64_t rank;
+    const void* w_in;
+    void* grad_z;  // (T, B, H), backward
 } elman_general_call;
 
 // `count` calls that need nothing of each other, such as many networks: the threads take them in turn, each call by one

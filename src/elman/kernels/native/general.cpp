@@ -1,6 +1,7 @@
 // The C interface of the general recurrence: checks the calls, and hands many of them out to the threads.
 #include <string.h>
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 
@@ -12,18 +13,31 @@ namespace {
 // Whether the plain recurrence computes it.
 bool is_plain(const elman_general_call& general) {
     return general.call.nonlinearity <= ELMAN_RELU && !general.current && !general.leak && !general.noise &&
-           !general.reset && !general.extra;
+           !general.reset && !general.extra && !general.rank;
 }
 
 bool valid(const elman_general_call& general) {
     const elman_call& call = general.call;
     if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
     if (call.dtype < 0 || call.dtype > 1 || call.nonlinearity < 0 || call.nonlinearity > ELMAN_IDENTITY) return false;
+    if (general.grad_z && !general.rank) return false;
+    if (general.rank < 0 || (general.rank > 0) != (general.w_in != nullptr)) return false;
     const bool saves = general.leak || general.current || (call.residual && !is_plain(general));
     if ((general.leak && call.residual) || (saves && !general.extra)) return false;
     for (int64_t b = 0; call.lengths && b < call.B; ++b)
         if (call.lengths[b] < 0 || call.lengths[b] > call.T) return false;
     return true;
+}
+
+// Each group has one member, as of a call with few units and as much work: there is no wide W_hh to share.
+Plan* low_rank_plan(const elman_general_call& general, int threads, int64_t element, bool backward, Scratch& scratch) {
+    const int64_t units = 32;
+    elman_call like = general.call;
+    like.I = std::max<int64_t>(1, like.H * (2 * general.rank + like.I) / units - units);
+    like.H = units;
+    Plan* plan = make_plan(like, threads, element, backward, scratch);
+    plan->call = &general.call;
+    return plan;
 }
 
 // `general` outlives the job.
@@ -35,7 +49,8 @@ Job prepare(elman_general_call& general, int threads, bool backward, Scratch& sc
         call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
     const Kernels& kernels = current_kernels();
-    Plan& plan = *make_plan(call, threads, element, backward, scratch);
+    Plan& plan = *(general.rank ? low_rank_plan(general, threads, element, backward, scratch)
+                                : make_plan(call, threads, element, backward, scratch));
     if (is_plain(general)) return (backward ? kernels.backward : kernels.forward)[call.dtype](plan, scratch);
     return (backward ? kernels.general_backward : kernels.general_forward)[call.dtype](plan, scratch);
 }

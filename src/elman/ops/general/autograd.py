@@ -14,6 +14,7 @@ from torch import Tensor
 
 from elman.kernels.general import one_by_one
 from elman.kernels.general.options import (
+    DIFFERENTIABLE,
     GeneralGradients,
     GeneralInputs,
     GeneralNeeds,
@@ -152,7 +153,7 @@ def _gradients_of_kept(ctx: Any, needed: Any, *grads: Tensor | None) -> tuple[Te
     """A gradient for each input; `needed` says of each whether it is asked for."""
     *tensors, h, extra = ctx.saved_tensors
     inputs = GeneralInputs(*tensors)
-    needs = GeneralNeeds(*(bool(n) and t is not None for n, t in zip(needed[:8], inputs[:8], strict=True)))
+    needs = GeneralNeeds(*(bool(n) and t is not None for n, t in zip(needed, inputs[:DIFFERENTIABLE], strict=False)))
     grad_h, grad_h_last, grad_extra = grads
     if not saves_extra(inputs, ctx.options):
         grad_extra = None

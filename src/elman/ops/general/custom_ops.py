@@ -101,7 +101,7 @@ def not_none(gradients: GeneralGradients) -> list[Tensor]:
 
 _SCHEMA = (
     "Tensor x, Tensor h0, Tensor w_ih, Tensor w_hh, Tensor? bias, Tensor? leak, Tensor? noise, Tensor? restart, "
-    "Tensor? lengths, Tensor? mask, Tensor? reset, Tensor? seed, "
+    "Tensor? w_in, Tensor? lengths, Tensor? mask, Tensor? reset, Tensor? seed, "
     "str nonlinearity, bool reverse, bool residual, str form"
 )
 
@@ -141,7 +141,7 @@ many_adjoint_operator = torch.library.custom_op(
 def _(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
     inputs, options = unflatten(args)
     V, T, B, _ = inputs.x.shape
-    new, H = inputs.x.new_empty, inputs.w_hh.shape[-1]
+    new, H = inputs.x.new_empty, inputs.w_ih.shape[1]
     h = new(V, T, B, H)
     return h, new(V, B, H), torch.empty_like(h) if saves_extra(inputs, options) else new(V, 0)
 
@@ -153,5 +153,6 @@ def _(
     inputs, _ = unflatten(args)
     V, H = h.shape[0], h.shape[-1]
     x, h0, w_ih, w_hh, *_ = inputs
-    shapes = (x.shape, h0.shape, w_ih.shape, w_hh.shape, *[(V, H)] * 4)
+    rank_shape = w_hh.shape if inputs.w_in is None else inputs.w_in.shape
+    shapes = (x.shape, h0.shape, w_ih.shape, w_hh.shape, *[(V, H)] * 4, rank_shape)
     return [h.new_empty(shape) for shape, need in zip(shapes, needs, strict=True) if need]

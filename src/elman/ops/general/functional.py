@@ -42,8 +42,17 @@ def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor
 
 def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
     """Raise ValueError or TypeError where shapes, dtypes, devices or options do not fit."""
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, lengths, mask, reset, seed = inputs
-    check_inputs(RecurrenceInputs(x, h0, w_ih, w_hh, bias, lengths, mask))
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed = inputs
+    if w_in is not None:
+        H = w_ih.shape[0]
+        for name, factor in (("w_hh", w_hh), ("w_in", w_in)):
+            if factor.dim() != 2 or factor.shape != (H, w_in.shape[-1]) or w_in.shape[-1] < 1:
+                raise ValueError(
+                    f"{name} has shape {tuple(factor.shape)}; W_hh = w_hh w_in^T of {H} units needs (H, r)"
+                )
+        check_one("w_in", w_in, w_hh.shape, x, w_hh)
+    square = w_hh if w_in is None else w_hh[:, :1].expand(w_hh.shape[0], w_hh.shape[0])
+    check_inputs(RecurrenceInputs(x, h0, w_ih, square, bias, lengths, mask))
     for name, tensor in (("leak", leak), ("noise", noise), ("restart", restart)):
         if tensor is not None:
             check_one(name, tensor, w_hh.shape[:1], x, w_hh)

@@ -3,6 +3,7 @@
 #pragma once
 #include "simd/backward.h"
 #include "simd/general/backward_epilogue.h"
+#include "simd/general/low_rank.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -11,10 +12,12 @@ template <class T>
 struct GeneralBackward {
     BackwardShared<T> plain;
     UnitVectors<T> units;
+    LowRank<T> low;
     struct GroupBuffers {
         T* carry;                   // (n, row) g of the step before, or null
         T* q0;                      // (n, row) f(h0) in the current form, or null
         T *leak, *noise, *restart;  // (row) this group's sums, or null
+        T* low;                     // (n, low.row), of low rank
     };
     GroupBuffers* groups;
     uint8_t** cut;  // one list a thread: of each sequence, whether it is reset
@@ -80,8 +83,11 @@ void general_deltas(const elman_general_call& general, Group& group, const Chunk
                                          call.grad_h ? call.grad_h_stride[2] : 1,
                                          nullptr,
                                          true};
-        gemm_blocked(later, plain.row, 0, going_on, plain.w_hh, panels.first, panels.last, buffers.sums, plain.row,
-                     copy, epilogue, s % 2);
+        if (shared.low.in.data)
+            low_rank_product(later, plain.row, 0, going_on, shared.low, own.low, epilogue);
+        else
+            gemm_blocked(later, plain.row, 0, going_on, plain.w_hh, panels.first, panels.last, buffers.sums, plain.row,
+                         copy, epilogue, s % 2);
         epilogue.last = call.grad_h_last ? last : nullptr;
         epilogue.going_on = false;
         gemm(delta, plain.row, going_on, n, plain.w_hh, panels.first, panels.last, 0, 0, epilogue);
@@ -145,8 +151,11 @@ void general_grad_h0(const elman_general_call& general, const Group& group, cons
         const uint8_t* cuts = find_cuts(general, group, 0, cut);
         const GeneralGradH0Epilogue<T> epilogue{onward_of(general, shared, own, call.mask ? mask : nullptr, cuts), to,
                                                 q};
-        gemm(delta, shared.plain.row, 0, group.active[0], shared.plain.w_hh, panels.first, panels.last, 0, call.H,
-             epilogue);
+        if (shared.low.in.data)
+            low_rank_product(delta, shared.plain.row, 0, group.active[0], shared.low, own.low, epilogue);
+        else
+            gemm(delta, shared.plain.row, 0, group.active[0], shared.plain.w_hh, panels.first, panels.last, 0, call.H,
+                 epilogue);
     }
     for (int64_t r = rows.first; r < rows.last; ++r) {
         if (group.length[r]) continue;
@@ -156,6 +165,27 @@ void general_grad_h0(const elman_general_call& general, const Group& group, cons
         else
             __builtin_memset(to[r], 0, call.H * sizeof(T));
     }
+}
+
+// dL/dz of a chunk, and the zeros past each sequence's end; by the only member of the group.
+template <class T>
+void give_grad_z(const elman_general_call& general, const Group& group, const Chunk& chunk, int64_t row_length,
+                 const T* delta) {
+    const elman_call& call = general.call;
+    for (int64_t s = chunk.first; s < chunk.last; ++s)
+        for (int64_t r = 0; r < group.active[s]; ++r, delta += row_length)
+            __builtin_memcpy(static_cast<T*>(general.grad_z) +
+                                 (time_of(group, r, s, call.reverse) * call.B + group.sequence[r]) * call.H,
+                             delta, call.H * sizeof(T));
+}
+
+template <class T>
+void zero_grad_z(const elman_general_call& general, const Group& group) {
+    const elman_call& call = general.call;
+    for (int64_t r = 0; r < group.n; ++r)
+        for (int64_t t = group.length[r]; t < call.T; ++t)
+            __builtin_memset(static_cast<T*>(general.grad_z) + (t * call.B + group.sequence[r]) * call.H, 0,
+                             call.H * sizeof(T));
 }
 
 // f(h0) of a member's sequences, and zeros in its part of the group's sums.
@@ -205,7 +235,10 @@ void general_backward_thread(Plan& plan, const GeneralBackward<T>& shared, int t
     const T** pointers = plain.row_pointers[thread];
     T* const copy = plain.copy + thread * copy_size;
     const bool weights = call.grad_w_ih || call.grad_w_hh || call.grad_bias;
-    prepare_backward(plan, plain, thread, units);
+    if (shared.low.in.data)
+        pack_low_rank(plan, shared.low, call.w_hh, general.w_in, thread);
+    else
+        prepare_backward(plan, plain, thread, units);
     prepare_general<T>(general, group, plain.row, own, rows, units);
     plan.everyone.wait();
     const T* later = nullptr;
@@ -221,6 +254,7 @@ void general_backward_thread(Plan& plan, const GeneralBackward<T>& shared, int t
             group.barrier.wait();
             add_weight_gradients(call, chunk.rows, plain, buffers, delta, units, i == group.chunk_count - 1, copy);
         }
+        if (general.grad_z) give_grad_z(general, group, chunk, plain.row, delta);
         if (own.noise) add_noise_gradient(general, group, chunk, delta, plain.row, units, own.noise);
         if (call.grad_x)
             give_grad_x(call, group, chunk, packed, share(plain.w_ih.count(), member, plan.members), plain, buffers,
@@ -230,6 +264,7 @@ void general_backward_thread(Plan& plan, const GeneralBackward<T>& shared, int t
     }
     if (call.grad_h0) general_grad_h0(general, group, shared, own, delta, panels, rows, pointers, shared.cut[thread]);
     if (call.grad_x) zero_past_ends<T>(call, group, rows);
+    if (general.grad_z) zero_grad_z<T>(general, group);
     plan.everyone.wait();
     add_all_groups(plan, plain, thread, const_cast<T**>(pointers));
     if (thread == 0) finish_unit_sums(plan, shared);
@@ -243,6 +278,7 @@ Job general_backward(Plan& plan, Scratch& scratch) {
     GeneralBackward<T> shared{};
     take_backward<T>(plan, scratch, shared.plain, 6);
     shared.units = take_unit_vectors<T>(general, scratch);
+    shared.low = take_low_rank<T>(plan, scratch);
     const int64_t row = shared.plain.row;
     shared.groups = scratch.take<typename GeneralBackward<T>::GroupBuffers>(plan.groups);
     for (int g = 0; g < plan.groups; ++g) {
@@ -250,8 +286,8 @@ Job general_backward(Plan& plan, Scratch& scratch) {
         auto room = [&](bool wanted, int64_t n) { return wanted ? scratch.take<T>(n) : nullptr; };
         const int64_t n = plan.group[g].n;
         shared.groups[g] = {room(shared.units.keep, n * row), room(general.current, n * row),
-                            room(general.grad_leak, row), room(general.grad_noise, row),
-                            room(general.grad_restart, row)};
+                            room(general.grad_leak, row),     room(general.grad_noise, row),
+                            room(general.grad_restart, row),  shared.low.in.data ? shared.low.sums[g] : nullptr};
     }
     shared.cut = scratch.take<uint8_t*>(plan.threads);
     for (int i = 0; i < plan.threads; ++i) shared.cut[i] = scratch.take<uint8_t>(plan.group[i / plan.members].n);

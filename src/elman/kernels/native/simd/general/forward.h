@@ -3,6 +3,7 @@
 #pragma once
 #include "simd/forward.h"
 #include "simd/general/forward_epilogue.h"
+#include "simd/general/low_rank.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -11,6 +12,7 @@ template <class T>
 struct GeneralForward {
     ForwardShared<T, T> plain;
     UnitVectors<T> units;
+    LowRank<T> low;
 };
 
 // drive += s * n in the columns [first, last) of a chunk's rows; `first` is a whole number of vectors.
@@ -67,7 +69,7 @@ void enter_resets(const elman_general_call& general, const UnitVectors<T>& units
 template <class T>
 void general_steps(const elman_general_call& general, Group& group, const Chunk& chunk, const GeneralForward<T>& shared,
                    const typename ForwardShared<T, T>::GroupBuffers& buffers, Share panels, const T** pointers,
-                   T* own_panel, T* copy) {
+                   T* own_panel, T* copy, T* low_sums) {
     const elman_call& call = general.call;
     const ForwardShared<T, T>& plain = shared.plain;
     const T* drive = buffers.drive;
@@ -90,7 +92,9 @@ void general_steps(const elman_general_call& general, Group& group, const Chunk&
                                                rows.extra,
                                                rows.before,
                                                rows.mask};
-        if (plain.w_hh.data)
+        if (shared.low.in.data)
+            low_rank_product(state, plain.state_row, 0, n, shared.low, low_sums, epilogue);
+        else if (plain.w_hh.data)
             gemm_blocked(state, plain.state_row, 0, n, plain.w_hh, panels.first, panels.last, buffers.sums, plain.row,
                          copy, epilogue, s % 2);
         else
@@ -152,6 +156,8 @@ void general_forward_thread(Plan& plan, const GeneralForward<T>& shared, int thr
     T* const copy = shared.plain.copy + thread * copy_size;
     T* const own_panel = shared.plain.own_panel + thread * shared.plain.own_panel_size;
     pack_weights(plan, shared.plain, thread);
+    if (shared.low.in.data) pack_low_rank(plan, shared.low, general.w_in, call.w_hh, thread);
+    T* const low_sums = shared.low.in.data ? shared.low.sums[thread / plan.members] : nullptr;
     const Share rows = share(group.n, member, plan.members);
     general_start(general, shared.units, group, rows, buffers.state[0], shared.plain.state_row);
     const Share panels = share(shared.plain.w_hh.count(), member, plan.members);
@@ -165,7 +171,7 @@ void general_forward_thread(Plan& plan, const GeneralForward<T>& shared, int thr
             add_noise(general, group, chunk, shared.units.noise, first, last < call.H ? last : call.H, buffers.drive,
                       shared.plain.row);
         general_steps(general, group, chunk, shared, buffers, panels, shared.plain.row_pointers[thread], own_panel,
-                      copy);
+                      copy, low_sums);
     }
     general_finish<T>(general, group, rows);
 }
@@ -175,6 +181,8 @@ Job general_forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     GeneralForward<T> shared{};
     take_forward<T, T>(plan, scratch, shared.plain);
+    shared.low = take_low_rank<T>(plan, scratch);
+    if (shared.low.in.data) shared.plain.w_hh.data = nullptr;
     shared.units = take_unit_vectors<T>(general_of(call), scratch);
     return Pass<GeneralForward<T>, general_forward_thread<T>>::job(plan, shared, scratch);
 }
