@@ -113,6 +113,14 @@ def test_a_reset_cuts_a_sequence_in_two_in_both_directions(options: dict[str, An
     assert_close(h_n[0::2], second[1][0::2])
 
 
+def test_a_reset_in_the_padding_parts_nothing() -> None:
+    rnn = layer(bidirectional=True)
+    cut, hx = torch.zeros(T, B, dtype=torch.bool), batch(2, B, H)
+    cut[2, 0] = True
+    want = rnn(batch(), hx, lengths=[2, 6, 4])
+    assert_close(rnn(batch(), hx, lengths=[2, 6, 4], reset=cut), want)
+
+
 def test_lengths_packed_input_and_batch_first_agree() -> None:
     rnn, lengths = layer(leak=0.5, num_layers=2, bidirectional=True), torch.tensor([2, 6, 4])
     h, h_n = rnn(batch(), lengths=lengths, reset=resets())

@@ -59,6 +59,8 @@ class Dynamics(nn.Module):
         if learn_leak is not None and learn_leak not in LEARNED:
             raise UserError(f"`learn_leak` is {learn_leak!r}; choose 'sigmoid' or 'time constant'")
         self.form, self.learn_leak, self.noise_in_eval, self.names = form, learn_leak, noise_in_eval, names
+        if leak is None and learn_leak is not None:
+            leak = 0.5
         start = _checked("leak", leak, hidden_size, device, dtype)
         size = _checked("noise", noise, hidden_size, device, dtype)
         self.register_buffer("leak", start if learn_leak is None else None)
@@ -67,7 +69,8 @@ class Dynamics(nn.Module):
         self.noise: Tensor | None
         self.start: Tensor | None = None
         if learn_leak is not None:
-            self.start = start = torch.full((hidden_size,), 0.5) if start is None else start
+            assert start is not None
+            self.start = start
             if (start >= 1).any():
                 raise UserError("`leak` is 1; one that is learned starts below 1, such as 0.5")
             for name in names:
@@ -85,7 +88,10 @@ class Dynamics(nn.Module):
         """a of one direction, (H,), in (0, 1]."""
         if self.learn_leak is None:
             return self.leak
-        raw = getattr(self, f"leak_{name}")
+        return self.leak_from(getattr(self, f"leak_{name}"))
+
+    def leak_from(self, raw: Tensor) -> Tensor:
+        """a of a learned parameter, of any shape."""
         return torch.sigmoid(raw) if self.learn_leak == "sigmoid" else 1 / (1 + nn.functional.softplus(raw))
 
     @property
@@ -180,12 +186,20 @@ def _options_of(nonlinearity: Any, reverse: bool, residual: bool, form: str) -> 
     return general_options(nonlinearity, reverse, residual, form), None
 
 
-def _cut_from_the_end(reset: Tensor) -> Tensor:
-    """The resets of the direction that runs from the end, (T, B): the same cuts between steps, from the other side.
+def cut_from_the_end(
+    reset: Tensor,  # (..., T, B)
+    lengths: Tensor | None,  # (..., B)
+) -> Tensor:
+    """The resets of the direction that runs from the end, (..., T, B): the same cuts between steps.
 
-    A reset at t parts step t from step t - 1: who comes from the end is reset before its step t - 1.
+    A reset at t parts step t from step t - 1: who comes from the end is reset before its step t - 1. One past a
+    sequence's end parts nothing.
     """
-    return torch.cat([reset[1:], reset.new_zeros(1, reset.shape[1])])
+    later, rest = reset[..., 1:, :], torch.zeros_like(reset[..., :1, :])
+    if lengths is not None:
+        steps = torch.arange(1, reset.shape[-2], device=reset.device).unsqueeze(1)
+        later = later & (steps < lengths.unsqueeze(-2))
+    return torch.cat([later, rest], -2)
 
 
 class Layer(Protocol):
@@ -223,7 +237,7 @@ def general_directions(
         mask = None
         if rnn.recurrent_dropout and rnn.training:
             mask = nn.functional.dropout(torch.ones_like(start), rnn.recurrent_dropout)
-        cut = reset if reset is None or d == 0 else _cut_from_the_end(reset)
+        cut = reset if reset is None or d == 0 else cut_from_the_end(reset, lengths)
         restart = rnn.initial_state[layer * D + d, 0] if rnn.learned_h0 and cut is not None else None
         bias = biases[0] + biases[1] if biases else None
         given = {"restart": restart, "w_in": w_in, "lengths": lengths, "mask": mask, "reset": cut, "seed": seed}
