@@ -188,6 +188,19 @@ def test_what_is_not_packed_for_steps_or_exchanged_says_so() -> None:
     assert "torch has not this nonlinearity" in said.left["1"]
 
 
+@pytest.mark.parametrize("options", [{"leak": 0.5}, {"nonlinearity": "sigmoid"}, {"form": "current"}])
+def test_what_is_not_inspected_says_so(options: dict[str, Any]) -> None:
+    rnn = layer(**options)
+    with pytest.raises(UserError, match="has no step to inspect yet"):
+        elman.nn.kind_of(rnn).step_map(rnn)
+
+
+def test_a_model_that_holds_such_layers_is_accelerated() -> None:
+    model = torch.nn.ModuleList([elman.nn.CTRNN(I, H), torch.nn.RNN(I, H), layer(leak=0.5)])
+    assert elman.accelerate(model).replaced == ("1",)
+    assert isinstance(model[0], elman.nn.CTRNN)
+
+
 def test_the_layer_survives_copies_and_state_dicts() -> None:
     rnn = layer(leak=0.3, noise=0.2, learn_leak="sigmoid")
     other = layer(leak=0.6, noise=0.1, learn_leak="sigmoid")

@@ -195,11 +195,10 @@ def cut_from_the_end(
     A reset at t parts step t from step t - 1: who comes from the end is reset before its step t - 1. One past a
     sequence's end parts nothing.
     """
-    later, rest = reset[..., 1:, :], torch.zeros_like(reset[..., :1, :])
-    if lengths is not None:
-        steps = torch.arange(1, reset.shape[-2], device=reset.device).unsqueeze(1)
-        later = later & (steps < lengths.unsqueeze(-2))
-    return torch.cat([later, rest], -2)
+    later = torch.cat([reset, torch.zeros_like(reset[..., :1, :])], -2)[..., 1:, :]
+    if lengths is None:
+        return later
+    return later & (torch.arange(1, reset.shape[-2] + 1, device=reset.device).unsqueeze(1) < lengths.unsqueeze(-2))
 
 
 class Layer(Protocol):

@@ -7,7 +7,7 @@ kernels are the shorter for it. T steps, B sequences, I inputs, H hidden units.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 from torch import Tensor
@@ -105,14 +105,18 @@ class GeneralOptions:
         return self.form == "current"
 
 
-@cache
+_SWITCH = (False, True)
+_MADE = {values: GeneralOptions(*values) for values in product(NONLINEARITIES, _SWITCH, _SWITCH, FORMS)}
+
+
 def general_options(nonlinearity: str, reverse: bool, residual: bool, form: str) -> GeneralOptions:
     """The same options without making an object at every call.
 
     Raises:
         ValueError: the nonlinearity or the form is unknown.
     """
-    return GeneralOptions(nonlinearity, reverse, residual, form)
+    made = _MADE.get((nonlinearity, reverse, residual, form))
+    return GeneralOptions(nonlinearity, reverse, residual, form) if made is None else made
 
 
 def is_plain(inputs: GeneralInputs, options: GeneralOptions) -> bool:
