@@ -22,7 +22,9 @@ template <>
 struct Log<float> {
     static constexpr uint32_t root_half = 0x3f3504f3, one = 0x3f800000, fraction = 0x7fffff;
     static constexpr float lowest = -87;  // exp of less is denormal
-    static constexpr int terms = 6;
+    static constexpr float c[9] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
+                                   -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
+                                   2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
 };
 template <>
 struct Log<double> {
@@ -45,20 +47,26 @@ ELMAN_INLINE vec<T> expm1_of(vec<T> x) {
     return scale * p + (scale - T(1));
 }
 
-// x = 2^e m with m between sqrt(1/2) and sqrt(2), and log m = 2 atanh((m - 1) / (m + 1)) by its series.
+// x = 2^e m with m between sqrt(1/2) and sqrt(2). log m of a float32 is a polynomial in m - 1 (Cephes' logf), which
+// takes no division; of a float64 it is 2 atanh((m - 1) / (m + 1)) by its series.
 template <class T>
 ELMAN_INLINE vec<T> log_of(vec<T> x) {
     using L = Log<T>;
-    typedef integers_of<T> integers;
     const words_of<T> word = (words_of<T>)x + (L::one - L::root_half);
-    const integers e =
-        (integers)(word >> Exp<T>::mantissa) - ((int64_t(1) << (8 * sizeof(T) - 2 - Exp<T>::mantissa)) - 1);
-    const vec<T> m = (vec<T>)((word & L::fraction) + L::root_half);
-    const vec<T> s = (m - T(1)) / (m + T(1)), square = s * s;
-    vec<T> c = splat<T>(T(2) / (2 * L::terms + 1));
-    ELMAN_UNROLL for (int i = L::terms - 1; i >= 1; --i) c = c * square + T(2) / T(2 * i + 1);
-    const vec<T> log_m = s * square * c + (s + s), n = __builtin_convertvector(e, vec<T>);
-    return n * Exp<T>::ln2 + (log_m + n * Exp<T>::ln2_rest);
+    const integers_of<T> e =
+        (integers_of<T>)(word >> Exp<T>::mantissa) - ((int64_t(1) << (8 * sizeof(T) - 2 - Exp<T>::mantissa)) - 1);
+    const vec<T> m = (vec<T>)((word & L::fraction) + L::root_half), n = __builtin_convertvector(e, vec<T>);
+    if constexpr (sizeof(T) == 4) {
+        const vec<T> f = m - T(1), square = f * f;
+        vec<T> c = splat<T>(L::c[0]);
+        ELMAN_UNROLL for (int i = 1; i < 9; ++i) c = c * f + L::c[i];
+        return n * Exp<T>::ln2 + (square * f * c - square * T(0.5) + f);
+    } else {
+        const vec<T> s = (m - T(1)) / (m + T(1)), square = s * s;
+        vec<T> c = splat<T>(T(2) / (2 * L::terms + 1));
+        ELMAN_UNROLL for (int i = L::terms - 1; i >= 1; --i) c = c * square + T(2) / T(2 * i + 1);
+        return n * Exp<T>::ln2 + (s * square * c + (s + s) + n * Exp<T>::ln2_rest);
+    }
 }
 
 }  // namespace

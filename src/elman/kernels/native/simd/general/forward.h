@@ -19,14 +19,15 @@ struct GeneralForward {
 template <class T>
 void add_noise(const elman_general_call& general, const Group& group, const Chunk& chunk, const T* size, int64_t first,
                int64_t last, T* drive, int64_t row_length) {
-    alignas(64) T block[block_units];
+    constexpr int64_t wide_block = 2 * block_units;
+    alignas(64) T block[wide_block];
+    const NoiseKeys keys(general.seed);
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, drive += row_length) {
-            const NoisePlace place = {uint64_t(general.seed), uint64_t(group.sequence[r]),
-                                      uint64_t(time_of(group, r, s, general.call.reverse)), uint64_t(general.stream)};
-            for (int64_t c = first / block_units * block_units; c < last; c += block_units) {
-                normal_block(place, c / block_units, block);
-                for (int64_t i = c < first ? first : c; i < c + block_units && i < last; i += lanes<T>)
+            const NoisePlace place = {group.sequence[r], time_of(group, r, s, general.call.reverse), general.stream};
+            for (int64_t c = first / wide_block * wide_block; c < last; c += wide_block) {
+                normal_blocks(place, keys, c / block_units, block);
+                for (int64_t i = c < first ? first : c; i < c + wide_block && i < last; i += lanes<T>)
                     store(drive + i, load(drive + i) + load(size + i) * load(block + i - c));
             }
         }

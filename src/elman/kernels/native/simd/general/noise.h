@@ -27,29 +27,50 @@ ELMAN_INLINE wide product(wide a, wide b) {
 #endif
 }
 
-struct Words {
-    wide w[4];
+ELMAN_INLINE wide exclusive_or(wide a, wide b, wide c) {
+#if ELMAN_BYTES == 64
+    return (wide)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96);
+#else
+    return a ^ b ^ c;
+#endif
+}
+
+// What the rounds take of the seed, and the counters of a block's first words.
+struct NoiseKeys {
+    wide round[10][2];
+    wide first[block_counters / counters];
+    explicit NoiseKeys(int64_t seed) {
+        uint32_t k[2] = {uint32_t(uint64_t(seed)), uint32_t(uint64_t(seed) >> 32)};
+        for (auto& keys : round) {
+            for (int i = 0; i < 2; ++i) keys[i] = wide{} + k[i];
+            k[0] += 0x9E3779B9u, k[1] += 0xBB67AE85u;
+        }
+        for (int64_t i = 0; i < block_counters; ++i) first[i / counters][i % counters] = i;
+    }
 };
 
 // Where the noise of one row stands: all of the counter but its first word.
 struct NoisePlace {
-    uint64_t seed, b, t, stream;
+    int64_t b, t, stream;
 };
 
-ELMAN_INLINE Words philox(wide first, const NoisePlace& place) {
-    const wide zero = {};
-    wide a = first, b = zero + uint32_t(place.b), c = zero + uint32_t(place.t), d = zero + uint32_t(place.stream);
-    const wide m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u;
-    uint32_t k0 = uint32_t(place.seed), k1 = uint32_t(place.seed >> 32);
-    ELMAN_UNROLL for (int round = 0; round < 10; ++round) {
-        const wide p0 = product(a, m0), p1 = product(c, m1);
-        a = (p1 >> 32) ^ b ^ (zero + k0);
-        b = p1;
-        c = (p0 >> 32) ^ d ^ (zero + k1);
-        d = p0;
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+// The four words of N vectors of counters, side by side: one round of one vector waits for the round before.
+template <int N>
+ELMAN_INLINE void philox(const wide (&first)[N], const NoisePlace& place, const NoiseKeys& keys, wide (&w)[N][4]) {
+    const wide m0 = wide{} + 0xD2511F53u, m1 = wide{} + 0xCD9E8D57u;
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        w[i][0] = first[i];
+        w[i][1] = wide{} + uint32_t(place.b);
+        w[i][2] = wide{} + uint32_t(place.t);
+        w[i][3] = wide{} + uint32_t(place.stream);
     }
-    return {{a, b, c, d}};
+    ELMAN_UNROLL for (int round = 0; round < 10; ++round) ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const wide p0 = product(w[i][0], m0), p1 = product(w[i][2], m1);
+        w[i][0] = exclusive_or(p1 >> 32, w[i][1], keys.round[round][0]);
+        w[i][1] = p1;
+        w[i][2] = exclusive_or(p0 >> 32, w[i][3], keys.round[round][1]);
+        w[i][3] = p0;
+    }
 }
 
 template <class T>
@@ -73,7 +94,12 @@ struct Circle<double> {
 template <class T>
 ELMAN_INLINE vec<T> root_of(vec<T> x) {
 #if ELMAN_BYTES == 64
-    if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_sqrt_ps((__m512)x);
+    if constexpr (sizeof(T) ==
+                  4) {  // an estimate and one Newton step: the root of 16 floats keeps a port for 20 cycles
+        const vec<T> inverse = (vec<T>)_mm512_rsqrt14_ps((__m512)(x < T(1e-30) ? splat<T>(1e-30) : x));
+        const vec<T> root = x * inverse;
+        return root + (x - root * root) * (inverse * T(0.5));
+    }
 #elif ELMAN_BYTES == 32
     if constexpr (sizeof(T) == 4) return (vec<T>)_mm256_sqrt_ps((__m256)x);
 #endif
@@ -82,70 +108,98 @@ ELMAN_INLINE vec<T> root_of(vec<T> x) {
     return x;
 }
 
-// Two normal numbers a lane out of two words, of which the upper 24 bits count.
-template <class T>
-ELMAN_INLINE void box_muller(words_of<T> w0, words_of<T> w1, vec<T>& by_cos, vec<T>& by_sin) {
+// Two normal numbers a lane out of two words, of which the upper 24 bits count; N vectors side by side.
+template <class T, int N>
+ELMAN_INLINE void box_muller(const words_of<T> (&w0)[N], const words_of<T> (&w1)[N], vec<T> (&by_cos)[N],
+                             vec<T> (&by_sin)[N]) {
     typedef integers_of<T> integers;
-    const vec<T> u = __builtin_convertvector((integers)(w0 >> 8) + 1, vec<T>) * T(5.9604644775390625e-08);  // 2^-24
-    const vec<T> radius = root_of<T>(log_of<T>(u) * T(-2));
-    const integers angle = (integers)(w1 >> 8), quarter = (angle + (1 << 21)) >> 22;
-    const vec<T> t =
-        __builtin_convertvector(angle - (quarter << 22), vec<T>) * T(3.7450702829238594e-07);  // 2 pi / 2^24
-    const vec<T> square = t * t;
     using C = Circle<T>;
-    vec<T> s = splat<T>(C::sin_c[C::sin_terms - 1]), c = splat<T>(C::cos_c[C::cos_terms - 1]);
-    ELMAN_UNROLL for (int i = C::sin_terms - 2; i >= 0; --i) s = s * square + C::sin_c[i];
-    ELMAN_UNROLL for (int i = C::cos_terms - 2; i >= 0; --i) c = c * square + C::cos_c[i];
-    s = s * square * t + t;
-    c = c * square * square + (T(1) - square * T(0.5));
-    const integers odd = (quarter & 1) != 0;
-    const vec<T> cosine = odd ? s : c, sine = odd ? c : s;
     constexpr int sign = 8 * sizeof(T) - 2;
-    by_cos = radius * (vec<T>)((words_of<T>)cosine ^ ((words_of<T>)((quarter + 1) & 2) << sign));
-    by_sin = radius * (vec<T>)((words_of<T>)sine ^ ((words_of<T>)(quarter & 2) << sign));
-}
-
-// The noise of units [32 block, 32 block + 32) of one row.
-ELMAN_INLINE void normal_block(const NoisePlace& place, int64_t block, float* to) {
-    for (int64_t i = 0; i < block_counters; i += counters) {
-        wide first = {};
-        for (int64_t lane = 0; lane < counters; ++lane) first[lane] = block * block_counters + i + lane;
-        const Words words = philox(first, place);
-        const wide low = wide{} + 0xffffffffu;
-        vec<float> by_cos, by_sin;
-        box_muller<float>((words_of<float>)((words.w[0] & low) | words.w[2] << 32),
-                          (words_of<float>)((words.w[1] & low) | words.w[3] << 32), by_cos, by_sin);
-        store(to + 2 * i, by_cos);
-        store(to + block_units / 2 + 2 * i, by_sin);
+    vec<T> radius[N], s[N], c[N], t[N];
+    integers quarter[N];
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const vec<T> u = __builtin_convertvector((integers)(w0[i] >> 8) + 1, vec<T>);  // 1 to 2^24
+        radius[i] = root_of<T>(log_of<T>(u * T(5.9604644775390625e-08)) * T(-2));      // 2^-24
+    }
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const integers angle = (integers)(w1[i] >> 8);
+        quarter[i] = (angle + (1 << 21)) >> 22;
+        t[i] = __builtin_convertvector(angle - (quarter[i] << 22), vec<T>) * T(3.7450702829238594e-07);  // 2 pi / 2^24
+        s[i] = splat<T>(C::sin_c[C::sin_terms - 1]), c[i] = splat<T>(C::cos_c[C::cos_terms - 1]);
+    }
+    ELMAN_UNROLL for (int k = C::sin_terms - 2; k >= 0; --k) ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        s[i] = s[i] * (t[i] * t[i]) + C::sin_c[k];
+        c[i] = c[i] * (t[i] * t[i]) + C::cos_c[k];
+    }
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        const vec<T> square = t[i] * t[i];
+        s[i] = s[i] * square * t[i] + t[i];
+        c[i] = c[i] * square * square + (T(1) - square * T(0.5));
+        const integers odd = (quarter[i] & 1) != 0;
+        const vec<T> cosine = odd ? s[i] : c[i], sine = odd ? c[i] : s[i];
+        by_cos[i] = radius[i] * (vec<T>)((words_of<T>)cosine ^ ((words_of<T>)((quarter[i] + 1) & 2) << sign));
+        by_sin[i] = radius[i] * (vec<T>)((words_of<T>)sine ^ ((words_of<T>)(quarter[i] & 2) << sign));
     }
 }
 
-ELMAN_INLINE void normal_block(const NoisePlace& place, int64_t block, double* to) {
-    for (int64_t i = 0; i < block_counters; i += counters) {
-        wide first = {};
-        for (int64_t lane = 0; lane < counters; ++lane) first[lane] = block * block_counters + i + lane;
-        const Words words = philox(first, place);
+// The numbers of N vectors of counters; `to` is where the block of each begins, `at` its first counter there.
+template <int N>
+ELMAN_INLINE void normal_vectors(const wide (&w)[N][4], float* const (&to)[N], const int64_t (&at)[N]) {
+    const wide low = wide{} + 0xffffffffu;
+    words_of<float> w0[N], w1[N];
+    vec<float> by_cos[N], by_sin[N];
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        w0[i] = (words_of<float>)((w[i][0] & low) | w[i][2] << 32);
+        w1[i] = (words_of<float>)((w[i][1] & low) | w[i][3] << 32);
+    }
+    box_muller<float, N>(w0, w1, by_cos, by_sin);
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        store(to[i] + 2 * at[i], by_cos[i]);
+        store(to[i] + block_units / 2 + 2 * at[i], by_sin[i]);
+    }
+}
+
+template <int N>
+ELMAN_INLINE void normal_vectors(const wide (&w)[N][4], double* const (&to)[N], const int64_t (&at)[N]) {
+    const wide low = wide{} + 0xffffffffu;
+    for (int i = 0; i < N; ++i)
         for (int odd = 0; odd < 2; ++odd) {
-            const wide low = wide{} + 0xffffffffu;
-            vec<double> by_cos, by_sin;
-            box_muller<double>(words.w[2 * odd] & low, words.w[2 * odd + 1] & low, by_cos, by_sin);
+            const words_of<double> w0[1] = {w[i][2 * odd] & low}, w1[1] = {w[i][2 * odd + 1] & low};
+            vec<double> by_cos[1], by_sin[1];
+            box_muller<double, 1>(w0, w1, by_cos, by_sin);
             for (int64_t lane = 0; lane < counters; ++lane) {
-                to[2 * (i + lane) + odd] = by_cos[lane];
-                to[block_units / 2 + 2 * (i + lane) + odd] = by_sin[lane];
+                to[i][2 * (at[i] + lane) + odd] = by_cos[0][lane];
+                to[i][block_units / 2 + 2 * (at[i] + lane) + odd] = by_sin[0][lane];
             }
         }
+}
+
+// The noise of two blocks, units [32 block, 32 block + 64) of one row.
+template <class T>
+void normal_blocks(const NoisePlace& place, const NoiseKeys& keys, int64_t block, T* to) {
+    constexpr int64_t each = block_counters / counters;  // vectors of counters in a block
+    for (int64_t i = 0; i < 2 * each; i += 2) {
+        const int64_t one = i / each, other = (i + 1) / each;
+        const wide first[2] = {keys.first[i % each] + uint64_t((block + one) * block_counters),
+                               keys.first[(i + 1) % each] + uint64_t((block + other) * block_counters)};
+        wide w[2][4];
+        philox<2>(first, place, keys, w);
+        T* const rows[2] = {to + one * block_units, to + other * block_units};
+        const int64_t at[2] = {i % each * counters, (i + 1) % each * counters};
+        normal_vectors<2>(w, rows, at);
     }
 }
 
-// The noise of whole blocks into `to` as far as `columns`.
+// The noise of one recurrence.
 inline void normal_rows(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to) {
-    alignas(64) float block[block_units];
+    alignas(64) float blocks[2 * block_units];
+    const NoiseKeys keys(seed);
     for (int64_t t = 0; t < T; ++t)
         for (int64_t b = 0; b < B; ++b, to += H)
-            for (int64_t c = 0; c < H; c += block_units) {
-                normal_block({uint64_t(seed), uint64_t(b), uint64_t(t), uint64_t(stream)}, c / block_units, block);
-                const int64_t n = H - c < block_units ? H - c : block_units;
-                __builtin_memcpy(to + c, block, n * sizeof(float));
+            for (int64_t c = 0; c < H; c += 2 * block_units) {
+                normal_blocks({b, t, stream}, keys, c / block_units, blocks);
+                const int64_t n = H - c < 2 * block_units ? H - c : 2 * block_units;
+                __builtin_memcpy(to + c, blocks, n * sizeof(float));
             }
 }
 
