@@ -34,7 +34,6 @@ class Dynamics(nn.Module):
         noise: a number, H of them, or a factor (H, K) of a covariance.
         noise_in_eval: whether there is noise outside training mode too.
         form: "rate" or "current".
-        function: f, of the user's own, or None.
 
     Raises:
         UserError: a value is out of range or of the wrong shape.
