@@ -99,8 +99,16 @@ class GeneralForm(Protocol):
     `elman.kernels.general.reference` is the specification of one; `V` may be 1.
     """
 
-    def forward_many(self, inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
-        """h (V, T, B, H), the last states (V, B, H), and (V, T, B, H) where `saves_extra` says so."""
+    def forward_many(
+        self,
+        inputs: GeneralInputs,
+        options: GeneralOptions,
+        save: bool = True,  # there will be an adjoint
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """h (V, T, B, H), the last states (V, B, H), and (V, T, B, H) where `saves_extra` says so.
+
+        Without `save` the last may be left out in the rate form.
+        """
 
     def backward_many(
         self,

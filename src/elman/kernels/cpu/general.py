@@ -142,11 +142,12 @@ class _Calls:
 def forward_many(
     inputs: GeneralInputs,  # each tensor with V before its own dimensions
     options: GeneralOptions,
+    save: bool = True,  # there will be an adjoint
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
     calls = _Calls(inputs, options)
     h, h_last = calls.states(), calls.x.new_empty((calls.V, calls.B, calls.H))
-    extra = calls.states() if saves_extra(inputs, options) else None
+    extra = calls.states() if saves_extra(inputs, options) and (save or options.current) else None
     none = GeneralGradients()
     packed = b"".join(calls.pack(v, h, h_last, extra, None, None, none) for v in range(calls.V))
     calls.run(library().elman_general_forward, packed)

@@ -12,7 +12,9 @@ from elman.kernels.general import reference
 from elman.kernels.general.options import GeneralGradients, GeneralInputs, GeneralNeeds, GeneralOptions, saves_extra
 
 
-def forward_many(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
+def forward_many(
+    inputs: GeneralInputs, options: GeneralOptions, save: bool = True
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
     V, T, B, _ = inputs.x.shape
     if V == 0:

@@ -27,7 +27,8 @@ typedef struct elman_general_call {
     const void* restart;   // (H) the state that a reset goes to, or null: zeros
     const uint8_t* reset;  // (T, B) 0 or 1, or null
     int64_t reset_stride[2];
-    void* extra;  // (T, B, H) rows: f(a) of the rate form, v of the current form; null only where f(a) is h
+    void* extra;  // (T, B, H) rows: f(a) of the rate form, v of the current form; null where f(a) is h, and in a
+    // forward pass of the rate form without a backward one
     int64_t extra_stride[2];
     void* grad_leak;  // (H), or null where not wanted; likewise below
     void* grad_noise;

@@ -16,13 +16,14 @@ bool is_plain(const elman_general_call& general) {
            !general.reset && !general.extra && !general.rank;
 }
 
-bool valid(const elman_general_call& general) {
+bool valid(const elman_general_call& general, bool backward) {
     const elman_call& call = general.call;
     if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
     if (call.dtype < 0 || call.dtype > 1 || call.nonlinearity < 0 || call.nonlinearity > ELMAN_IDENTITY) return false;
     if (general.grad_z && !general.rank) return false;
     if (general.rank < 0 || (general.rank > 0) != (general.w_in != nullptr)) return false;
-    const bool saves = general.leak || general.current || (call.residual && !is_plain(general));
+    // forwards f(a) of the rate form is only saved, v of the current form is read again
+    const bool saves = general.current || (backward && (general.leak || (call.residual && !is_plain(general))));
     if ((general.leak && call.residual) || (saves && !general.extra)) return false;
     for (int64_t b = 0; call.lengths && b < call.B; ++b)
         if (call.lengths[b] < 0 || call.lengths[b] > call.T) return false;
@@ -81,7 +82,7 @@ struct Many {
 
 int run(const elman_general_call* calls, int64_t count, bool backward) {
     for (int64_t i = 0; i < count; ++i)
-        if (!valid(calls[i])) return ELMAN_BAD_CALL;
+        if (!valid(calls[i], backward)) return ELMAN_BAD_CALL;
     if (!count) return ELMAN_OK;
     const int threads = static_cast<int>(calls[0].call.threads);
     if (count >= threads && threads > 1) {

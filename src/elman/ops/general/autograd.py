@@ -56,7 +56,7 @@ def apply_many(inputs: GeneralInputs, options: GeneralOptions) -> States:
     if is_in_dispatch_mode():
         return cast(States, many_operator(*flatten(inputs, options)))
     if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
-        return run_many(inputs, options)
+        return run_many(inputs, options, save=False)
     return cast(States, _apply_many(*inputs, options))
 
 

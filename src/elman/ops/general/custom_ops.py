@@ -60,8 +60,10 @@ def _say_once(name: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
-def run_many(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor]:
+def run_many(inputs: GeneralInputs, options: GeneralOptions, save: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """h (V, T, B, H), the last states (V, B, H), and what else the adjoint needs, (V, T, B, H) or (V, 0).
+
+    `save` says whether there will be an adjoint.
 
     Raises:
         ValueError: a length is outside 0..T.
@@ -71,7 +73,7 @@ def run_many(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Te
         check_lengths(lengths.flatten(), inputs.x.shape[1])
     form = _form(inputs.x)
     run = one_by_one.forward_many if form is None else form.forward_many
-    h, h_last, extra = run(inputs, options)
+    h, h_last, extra = run(inputs, options, save)
     return h, h_last, h.new_empty(h.shape[0], 0) if extra is None else extra
 
 

@@ -58,9 +58,12 @@ void general_deltas(const elman_general_call& general, Group& group, const Chunk
     const BackwardShared<T>& plain = shared.plain;
     const int64_t first_list = group.n;
     T* at = delta + chunk.rows * plain.row;
+    const bool ahead = call.grad_w_ih && can_prefetch_x<T>(call);
     for (int64_t s = chunk.last - 1; s >= chunk.first; --s) {
         const int64_t n = group.active[s], going_on = group.active[s + 1];
         at -= n * plain.row;
+        if (ahead)
+            for (int64_t r = 0; r < n; ++r) prefetch_x(call, row_of_x<T>(call, group, r, s));
         const T **h = pointers, **y = h + first_list, **before = y + first_list, **grad_h = before + first_list,
                 **last = grad_h + first_list, **mask = last + first_list;
         for (int64_t r = 0; r < n; ++r) {
@@ -121,15 +124,15 @@ void pack_general_inputs(const elman_general_call& general, const GeneralBackwar
 template <class T>
 void add_noise_gradient(const elman_general_call& general, const Group& group, const Chunk& chunk, const T* delta,
                         int64_t row_length, Share units, T* sum) {
-    constexpr int64_t wide_block = 2 * block_units;
-    alignas(64) T block[wide_block];
+    alignas(64) T block[units_at_once];
     const NoiseKeys keys(general.seed);
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, delta += row_length) {
             const NoisePlace place = {group.sequence[r], time_of(group, r, s, general.call.reverse), general.stream};
-            for (int64_t c = units.first / wide_block * wide_block; c < units.last; c += wide_block) {
-                normal_blocks(place, keys, c / block_units, block);
-                for (int64_t i = c < units.first ? units.first : c; i < c + wide_block && i < units.last; i += lanes<T>)
+            for (int64_t c = units.first / units_at_once * units_at_once; c < units.last; c += units_at_once) {
+                normal_blocks(place, keys, c / block_units, units.last - c, block);
+                for (int64_t i = c < units.first ? units.first : c; i < c + units_at_once && i < units.last;
+                     i += lanes<T>)
                     store(sum + i, load(sum + i) + load(delta + i) * load(block + i - c));
             }
         }

@@ -19,53 +19,74 @@ struct GeneralForward {
 template <class T>
 void add_noise(const elman_general_call& general, const Group& group, const Chunk& chunk, const T* size, int64_t first,
                int64_t last, T* drive, int64_t row_length) {
-    constexpr int64_t wide_block = 2 * block_units;
-    alignas(64) T block[wide_block];
+    alignas(64) T block[units_at_once];
     const NoiseKeys keys(general.seed);
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, drive += row_length) {
             const NoisePlace place = {group.sequence[r], time_of(group, r, s, general.call.reverse), general.stream};
-            for (int64_t c = first / wide_block * wide_block; c < last; c += wide_block) {
-                normal_blocks(place, keys, c / block_units, block);
-                for (int64_t i = c < first ? first : c; i < c + wide_block && i < last; i += lanes<T>)
+            for (int64_t c = first / units_at_once * units_at_once; c < last; c += units_at_once) {
+                normal_blocks(place, keys, c / block_units, last - c, block);
+                for (int64_t i = c < first ? first : c; i < c + units_at_once && i < last; i += lanes<T>)
                     store(drive + i, load(drive + i) + load(size + i) * load(block + i - c));
             }
         }
 }
 
-// The rows that a step reads and writes.
+// The rows that a step reads and writes, for the sequences still running; they move on with the steps.
 template <class T>
 struct GeneralForwardRows {
     T **h, **extra;
-    const T **before, **mask;
-    GeneralForwardRows(const elman_general_call& general, const UnitVectors<T>& units, const Group& group, int64_t s,
-                       const T** pointers) {
+    const T **before, **mask, **x;
+    const uint8_t** reset;
+    int64_t h_step, extra_step, x_step, reset_step;  // from a step to the next
+    GeneralForwardRows(const elman_general_call& general, const UnitVectors<T>& units, const Group& group,
+                       int64_t first, const T** pointers) {
         const elman_call& call = general.call;
+        const int64_t on = call.reverse ? -1 : 1;
         h = const_cast<T**>(pointers);
         extra = general.extra ? const_cast<T**>(pointers) + group.n : nullptr;
         before = units.keep ? pointers + 2 * group.n : nullptr;
         mask = call.mask ? pointers + 3 * group.n : nullptr;
-        for (int64_t r = 0; r < group.active[s]; ++r) {
-            const int64_t b = group.sequence[r], t = time_of(group, r, s, call.reverse);
+        x = pointers + 4 * group.n;
+        reset = general.reset ? reinterpret_cast<const uint8_t**>(pointers + 5 * group.n) : nullptr;
+        h_step = on * call.h_stride[0], extra_step = on * general.extra_stride[0];
+        x_step = on * call.x_stride[0], reset_step = on * general.reset_stride[0];
+        for (int64_t r = 0; r < group.active[first]; ++r) {
+            const int64_t b = group.sequence[r], t = time_of(group, r, first, call.reverse);
             h[r] = row_of_h<T>(call, t, b);
+            x[r] = row_of_x<T>(call, group, r, first);
             if (extra) extra[r] = row_of_extra<T>(general, t, b);
-            if (before) before[r] = state_before(general, units, group, r, s);
             if (mask) mask[r] = row_of_mask<T>(call, b);
+            if (reset) reset[r] = general.reset + t * general.reset_stride[0] + b * general.reset_stride[1];
         }
     }
-};
-
-// Where a reset stands before step s, its restart state enters W_hh: columns [first, last) of the state's rows.
-template <class T>
-void enter_resets(const elman_general_call& general, const UnitVectors<T>& units, const Group& group, int64_t s,
-                  int64_t first, int64_t last, T* state, int64_t row_length) {
-    const elman_call& call = general.call;
-    for (int64_t r = 0; r < group.active[s]; ++r) {
-        const int64_t b = group.sequence[r];
-        if (is_reset(general, time_of(group, r, s, call.reverse), b))
-            enter(units.entered, row_of_mask<T>(call, b), first, last, call.H, state + r * row_length);
+    ELMAN_INLINE void find_before(const elman_general_call& general, const UnitVectors<T>& units, const Group& group,
+                                  int64_t s) const {
+        if (!before) return;
+        const elman_call& call = general.call;
+        T* const* const state = general.current ? extra : h;
+        const int64_t step = general.current ? extra_step : h_step;
+        for (int64_t r = 0; r < group.active[s]; ++r)
+            before[r] = reset && *reset[r] ? units.restart
+                        : s                ? state[r] - step
+                                           : static_cast<const T*>(call.h0) + group.sequence[r] * call.H;
     }
-}
+    ELMAN_INLINE void next_step(int64_t n) const {
+        for (int64_t r = 0; r < n; ++r) {
+            h[r] += h_step;
+            x[r] += x_step;
+            if (extra) extra[r] += extra_step;
+            if (reset) reset[r] += reset_step;
+        }
+    }
+    // Where a reset stands before the next step, its restart state enters W_hh: columns [first, last) of the state.
+    ELMAN_INLINE void enter_resets(const elman_call& call, const UnitVectors<T>& units, int64_t n, int64_t first,
+                                   int64_t last, T* state, int64_t row_length) const {
+        for (int64_t r = 0; r < n; ++r)
+            if (reset[r][reset_step])
+                enter(units.entered, mask ? mask[r] : nullptr, first, last, call.H, state + r * row_length);
+    }
+};
 
 template <class T>
 void general_steps(const elman_general_call& general, Group& group, const Chunk& chunk, const GeneralForward<T>& shared,
@@ -73,12 +94,16 @@ void general_steps(const elman_general_call& general, Group& group, const Chunk&
                    T* own_panel, T* copy, T* low_sums) {
     const elman_call& call = general.call;
     const ForwardShared<T, T>& plain = shared.plain;
+    const GeneralForwardRows<T> rows(general, shared.units, group, chunk.first, pointers);
     const T* drive = buffers.drive;
     const int64_t first = panels.first * panel_width<T>;
     const int64_t last = panels.last == plain.w_hh.count() ? call.H : panels.last * panel_width<T>;
+    const int64_t ahead = can_prefetch_x<T>(call) ? chunk.last - chunk.first : group.steps;
     for (int64_t s = chunk.first; s < chunk.last; ++s) {
         const int64_t n = group.active[s];
-        const GeneralForwardRows<T> rows(general, shared.units, group, s, pointers);
+        rows.find_before(general, shared.units, group, s);
+        if (s + ahead < group.steps)
+            for (int64_t r = 0; r < group.active[s + ahead]; ++r) prefetch_x(call, rows.x[r] + ahead * rows.x_step);
         T *const state = buffers.state[s % 2], *const next = buffers.state[(s + 1) % 2];
         const GeneralStateEpilogue<T> epilogue{drive,
                                                next,
@@ -101,9 +126,10 @@ void general_steps(const elman_general_call& general, Group& group, const Chunk&
         else
             gemm_once(state, plain.state_row, n, static_cast<const T*>(call.w_hh), call.H, call.H, panels, own_panel,
                       epilogue);
-        if (general.reset && s + 1 < group.steps)
-            enter_resets(general, shared.units, group, s + 1, first, last, next, plain.state_row);
+        if (rows.reset && s + 1 < group.steps)
+            rows.enter_resets(call, shared.units, group.active[s + 1], first, last, next, plain.state_row);
         drive += n * plain.row;
+        rows.next_step(n);
         group.barrier.wait();
     }
 }
@@ -181,7 +207,8 @@ template <class T>
 Job general_forward(Plan& plan, Scratch& scratch) {
     const elman_call& call = *plan.call;
     GeneralForward<T> shared{};
-    take_forward<T, T>(plan, scratch, shared.plain);
+    take_forward<T, T>(plan, scratch, shared.plain, 6);
+    if (general_of(call).extra) advise_huge(general_of(call).extra, call.T * call.B * call.H * sizeof(T));
     shared.low = take_low_rank<T>(plan, scratch);
     if (shared.low.in.data) shared.plain.w_hh.data = nullptr;
     shared.units = take_unit_vectors<T>(general_of(call), scratch);

@@ -174,32 +174,45 @@ ELMAN_INLINE void normal_vectors(const wide (&w)[N][4], double* const (&to)[N], 
         }
 }
 
-// The noise of two blocks, units [32 block, 32 block + 64) of one row.
-template <class T>
-void normal_blocks(const NoisePlace& place, const NoiseKeys& keys, int64_t block, T* to) {
-    constexpr int64_t each = block_counters / counters;  // vectors of counters in a block
-    for (int64_t i = 0; i < 2 * each; i += 2) {
-        const int64_t one = i / each, other = (i + 1) / each;
-        const wide first[2] = {keys.first[i % each] + uint64_t((block + one) * block_counters),
-                               keys.first[(i + 1) % each] + uint64_t((block + other) * block_counters)};
-        wide w[2][4];
-        philox<2>(first, place, keys, w);
-        T* const rows[2] = {to + one * block_units, to + other * block_units};
-        const int64_t at[2] = {i % each * counters, (i + 1) % each * counters};
-        normal_vectors<2>(w, rows, at);
+constexpr int vectors_a_block = block_counters / counters;
+constexpr int vectors_at_once = 4;
+constexpr int64_t units_at_once = vectors_at_once * counters * 4;
+
+template <int N, class T>
+ELMAN_INLINE void normal_group(const NoisePlace& place, const NoiseKeys& keys, int64_t block, T* to) {
+    wide first[N], w[N][4];
+    T* rows[N];
+    int64_t at[N];
+    ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+        first[i] = keys.first[i % vectors_a_block] + uint64_t((block + i / vectors_a_block) * block_counters);
+        rows[i] = to + i / vectors_a_block * block_units;
+        at[i] = i % vectors_a_block * counters;
     }
+    philox<N>(first, place, keys, w);
+    normal_vectors<N>(w, rows, at);
+}
+
+// The noise of one row from a block on, at least `units` of it and at most `units_at_once`.
+template <class T>
+void normal_blocks(const NoisePlace& place, const NoiseKeys& keys, int64_t block, int64_t units, T* to) {
+    if (units <= block_units && vectors_a_block < vectors_at_once)
+        normal_group<vectors_a_block>(place, keys, block, to);
+    else if (units <= 2 * block_units && 2 * vectors_a_block < vectors_at_once)
+        normal_group<2 * vectors_a_block>(place, keys, block, to);
+    else
+        normal_group<vectors_at_once>(place, keys, block, to);
 }
 
 // The noise of one recurrence.
 inline void normal_rows(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to) {
-    alignas(64) float blocks[2 * block_units];
+    alignas(64) float part[units_at_once];
     const NoiseKeys keys(seed);
     for (int64_t t = 0; t < T; ++t)
         for (int64_t b = 0; b < B; ++b, to += H)
-            for (int64_t c = 0; c < H; c += 2 * block_units) {
-                normal_blocks({b, t, stream}, keys, c / block_units, blocks);
-                const int64_t n = H - c < 2 * block_units ? H - c : 2 * block_units;
-                __builtin_memcpy(to + c, blocks, n * sizeof(float));
+            for (int64_t c = 0; c < H; c += units_at_once) {
+                normal_blocks({b, t, stream}, keys, c / block_units, H - c, part);
+                const int64_t n = H - c < units_at_once ? H - c : units_at_once;
+                __builtin_memcpy(to + c, part, n * sizeof(float));
             }
 }
 
