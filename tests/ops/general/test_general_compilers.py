@@ -17,7 +17,6 @@ from tests.numerics import assert_close
 
 FULL = GeneralCase(4, 3, 2, 5, "sigmoid", "current", leak=True, noise=True, reset=True, restart=True)
 OPTIONS: dict[str, Any] = {
-    "num_layers": 2,
     "leak": 0.3,
     "learn_leak": "sigmoid",
     "noise": 0.2,
