@@ -33,6 +33,12 @@ class Steppable(Protocol):
         """All that is learned."""
 
 
+def is_packable(rnn: Steppable) -> bool:
+    """Whether `pack_for_steps` takes it; what it does not take is called step by step."""
+    terms = rnn.dynamics is not None or rnn.nonlinearity not in NONLINEARITIES
+    return not (rnn.bidirectional or rnn.layer_norm or terms)
+
+
 def pack_for_steps(
     rnn: Steppable,
     *,
