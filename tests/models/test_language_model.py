@@ -1,10 +1,12 @@
 """The language model: state carried, weights tied, text written."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
 
+import elman
 from elman.kernels.decoder import SamplingParams
 from elman.models.config import RecurrentConfig
 from elman.models.decoding.sampling import generate
@@ -68,3 +70,15 @@ def test_samples_side_by_side_differ_and_the_seed_repeats_them(cell: str) -> Non
     ]
     assert texts[0] == texts[1]
     assert all(left != right for left, right in itertools.pairwise(texts[0]))
+
+
+@pytest.mark.parametrize("options", [{"leak": 0.5, "form": "current"}, {"nonlinearity": "softplus"}], ids=str)
+def test_a_layer_that_is_not_packed_writes_step_by_step(options: dict[str, Any]) -> None:
+    model = language_model()
+    size = model.recurrent.layer.input_size, model.recurrent.layer.hidden_size
+    model.recurrent.layer = elman.RNN(*size, **options).eval()
+    prompt = torch.tensor([1, 2, 3])
+    written = [int(token) for token in generate(model, prompt, 8, SamplingParams(temperature=0))]
+    whole = torch.cat([prompt, torch.tensor(written)])
+    logits, _ = model(whole.unsqueeze(1))
+    assert logits[2:-1, 0].argmax(-1).tolist() == written

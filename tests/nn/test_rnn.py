@@ -141,7 +141,6 @@ def test_wrong_input_raises_what_torch_raises(options: dict[str, Any], x: Any, h
 @pytest.mark.parametrize(
     "options",
     [
-        {"nonlinearity": "sigmoid"},
         {"hidden_size": 0},
         {"input_size": 0},
         {"input_size": 2.5},

@@ -29,7 +29,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"lengths": torch.tensor([1, 2, 3], device="meta")}, ValueError, "lengths is on meta, x is on cpu"),
     ({"lengths": torch.tensor([1, 5, 3])}, ValueError, "lengths holds 5, x has 4 steps"),
     ({"lengths": torch.tensor([1, -1, 3])}, ValueError, "lengths holds -1, x has 4 steps"),
-    ({"nonlinearity": "sigmoid"}, ValueError, "nonlinearity is 'sigmoid'; choose 'tanh' or 'relu'"),
+    ({"nonlinearity": "gelu"}, ValueError, "nonlinearity is 'gelu'; choose 'tanh', 'relu', "),
 ]
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from elman.kernels.general.options import GeneralGradients, GeneralInputs, GeneralNeeds, GeneralOptions
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
 
@@ -105,6 +106,36 @@ class StepForm(Protocol):
     ) -> tuple[Tensor, Tensor] | None:
         """The last layer's new state (B, H) and all of them (L, B, H), which share no memory; None, and nothing has
         run, where it does not take these arguments."""
+
+
+class GeneralForm(Protocol):
+    """The general recurrence of V networks in one call; every tensor has V before its own dimensions.
+
+    `elman.kernels.general.reference` is the specification of one; `V` may be 1.
+    """
+
+    def forward_many(
+        self,
+        inputs: GeneralInputs,
+        options: GeneralOptions,
+        save: bool = True,  # there will be an adjoint
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """h (V, T, B, H), the last states (V, B, H), and (V, T, B, H) where `saves_extra` says so.
+
+        Without `save` the last may be left out in the rate form.
+        """
+
+    def backward_many(
+        self,
+        grad_h: Tensor | None,  # (V, T, B, H)
+        grad_h_last: Tensor | None,  # (V, B, H)
+        inputs: GeneralInputs,
+        h: Tensor,  # as `forward_many` returned it
+        extra: Tensor | None,
+        options: GeneralOptions,
+        needs: GeneralNeeds,
+    ) -> GeneralGradients:
+        """The gradients of the inputs, None where not needed."""
 
 
 @dataclass(frozen=True)

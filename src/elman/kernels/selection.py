@@ -20,7 +20,7 @@ import torch
 from elman.errors import UserError
 from elman.kernels.decoder import Stack, StackWeights
 from elman.kernels.options import PLAIN, RecurrenceOptions
-from elman.kernels.protocols import LayerForm, NetworkForm, RecurrenceModule, StepForm
+from elman.kernels.protocols import GeneralForm, LayerForm, NetworkForm, RecurrenceModule, StepForm
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Backend:
         network: a stack of layers in one call, or None; maybe another backend's, tried first.
         stack: its class for single steps (`make_stack`), or None.
         step: a step in one call by the weights where they lie, or None.
+        general: the general recurrence, or None: it then runs by the reference.
         passed_over: the backends that came before it -> why they do not run this.
     """
 
@@ -73,6 +74,7 @@ class Backend:
     network: NetworkForm | None
     stack: type[Stack] | None
     step: StepForm | None
+    general: GeneralForm | None
     passed_over: MappingProxyType[str, str]
 
 
@@ -117,7 +119,8 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
         layer = module if hasattr(module, "forward_layer") else None
         stack = getattr(module, "STACK", None)
         step = module if hasattr(module, "step_layers") else None
-        return Backend(entry.name, module, layer, network, stack, step, MappingProxyType(passed_over))
+        general = getattr(module, "GENERAL", None)
+        return Backend(entry.name, module, layer, network, stack, step, general, MappingProxyType(passed_over))
     raise UserError(
         f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
     )

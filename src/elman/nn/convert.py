@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 from torch.nn.utils import parametrize
 
+from elman.kernels.options import NONLINEARITIES
 from elman.nn.cell import RNNCell
 from elman.nn.rnn import RNN
 
@@ -113,6 +114,8 @@ def _why_not(attribute: str, module: nn.Module, kind: type[nn.Module]) -> str:
             "recurrent dropout": module.recurrent_dropout > 0,
             "locked dropout": module.locked_dropout and module.dropout > 0,
             "a learned initial state": module.learned_h0,
+            "a leak, noise or a current form": module.dynamics is not None,
+            "this nonlinearity": module.nonlinearity not in NONLINEARITIES,
         }
         lacking = next((f"torch has not {name}" for name, has in own.items() if has), "")
         if lacking:

@@ -12,6 +12,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from elman.nn.starts import balanced_dale_ as balanced_dale_
+from elman.nn.starts import low_rank_ as low_rank_
+from elman.nn.starts import sparse_ as sparse_
+
 Module = TypeVar("Module", bound=nn.Module)
 
 CHOICES = ("uniform", "orthogonal", "identity", "antisymmetric")

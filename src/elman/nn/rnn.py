@@ -14,12 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.kernels.options import RecurrenceInputs, options_for, reading_waits
+from elman.errors import UserError
+from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for, reading_waits
 from elman.kernels.protocols import NetworkForm, NetworkSettings
 from elman.kernels.selection import Backend, select_backend
 from elman.kernels.torch_private import is_untransformed
+from elman.nn.dynamics import general_directions
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
+from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_step
@@ -41,7 +44,8 @@ class RNN(RNNParameters):
         input_size: features of the input, I.
         hidden_size: hidden units, H.
         num_layers: layers, each taking the output of the one before, L.
-        nonlinearity: "tanh" or "relu".
+        nonlinearity: "tanh" or "relu"; or "sigmoid", "softplus", "hardtanh", "rectified_tanh", "leaky_relu" or
+            "identity"; or a function of your own, which runs as a plain loop.
         bias: whether there are b_ih and b_hh.
         batch_first: whether input and output are (B, T, ...) rather than (T, B, ...).
         dropout: probability of dropout between layers.
@@ -57,6 +61,14 @@ class RNN(RNNParameters):
             shape (L * D, 1, H), zero at first.
         init: "uniform", as torch does; "orthogonal"; "identity" (Le, Jaitly and Hinton 2015, for relu); "antisymmetric"
             (Chang et al. 2019, for `residual`); or a number, the spectral radius that W_hh is scaled to.
+        leak: a number, or one a unit, in (0, 1], dt / tau: h_t = (1 - leak) h_(t-1) + leak f(a_t).
+        learn_leak: "sigmoid" or "time constant": make the leak a parameter of every layer and direction, which starts
+            at `leak` (0.5 if not given) and stays in (0, 1).
+        noise: the standard deviation of normal noise in a_t, a number, one a unit, or a factor L (H, K) of a covariance
+            L L^T; drawn anew at every call from a seed of torch's generator. None in evaluation mode.
+        noise_in_eval: noise in evaluation mode too.
+        form: "rate", as above, or "current", where f stands before W_hh: the state is v, the output h = f(v),
+            v_t = (1 - leak) v_(t-1) + leak (W_ih x_t + W_hh f(v_(t-1)) + b + noise).
 
     Raises:
         ValueError, TypeError: an argument is out of range; for torch's own arguments, as torch says it.
@@ -68,6 +80,8 @@ class RNN(RNNParameters):
         hx: Tensor | None = None,
         lengths: Tensor | Sequence[int] | None = None,  # not by name only: torch's old exporter knows no such argument
         return_all: bool = False,
+        reset: Tensor | None = None,
+        seed: int | None = None,
     ) -> tuple[Any, ...]:
         """Run the layer over a batch of sequences, or over one.
 
@@ -78,6 +92,10 @@ class RNN(RNNParameters):
             lengths: each sequence's length, B of them, in any order, 0 to T. Steps past the end are not computed:
                 the output there is zero, and `h_n` is the state after the sequence's own last step.
             return_all: also return the hidden states of every layer.
+            reset: bool, (T, B), or (B, T) with `batch_first`; (T,) for one sequence; of a `PackedSequence` padded, the
+                sequences in their own order. Before a step where it stands the state is zero, or `initial_state`, in
+                every layer; the direction that runs from the end is cut between the same two steps.
+            seed: of the noise, for the same noise as at another call with it.
 
         Returns:
             output: the last layer's states, (T, B, D * H), laid out as the input is.
@@ -88,9 +106,10 @@ class RNN(RNNParameters):
             RuntimeError, ValueError: a shape or dtype does not fit; types and messages are torch's.
         """
         if isinstance(input, PackedSequence):
-            return self._forward_packed(input, hx, lengths, return_all)
+            return self._forward_packed(input, hx, lengths, return_all, reset, seed)
         if not (is_ordinary(input) and is_ordinary(hx)):
-            more: dict[str, Any] = {} if lengths is None else {"lengths": lengths}
+            named = {"lengths": lengths, "reset": reset, "seed": seed}
+            more: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
             more |= {"return_all": True} if return_all else {}
             return cast(tuple[Any, ...], take_other(self, {"input": input, "hx": hx}, **more))
         dims = input.dim()
@@ -116,7 +135,9 @@ class RNN(RNNParameters):
             if not reading_waits(lengths) and not torch.compiler.is_compiling():
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
-        layers, h_n = self._run(x, hx, lengths, return_all)
+        if reset is not None:
+            reset = reset.unsqueeze(1) if dims == 2 else reset.t() if self.batch_first else reset
+        layers, h_n = self._run(x, hx, lengths, return_all, reset, seed)
         if dims == 2:
             layers, h_n = [layer.squeeze(1) for layer in layers], h_n.squeeze(1)
         elif self.batch_first:
@@ -129,6 +150,8 @@ class RNN(RNNParameters):
         hx: Tensor | None,
         lengths: Tensor | Sequence[int] | None,
         return_all: bool,
+        reset: Tensor | None,
+        seed: int | None,
     ) -> tuple[Any, ...]:
         if lengths is not None:
             raise ValueError("a PackedSequence knows its lengths; give lengths with a padded input")
@@ -137,7 +160,9 @@ class RNN(RNNParameters):
         if hx is not None:
             hx = permute(hx, packed.sorted_indices)
         backend = None
-        if is_untransformed() and not return_all:  # a compiler, a transform or a mode must see operations
+        if (
+            is_untransformed() and not return_all and not self._is_general(reset)
+        ):  # a compiler, a transform or a mode must see operations
             options = options_for(self.nonlinearity, False, self.residual)
             backend = select_backend(options, packed.data.device, packed.data.dtype)
         network = self._network(packed.data, backend)
@@ -149,7 +174,11 @@ class RNN(RNNParameters):
             output = PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
             return output, permute(h_n, packed.unsorted_indices)
         x, lengths = unpack(packed)
-        layers, h_n = self._run(x, hx, lengths.to(x.device), return_all)
+        if reset is not None:
+            reset = reset.t() if self.batch_first else reset
+            order = packed.sorted_indices
+            reset = (reset if order is None else reset.index_select(1, order))[: x.shape[0]]
+        layers, h_n = self._run(x, hx, lengths.to(x.device), return_all, reset, seed)
         h_n = permute(h_n, packed.unsorted_indices)
         sequences = [pack_like(layer, lengths, packed) for layer in (layers if return_all else layers[-1:])]
         return (sequences[-1], h_n, tuple(sequences)) if return_all else (sequences[-1], h_n)
@@ -160,10 +189,14 @@ class RNN(RNNParameters):
         hx: Tensor | None,  # (L * D, B, H)
         lengths: Tensor | None,  # (B,)
         every: bool,
+        reset: Tensor | None = None,  # (T, B)
+        seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        options = options_for(self.nonlinearity, False, self.residual)
-        backend = select_backend(options, x.device, x.dtype) if is_untransformed() else None
+        general = self._is_general(reset)
+        drawn = self._draw_seed(seed)
+        options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
+        backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None
         if backend is not None and backend.network is not None and lengths is None and not every:
             network = self._network(x, backend)
             if network is not None:
@@ -192,7 +225,8 @@ class RNN(RNNParameters):
             if done is None:
                 if layer == 0:
                     self._check(x, hx)
-                done = self._directions(layer, x, h0, lengths, weights)
+                run = self._directions if not general else partial(self._general_directions, reset=reset, seed=drawn)
+                done = run(layer, x, h0, lengths, weights)
             x, h_last = done
             layers.append(x)
             last.append(h_last)
@@ -277,7 +311,36 @@ class RNN(RNNParameters):
     def __prepare_scriptable__(self) -> NoReturn:
         refuse_script(self)
 
-    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _is_general(self, reset: Tensor | None) -> bool:
+        """Whether a call needs what the plain recurrence has not."""
+        if reset is not None or self.dynamics is not None or self.nonlinearity not in NONLINEARITIES:
+            return True
+        constrained: Any = self._modules.get("parametrizations")
+        return constrained is not None and any(factors_of(self, name) is not None for name in constrained)
+
+    def _draw_seed(self, seed: int | None) -> Tensor | None:
+        """The noise's seed of this call, (1,) int64 on the CPU; None where there is no noise."""
+        if self.dynamics is None or not self.dynamics.noisy:
+            return None
+        return torch.randint(2**62, (1,)) if seed is None else torch.tensor([seed])
+
+    def _general_directions(
+        self,
+        layer: int,
+        x: Tensor,  # (T, B, ...)
+        h0: Tensor | None,  # (D, B, H)
+        lengths: Tensor | None,  # (B,)
+        weights: list[Tensor],
+        *,
+        reset: Tensor | None,  # (T, B)
+        seed: Tensor | None,  # (1,)
+    ) -> tuple[Tensor, Tensor]:
+        """What `_directions` does, with the terms of `dynamics` and resets."""
+        if self.layer_norm:
+            raise UserError("`layer_norm` goes without `reset`; call the layer once for each part")
+        return general_directions(self, layer, x, h0, lengths, weights, reset, seed)
+
+    def step(self, x: Tensor, state: Tensor | None = None, *, reset: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Take one step without gradients: for streams, where the next input is not known yet.
 
         The weights are read at each step as they are then. Dropout is left out, in training mode too. A layer with
@@ -285,7 +348,12 @@ class RNN(RNNParameters):
 
         Arguments:
             x: (B, I) one step of B sequences.
-            state: (L, B, H) as the step before returned it; zeros (or the learned initial state) if not given.
+            state: (L, B, H) as the step before returned it; zeros (or the learned initial state) if not given. In the
+                current form it is v.
+            reset: (B,) bool: whose state is zero, or `initial_state`, before this step.
+
+        A layer with a leak, noise, resets or another function than tanh and relu takes a step as a call with one step,
+        which takes longer than packed weights do.
 
         Returns:
             the output (B, H) and the new state (L, B, H), which share no memory.
@@ -293,4 +361,6 @@ class RNN(RNNParameters):
         Raises:
             ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
-        return take_step(self, x, state)
+        at = 1 if self.batch_first else 0
+        more = {} if reset is None else {"reset": reset.unsqueeze(at)}
+        return take_step(self, x, state, call=self._is_general(reset), **more)

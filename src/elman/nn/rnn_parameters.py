@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from elman.kernels.decoder import LayerWeights
 from elman.nn import init as initialisers
+from elman.nn.dynamics import Function, check_nonlinearity, make_dynamics
+from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import check_dtype
 
 _MODES = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}  # torch's names, in its attribute `mode`
@@ -26,7 +28,7 @@ class RNNParameters(nn.RNNBase):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        nonlinearity: str = "tanh",
+        nonlinearity: str | Function = "tanh",
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
@@ -40,6 +42,11 @@ class RNNParameters(nn.RNNBase):
         residual: bool = False,
         learned_h0: bool = False,
         init: str | float = "uniform",
+        leak: float | Tensor | None = None,
+        learn_leak: str | None = None,
+        noise: float | Tensor | None = None,
+        noise_in_eval: bool = False,
+        form: str = "rate",
         proj_size: int | None = None,
     ) -> None:
         if proj_size is not None:  # as torch.nn.RNN refuses it
@@ -47,11 +54,10 @@ class RNNParameters(nn.RNNBase):
         check_dtype(dtype)
         if not 0 <= recurrent_dropout < 1:
             raise ValueError(f"recurrent_dropout is {recurrent_dropout}; it must be at least 0 and less than 1")
-        if nonlinearity not in _MODES:
-            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
-        initialisers.check_choice(init, nonlinearity)
+        check_nonlinearity(nonlinearity, layer_norm)
+        initialisers.check_choice(init, nonlinearity if isinstance(nonlinearity, str) else "")
         # torch's constructor ends by calling reset_parameters, which asks for these
-        self.nonlinearity = nonlinearity
+        self.nonlinearity: Any = nonlinearity
         self.recurrent_dropout = recurrent_dropout
         self.locked_dropout = locked_dropout
         self.layer_norm = layer_norm
@@ -59,7 +65,7 @@ class RNNParameters(nn.RNNBase):
         self.learned_h0 = learned_h0
         self.init = init
         super().__init__(
-            _MODES[nonlinearity],
+            _MODES.get(nonlinearity, "RNN_TANH") if isinstance(nonlinearity, str) else "RNN_TANH",
             input_size,
             hidden_size,
             num_layers,
@@ -79,6 +85,19 @@ class RNNParameters(nn.RNNBase):
         if learned_h0:
             zeros = torch.zeros(len(self._all_weights), 1, hidden_size, device=device, dtype=dtype)
             self.initial_state = nn.Parameter(zeros)
+        self.dynamics = make_dynamics(
+            [weights[0].removeprefix("weight_ih_") for weights in self._all_weights],
+            hidden_size,
+            leak=leak,
+            learn_leak=learn_leak,
+            noise=noise,
+            noise_in_eval=noise_in_eval,
+            form=form,
+            layer_norm=layer_norm,
+            residual=residual,
+            device=device,
+            dtype=dtype,
+        )
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, as the constructor does."""
@@ -90,9 +109,11 @@ class RNNParameters(nn.RNNBase):
                     parameter.fill_(1)
                 elif name == "initial_state":
                     parameter.zero_()
+        if "dynamics" in self._modules and self.dynamics is not None:
+            self.dynamics.reset_parameters()
 
-    def _weights(self, layer: int, D: int) -> list[Tensor]:
-        """A layer's weights, of one direction after the other."""
+    def _weights(self, layer: int, D: int) -> list[Any]:
+        """A layer's weights, of one direction after the other; in the place of one of low rank its two factors."""
         names = self._all_weights[layer * D]
         if D == 2:
             names = names + self._all_weights[layer * D + 1]
@@ -100,7 +121,7 @@ class RNNParameters(nn.RNNBase):
         try:
             return list(map(parameters.__getitem__, names))
         except KeyError:
-            return [self._weight(name) for name in names]
+            return [factors_of(self, name) or self._weight(name) for name in names]
 
     def _weight(self, name: str) -> Tensor:
         """The parameter `name`, or the plain attribute that pruning or a parametrisation put in its place."""

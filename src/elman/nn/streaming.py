@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elman.kernels import make_stack, select_backend
 from elman.kernels.decoder import LayerWeights, Stack, StackWeights
-from elman.kernels.options import options_for
+from elman.kernels.options import NONLINEARITIES, options_for
 from elman.kernels.torch_private import is_untransformed
 
 
@@ -34,6 +34,10 @@ class Steppable(Protocol):
     def initial_state(self) -> Tensor:
         """(L * D, 1, H), with `learned_h0`."""
 
+    @property
+    def dynamics(self) -> object:
+        """What it has beside torch's terms, or None."""
+
     def layer_weights(self) -> Sequence[LayerWeights]:
         """The weights of each layer, from the bottom up."""
 
@@ -43,6 +47,12 @@ class Steppable(Protocol):
 
     def __call__(self, *args: Any, **more: Any) -> Any:
         """As `torch.nn.RNN`."""
+
+
+def is_packable(rnn: Steppable) -> bool:
+    """Whether `pack_for_steps` takes it; what it does not take is called step by step."""
+    terms = rnn.dynamics is not None or rnn.nonlinearity not in NONLINEARITIES
+    return not (rnn.bidirectional or rnn.layer_norm or terms)
 
 
 def pack_for_steps(
@@ -62,12 +72,15 @@ def pack_for_steps(
         bfloat16: round the weights to bfloat16, for speed.
 
     Raises:
-        ValueError: two directions, or layer normalisation: neither can be taken step by step this way.
+        ValueError: two directions, layer normalisation, a leak, noise, or another function than tanh and relu: none of
+            these can be taken step by step this way.
     """
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
     if rnn.layer_norm:
         raise ValueError("a layer with layer normalisation cannot be packed for steps; call it with one step")
+    if rnn.dynamics is not None or rnn.nonlinearity not in NONLINEARITIES:
+        raise ValueError("a layer with a leak, noise or a nonlinearity of its own cannot be packed; call its `step`")
     if rnn._forward_pre_hooks:  # pruning and its like write the weights when the layer is called
         first = rnn._weight(rnn._all_weights[0][0])
         _call_once(rnn, first.new_zeros(1, rnn.input_size), None, {})
@@ -76,18 +89,21 @@ def pack_for_steps(
         return make_stack(weights, options_for(rnn.nonlinearity, False, rnn.residual), bfloat16=bfloat16)
 
 
-def take_step(rnn: Steppable, x: Tensor, state: Tensor | None, **more: Any) -> tuple[Tensor, Tensor]:
+def take_step(
+    rnn: Steppable, x: Tensor, state: Tensor | None, *, call: bool = False, **more: Any
+) -> tuple[Tensor, Tensor]:
     """What `elman.nn.RNN.step` does: by a backend that reads the weights where they lie, or by a call with one step.
 
     A call is what hooks act on (pruning and the old weight normalisation write the weights in one), and what compilers,
     transforms and forward differentiation see.
 
     Arguments:
-        more: of the call, which then is made.
+        call: make a call, whatever a backend may be able to do.
+        more: what the call is given.
     """
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
-    if not (more or rnn.layer_norm or rnn._forward_pre_hooks) and is_untransformed() and x.dim() == 2:
+    if not (call or rnn.layer_norm or rnn._forward_pre_hooks) and is_untransformed() and x.dim() == 2:
         options = options_for(rnn.nonlinearity, False, rnn.residual)
         backend = select_backend(options, x.device, x.dtype)
         if backend.step is not None:

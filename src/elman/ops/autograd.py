@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels import reference
+from elman.kernels.general.options import GeneralNeeds
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.torch_private import (
     are_plain,
@@ -37,13 +38,16 @@ from elman.ops.custom_ops import (
     unflatten,
 )
 from elman.ops.flops import tell_flop_counters
+from elman.ops.general.autograd import apply_many, apply_many_adjoint
 from elman.ops.vmap import (
     BATCH_OF_STATES,
     BATCH_OF_STEPS,
     fold,
     fold_inputs,
     gradient_dims,
-    one_by_one,
+    networks_of,
+    networks_options,
+    stacked,
     unfold,
     unfold_gradients,
     weight_gradients,
@@ -138,7 +142,9 @@ class ElmanRecurrence(torch.autograd.Function):
         *tensor_dims, _ = in_dims
         dims, inputs = RecurrenceInputs(*tensor_dims), RecurrenceInputs(*tensors)
         if weights_differ(dims):
-            return one_by_one(lambda *copy: apply_recurrence(RecurrenceInputs(*copy), options), V, dims, inputs)
+            given = networks_of(inputs, dims, V)
+            h, h_last, _ = apply_many(given, networks_options(options))
+            return (h, h_last), (0, 0)
         h, h_last = apply_recurrence(fold_inputs(inputs, dims, V), options)
         dims_of_outputs = BATCH_OF_STEPS, BATCH_OF_STATES
         return (unfold(h, V, BATCH_OF_STEPS), unfold(h_last, V, BATCH_OF_STATES)), dims_of_outputs
@@ -192,12 +198,14 @@ class Adjoint(torch.autograd.Function):
         of_grad_h, of_grad_h_last, of_h, *tensor_dims, _, _ = in_dims
         dims, inputs = RecurrenceInputs(*tensor_dims), RecurrenceInputs(*tensors)
         if weights_differ(dims):
-
-            def alone(grad_h: Tensor, grad_h_last: Tensor, h: Tensor, *copy: Tensor) -> list[Tensor]:
-                return not_none(apply_adjoint(grad_h, grad_h_last, RecurrenceInputs(*copy), h, options, needs))
-
-            varying = grad_h, grad_h_last, h, *inputs
-            return one_by_one(alone, V, (of_grad_h, of_grad_h_last, of_h, *dims), varying)
+            given = networks_of(inputs, dims, V)
+            of_states = (grad_h, of_grad_h), (grad_h_last, of_grad_h_last), (h, of_h)
+            of_h, of_last, states = (stacked(tensor, dim, V) for tensor, dim in of_states)
+            wanted = GeneralNeeds(needs.x, needs.h0, needs.w_ih, needs.w_hh, needs.bias, False, False, False, False)
+            nothing = states.new_empty(V, 0)
+            found = apply_many_adjoint(of_h, of_last, None, given, states, nothing, networks_options(options), wanted)
+            gradients = Gradients(*found[:5])
+            return tuple(not_none(gradients)), (0,) * len(not_none(gradients))
         folded: Any = (
             None if grad_h is None else fold(grad_h, of_grad_h, V, BATCH_OF_STEPS),
             None if grad_h_last is None else fold(grad_h_last, of_grad_h_last, V, BATCH_OF_STATES),

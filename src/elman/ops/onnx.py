@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from elman.kernels.options import RecurrenceOptions
+from elman.ops.general import onnx as general
 
 _ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu"}
 
@@ -20,7 +21,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
 
     Raises, during the export:
         NotImplementedError: the recurrence has the identity connection or variational dropout, which ONNX's RNN
-            has not.
+            has not; or, of what `elman.ops.general.onnx` writes as a Scan, noise or many networks.
     """
     onnx: Any = import_module("onnxscript").opset18
 
@@ -61,4 +62,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             last = onnx.Where(none, h0, last)
         return onnx.Squeeze(h, second), last
 
-    return {torch.ops.elman.recurrence.default: recurrence}
+    return {
+        torch.ops.elman.recurrence.default: recurrence,
+        torch.ops.elman.general_recurrences.default: general.translate,
+    }

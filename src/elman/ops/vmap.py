@@ -5,12 +5,13 @@ T steps, B sequences, I inputs, H hidden units, V the size of the dimension that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from elman.kernels.general.options import GeneralInputs, GeneralOptions, general_options
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 from elman.kernels.ragged import Rows
 
@@ -69,16 +70,23 @@ def weights_differ(in_dims: RecurrenceInputs) -> bool:
     return any(dim is not None for dim in (in_dims.w_ih, in_dims.w_hh, in_dims.bias))
 
 
-def one_by_one(
-    apply: Callable[..., Sequence[Tensor]], V: int, in_dims: Sequence[Any], args: Sequence[Any]
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """V calls one after the other, for weights that differ; returns the outputs and where V stands in them."""
-    results = []
-    for v in range(V):
-        pairs = zip(args, in_dims, strict=True)
-        results.append(apply(*(arg.select(dim, v) if isinstance(dim, int) else arg for arg, dim in pairs)))
-    stacked = tuple(torch.stack(parts) for parts in zip(*results, strict=True))
-    return stacked, (0,) * len(stacked)
+def networks_of(inputs: RecurrenceInputs, in_dims: RecurrenceInputs, V: int) -> GeneralInputs:
+    """V networks, each tensor with V before its own dimensions; what is the same for all is expanded."""
+    pairs: Any = zip(inputs, in_dims, strict=True)
+    x, h0, w_ih, w_hh, bias, lengths, mask = (stacked(tensor, dim, V) for tensor, dim in pairs)
+    return GeneralInputs(x, h0, w_ih, w_hh, bias, lengths=lengths, mask=mask)
+
+
+def stacked(tensor: Any, in_dim: int | None, V: int) -> Any:
+    """The tensor with V before its own dimensions; None stays None."""
+    if tensor is None:
+        return None
+    return tensor.expand(V, *tensor.shape) if in_dim is None else tensor.movedim(in_dim, 0)
+
+
+def networks_options(options: RecurrenceOptions) -> GeneralOptions:
+    """The same options for the general recurrence, of which the plain one is a part."""
+    return general_options(options.nonlinearity, options.reverse, options.residual, "rate")
 
 
 def weight_gradients(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elman.kernels.cpu import general as GENERAL
 from elman.kernels.cpu.decoder import NativeStack
 from elman.kernels.cpu.library import (
     NONLINEARITIES,
@@ -30,7 +31,7 @@ from elman.kernels.cpu.library import (
 from elman.kernels.cpu.step import step_layers
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
-__all__ = ["available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
+__all__ = ["GENERAL", "available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}

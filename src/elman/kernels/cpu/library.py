@@ -101,7 +101,8 @@ def _library() -> ctypes.CDLL | None:
             library.elman_isa.restype = ctypes.c_char_p
             library.elman_set_isa.argtypes = [ctypes.c_char_p]
             _check_isa(library)
-            for call in (library.elman_forward, library.elman_backward):
+            general = library.elman_general_forward, library.elman_general_backward
+            for call in (library.elman_forward, library.elman_backward, *general):
                 call.argtypes = [ctypes.c_char_p, ctypes.c_int64]
             return library
     return None

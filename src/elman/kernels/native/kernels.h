@@ -1,6 +1,7 @@
 // What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
 #pragma once
 #include "decoder.h"
+#include "elman_general.h"
 #include "loss_run.h"
 #include "runtime/plan.h"
 #include "step.h"
@@ -18,6 +19,10 @@ struct Kernels {
     bool (*run_decoder[2])(DecoderRun&);
     bool (*run_step[2])(StepRun&);  // float32, float64
     Work cross_entropy[2];          // of a LossRun
+    // The call of the plan begins an elman_general_call, which the backward pass may write to.
+    Job (*general_forward[2])(Plan&, Scratch&);
+    Job (*general_backward[2])(Plan&, Scratch&);
+    void (*normal)(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to);
 };
 
 namespace avx512 {

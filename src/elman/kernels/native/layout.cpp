@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "elman.h"
+#include "elman_general.h"
 
 namespace elman {
 namespace {
@@ -56,6 +56,14 @@ constexpr Field step_fields[] = {
     STEP(residual), STEP(threads), STEP(x), STEP(state), STEP(new_state), STEP(output),
 };
 
+#define GENERAL(name) ELMAN_FIELD(elman_general_call, name)
+constexpr Field general_fields[] = {
+    GENERAL(call),         GENERAL(current),   GENERAL(seed),       GENERAL(stream),       GENERAL(leak),
+    GENERAL(noise),        GENERAL(restart),   GENERAL(reset),      GENERAL(reset_stride), GENERAL(extra),
+    GENERAL(extra_stride), GENERAL(grad_leak), GENERAL(grad_noise), GENERAL(grad_restart), GENERAL(rank),
+    GENERAL(w_in),         GENERAL(grad_z),
+};
+
 #define SPEC(name) ELMAN_FIELD(elman_decoder_spec, name)
 constexpr Field spec_fields[] = {
     SPEC(layers), SPEC(I),    SPEC(H),    SPEC(V),    SPEC(nonlinearity), SPEC(residual), SPEC(bfloat16),
@@ -89,6 +97,7 @@ static_assert(sizeof(elman_call) == 36 * 8 && covers(call_fields, sizeof(elman_c
 static_assert(offsetof(elman_call, x) == 9 * 8 && offsetof(elman_call, h) == 20 * 8);
 static_assert(offsetof(elman_call, grad_h) == 24 * 8 && offsetof(elman_call, grad_h0) == 32 * 8);
 static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(elman_step_call)));
+static_assert(sizeof(elman_general_call) == 54 * 8 && covers(general_fields, sizeof(elman_general_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
@@ -108,6 +117,7 @@ const char* elman_layout(void) {
     using namespace elman;
     static const std::string text = line("elman_call", sizeof(elman_call), call_fields) +
                                     line("elman_step_call", sizeof(elman_step_call), step_fields) +
+                                    line("elman_general_call", sizeof(elman_general_call), general_fields) +
                                     line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
                                     line("elman_sampling_params", sizeof(elman_sampling_params), params_fields) +
                                     line("elman_loss_call", sizeof(elman_loss_call), loss_fields);

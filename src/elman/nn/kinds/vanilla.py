@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elman.errors import UserError
+from elman.kernels.options import NONLINEARITIES
 from elman.nn.registry import CellKind, Gate, StepMap, Weights
 from elman.nn.rnn import RNN
 
@@ -46,6 +48,10 @@ def _gain(weights: Weights) -> Tensor | None:
 
 def _step_map(module: nn.Module) -> StepMap:
     assert isinstance(module, nn.RNNBase)
+    if isinstance(module, RNN) and (module.dynamics is not None or module.nonlinearity not in NONLINEARITIES):
+        raise UserError(
+            "a layer with a leak, noise, a current form or another `nonlinearity` has no step to inspect yet"
+        )
     nonlinearity = "relu" if module.mode == "RNN_RELU" else "tanh"
     residual = isinstance(module, RNN) and module.residual
     layer_norm = isinstance(module, RNN) and module.layer_norm

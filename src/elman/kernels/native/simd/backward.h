@@ -214,10 +214,10 @@ void take_group_buffers(const Plan& plan, Scratch& scratch, BackwardShared<T>& s
     }
 }
 
+// The memory that the threads share, with `lists` row pointers a sequence.
 template <class T>
-Job backward(Plan& plan, Scratch& scratch) {
+void take_backward(const Plan& plan, Scratch& scratch, BackwardShared<T>& shared, int64_t lists) {
     const elman_call& call = *plan.call;
-    BackwardShared<T> shared;
     const bool one_chunk = plan.most_chunks() <= 1;
     shared.w_ih = one_chunk ? Panels<T>{nullptr, call.H, call.I} : take_panels<T>(scratch, call.H, call.I);
     shared.own_panel_size = one_chunk ? call.H * panel_width<T> : 0;
@@ -228,10 +228,16 @@ Job backward(Plan& plan, Scratch& scratch) {
     shared.x_row = row_length<T>(call.I);
     shared.chunk_rows = plan.most_rows();
     take_group_buffers(plan, scratch, shared);
-    shared.row_pointers = take_pointers<T>(scratch, plan, 5, true);
+    shared.row_pointers = take_pointers<T>(scratch, plan, lists, true);
     if (call.grad_x) advise_huge(call.grad_x, call.T * call.B * call.I * sizeof(T));
     if (call.grad_w_ih) advise_huge(call.grad_w_ih, call.H * call.I * sizeof(T));
     if (call.grad_w_hh) advise_huge(call.grad_w_hh, call.H * call.H * sizeof(T));
+}
+
+template <class T>
+Job backward(Plan& plan, Scratch& scratch) {
+    BackwardShared<T> shared;
+    take_backward<T>(plan, scratch, shared, 5);
     return Pass<BackwardShared<T>, backward_thread<T>>::job(plan, shared, scratch);
 }
 

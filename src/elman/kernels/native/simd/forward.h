@@ -195,11 +195,11 @@ void take_group_buffers(const Plan& plan, Scratch& scratch, ForwardShared<T, W>&
     }
 }
 
-template <class T, class W = T>
-Job forward(Plan& plan, Scratch& scratch) {
+// The memory that the threads share, with `lists` row pointers a sequence; whether the weights are fused is said in
+// `shared` before.
+template <class T, class W>
+void take_forward(const Plan& plan, Scratch& scratch, ForwardShared<T, W>& shared, int64_t lists) {
     const elman_call& call = *plan.call;
-    ForwardShared<T, W> shared{};
-    shared.fused_weights = fuses_weights<T, W>(plan);
     const bool large = call.H * call.H * int64_t(sizeof(T)) > own_cache_bytes;
     const bool one_chunk = plan.most_chunks() <= 1,
                few_steps = call.T <= (large ? unpacked_steps_large : unpacked_steps);
@@ -216,10 +216,17 @@ Job forward(Plan& plan, Scratch& scratch) {
     shared.row = row_length<T>(call.H);
     shared.state_row = shared.fused_weights ? row_length<T>(call.I + padded<T>(call.H)) : shared.row;
     take_group_buffers(plan, scratch, shared);
-    shared.row_pointers = take_pointers<T>(scratch, plan, 4, false);
+    shared.row_pointers = take_pointers<T>(scratch, plan, lists, false);
     scratch.begin_page();
     shared.bias = sum_biases<T>(call, scratch, shared.fused_weights);
     advise_huge(call.h, call.T * call.B * call.H * sizeof(T));
+}
+
+template <class T, class W = T>
+Job forward(Plan& plan, Scratch& scratch) {
+    ForwardShared<T, W> shared{};
+    shared.fused_weights = fuses_weights<T, W>(plan);
+    take_forward(plan, scratch, shared, 4);
     return Pass<ForwardShared<T, W>, forward_thread<T, W>>::job(plan, shared, scratch);
 }
 

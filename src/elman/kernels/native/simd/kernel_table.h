@@ -5,6 +5,8 @@
 #include "simd/cross_entropy.h"
 #include "simd/decoder_steps.h"
 #include "simd/forward.h"
+#include "simd/general/backward.h"
+#include "simd/general/forward.h"
 #include "simd/step.h"
 
 namespace elman::ELMAN_ISA {
@@ -47,6 +49,9 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          {pack_decoder<float>, pack_decoder<bfloat16>},
                          {run_decoder<float>, run_decoder<bfloat16>},
                          {run_step<float>, run_step<double>},
-                         {cross_entropy<float>, cross_entropy<double>}};
+                         {cross_entropy<float>, cross_entropy<double>},
+                         {general_forward<float>, general_forward<double>},
+                         {general_backward<float>, general_backward<double>},
+                         normal_rows};
 
 }  // namespace elman::ELMAN_ISA

@@ -1,0 +1,242 @@
+"""The general recurrence in fused C++ (`native/simd/general/`): of one network, or of many in one call.
+
+`forward` and `backward` take and return what those of `elman.kernels.general.reference` do. Those of many take every
+tensor with a dimension V before its own, which may be an expanded one, and return such tensors; the threads take the
+networks in turn. T steps, B sequences, I inputs, H hidden units, V networks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.kernels.cpu.library import in_memory, library
+from elman.kernels.general.options import (
+    NONLINEARITIES,
+    GeneralGradients,
+    GeneralInputs,
+    GeneralNeeds,
+    GeneralOptions,
+    saves_extra,
+)
+from elman.kernels.general.reference import products, states_before
+from elman.kernels.ragged import Rows
+
+DTYPES = {torch.float32: 0, torch.float64: 1}
+# elman_general_call in native/elman_general.h, field by field; tests/native compares it with what the library reports.
+_pack = struct.Struct("=54q").pack
+_int64, _pointer = ctypes.c_int64, ctypes.c_void_p
+
+
+def forward(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
+    """h (T, B, H), the last state (B, H), and `extra` (T, B, H) where the adjoint needs it; in one native call."""
+    h, h_last, extra = forward_many(_one(inputs), options)
+    return h[0], h_last[0], None if extra is None else extra[0]
+
+
+def backward(
+    grad_h: Tensor | None,  # (T, B, H)
+    grad_h_last: Tensor | None,  # (B, H)
+    inputs: GeneralInputs,
+    h: Tensor,  # as `forward` returned it
+    extra: Tensor | None,
+    options: GeneralOptions,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """The gradients of the inputs, None where not needed."""
+    given = (None if tensor is None else tensor.unsqueeze(0) for tensor in (grad_h, grad_h_last, h, extra))
+    of_h, of_last, h, extra = given  # type: ignore[assignment]
+    found = backward_many(of_h, of_last, _one(inputs), h, extra, options, needs)
+    return GeneralGradients(*(None if gradient is None else gradient[0] for gradient in found))
+
+
+def _one(inputs: GeneralInputs) -> GeneralInputs:
+    return GeneralInputs(*(None if tensor is None else tensor.unsqueeze(0) for tensor in inputs))  # type: ignore[arg-type]
+
+
+class _Calls:
+    """What the calls of V networks have in common: tensors as the native code takes them, and where each one's lie."""
+
+    def __init__(self, inputs: GeneralInputs, options: GeneralOptions) -> None:
+        dtype = inputs.x.dtype
+        self.x = in_memory(inputs.x)
+        self.V, self.T, self.B, self.I = self.x.shape
+        self.H, self.rank = inputs.w_ih.shape[1], 0 if inputs.w_in is None else inputs.w_in.shape[-1]
+        floats = (
+            inputs.h0,
+            inputs.w_ih,
+            inputs.w_hh,
+            inputs.bias,
+            inputs.leak,
+            inputs.noise,
+            inputs.restart,
+            inputs.w_in,
+        )
+        self.h0, self.w_ih, self.w_hh, self.bias, self.leak, self.noise, self.restart, self.w_in = (
+            _rows(tensor, dtype) for tensor in floats
+        )
+        self.lengths, self.mask = _rows(inputs.lengths, torch.int64), _rows(inputs.mask, dtype)
+        self.reset = None if inputs.reset is None else in_memory(inputs.reset)
+        if self.reset is not None and self.reset.dtype is not torch.bool:
+            raise TypeError(f"reset is {self.reset.dtype}, not torch.bool")
+        if self.noise is not None and inputs.seed is None:
+            raise ValueError("noise needs a seed")
+        self.seeds = [(0, 0)] * self.V if inputs.seed is None or self.noise is None else inputs.seed.tolist()
+        self.options = options
+
+    def pack(
+        self,
+        v: int,
+        h: Tensor,  # (V, T, B, H)
+        h_last: Tensor | None,
+        extra: Tensor | None,
+        grad_h: Tensor | None,
+        grad_h_last: Tensor | None,
+        gradients: GeneralGradients,
+        grad_z: Tensor | None = None,  # (V, T, B, H), of low rank
+    ) -> bytes:
+        """The call of network v."""
+        options, at = self.options, _at
+        seed, stream = self.seeds[v]
+        _, st, sb, si = self.x.stride()
+        _, hst, hsb, _ = h.stride()
+        gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()[1:]
+        gxst, gxsb = (0, 0) if gradients.x is None else gradients.x.stride()[1:3]
+        rst, rsb = (0, 0) if self.reset is None else self.reset.stride()[1:]
+        est, esb = (0, 0) if extra is None else extra.stride()[1:3]
+        sizes = self.T, self.B, self.I, self.H, DTYPES[self.x.dtype], NONLINEARITIES.index(options.nonlinearity)
+        return _pack(
+            *(*sizes, options.reverse, options.residual, torch.get_num_threads(), at(self.x, v), st, sb, si),
+            *(at(self.h0, v), at(self.w_ih, v), at(self.w_hh, v), at(self.bias, v), 0, at(self.lengths, v)),
+            *(at(self.mask, v), at(h, v), hst, hsb, at(h_last, v), at(grad_h, v), gst, gsb, gsi),
+            *(at(grad_h_last, v), at(gradients.x, v), gxst, gxsb, at(gradients.h0, v), at(gradients.w_ih, v)),
+            *(at(gradients.w_hh, v), at(gradients.bias, v), options.current, seed, stream, at(self.leak, v)),
+            *(at(self.noise, v), at(self.restart, v), at(self.reset, v), rst, rsb, at(extra, v), est, esb),
+            *(at(gradients.leak, v), at(gradients.noise, v), at(gradients.restart, v)),
+            *(self.rank, at(self.w_in, v), at(grad_z, v)),
+        )
+
+    def run(self, function: Any, packed: bytes) -> None:
+        """The native call, and what its status means."""
+        status = function(packed, self.V)
+        if status == 2:
+            raise MemoryError("not enough memory for the recurrence's working buffers")
+        if status:
+            for length in () if self.lengths is None else self.lengths.flatten().tolist():
+                if not 0 <= length <= self.T:
+                    raise ValueError(f"lengths holds {length}, x has {self.T} steps")
+            raise ValueError("the native library refused the call: a size is out of range")
+
+    def states(self) -> Tensor:
+        """(V, T, B, H), laid out by steps or by sequences as x is."""
+        _, st, sb, _ = self.x.stride()
+        if st >= sb:
+            return self.x.new_empty((self.V, self.T, self.B, self.H))
+        return self.x.new_empty((self.V, self.B, self.T, self.H)).transpose(1, 2)
+
+
+def forward_many(
+    inputs: GeneralInputs,  # each tensor with V before its own dimensions
+    options: GeneralOptions,
+    save: bool = True,  # there will be an adjoint
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
+    calls = _Calls(inputs, options)
+    h, h_last = calls.states(), calls.x.new_empty((calls.V, calls.B, calls.H))
+    extra = calls.states() if saves_extra(inputs, options) and (save or options.current) else None
+    none = GeneralGradients()
+    packed = b"".join(calls.pack(v, h, h_last, extra, None, None, none) for v in range(calls.V))
+    calls.run(library().elman_general_forward, packed)
+    return h, h_last, extra
+
+
+def backward_many(
+    grad_h: Tensor | None,  # (V, T, B, H)
+    grad_h_last: Tensor | None,  # (V, B, H)
+    inputs: GeneralInputs,
+    h: Tensor,  # as `forward_many` returned it
+    extra: Tensor | None,
+    options: GeneralOptions,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """The gradients of the inputs, each with V before its own dimensions; None where not needed."""
+    calls = _Calls(inputs, options)
+    V, T, B, I, H = calls.V, calls.T, calls.B, calls.I, calls.H
+    new = calls.x.new_empty
+    _, st, sb, _ = calls.x.stride()
+    grad_x = None
+    whole = not calls.rank
+    if needs.x and whole:  # it lies in memory as x does
+        grad_x = new((V, T, B, I)) if st >= sb else new((V, B, T, I)).transpose(1, 2)
+    gradients = GeneralGradients(
+        x=grad_x,
+        h0=new((V, B, H)) if needs.h0 else None,
+        w_ih=new((V, H, I)) if needs.w_ih and whole else None,
+        w_hh=new((V, H, H)) if needs.w_hh and whole else None,
+        bias=new((V, H)) if needs.bias and whole else None,
+        leak=new((V, H)) if needs.leak and calls.leak is not None else None,
+        noise=new((V, H)) if needs.noise and calls.noise is not None else None,
+        restart=new((V, H)) if needs.restart and calls.restart is not None else None,
+    )
+    grad_h = None if grad_h is None else in_memory(grad_h)
+    grad_h_last = _rows(grad_h_last, calls.x.dtype)
+    h, extra = _states(h), None if extra is None else _states(extra)
+    grad_z = new((V, T, B, H)) if calls.rank else None
+    packed = b"".join(calls.pack(v, h, None, extra, grad_h, grad_h_last, gradients, grad_z) for v in range(V))
+    calls.run(library().elman_general_backward, packed)
+    return gradients if grad_z is None else _with_products(gradients, grad_z, inputs, h, extra, options, needs)
+
+
+def _with_products(
+    gradients: GeneralGradients,
+    grad_z: Tensor,
+    inputs: GeneralInputs,
+    h: Tensor,
+    extra: Tensor | None,
+    options: GeneralOptions,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """The gradients of x, the weights and the bias, which the native pass of low rank leaves as dL/dz."""
+    found = []
+    for v in range(inputs.x.shape[0]):
+        own = GeneralInputs(*(None if tensor is None else tensor[v] for tensor in inputs))  # type: ignore[arg-type]
+        rows = Rows(own.x.shape[0], own.x.shape[1], own.lengths)
+        _, q = states_before(own, h[v], None if extra is None else extra[v], options, rows)
+        found.append(products(own, rows.gather(grad_z[v]), q, rows, needs))
+
+    def stacked(name: str) -> Any:
+        parts = [getattr(one, name) for one in found]
+        return torch.stack(parts) if parts and parts[0] is not None else None
+
+    return gradients._replace(**{name: stacked(name) for name in ("x", "w_ih", "w_hh", "bias", "w_in")})
+
+
+def normal(seed: int, stream: int, T: int, B: int, H: int) -> Tensor:
+    """The noise of a recurrence, (T, B, H) float32, as `elman.kernels.general.noise.normal` defines it."""
+    drawn = torch.empty((T, B, H))
+    library().elman_normal(*(_int64(n) for n in (seed, stream, T, B, H)), _pointer(drawn.data_ptr()))
+    return drawn
+
+
+def _at(tensor: Tensor | None, v: int) -> int:
+    """Where network v's part lies."""
+    return 0 if tensor is None else tensor.data_ptr() + v * tensor.stride(0) * tensor.element_size()
+
+
+def _states(tensor: Tensor) -> Tensor:
+    tensor = in_memory(tensor)
+    return tensor if tensor.stride(3) == 1 else tensor.contiguous()
+
+
+def _rows(tensor: Tensor | None, dtype: torch.dtype) -> Any:
+    """Each network's part contiguous; what is the same for all of them stays there once."""
+    if tensor is None:
+        return None
+    if tensor.dtype is not dtype:
+        raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
+    tensor = in_memory(tensor)
+    return tensor if tensor.shape[0] == 0 or tensor[0].is_contiguous() else tensor.contiguous()

@@ -1,0 +1,1 @@
+"""The general recurrence: a leak, noise, resets and other activations, in a rate and a current form."""

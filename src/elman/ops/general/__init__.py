@@ -1,0 +1,1 @@
+"""The general recurrence as one differentiable operation, of one network or of many."""

@@ -1,0 +1,89 @@
+"""The face of the general recurrence: one network, or V of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from elman.kernels.general.options import GeneralInputs, GeneralOptions
+from elman.kernels.options import RecurrenceInputs
+from elman.kernels.torch_private import is_any_autocast_enabled
+from elman.ops.general.autograd import apply_many
+from elman.ops.validation import check_inputs, check_one
+
+
+def run_general(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor]:
+    """h (T, B, H), the last state (B, H), and what else the adjoint needs, (T, B, H) or empty: f(a) or v.
+
+    Raises:
+        ValueError, TypeError: a tensor does not fit; see `elman.recurrence`.
+    """
+    inputs = _autocast(inputs)
+    check_general(inputs, options)
+    h, h_last, extra = apply_many(
+        GeneralInputs(*(None if tensor is None else tensor.unsqueeze(0) for tensor in inputs)),  # type: ignore[arg-type]
+        options,
+    )
+    return h.squeeze(0), h_last.squeeze(0), extra.squeeze(0)
+
+
+def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor]:
+    """V networks in one call: every tensor has V before its own dimensions, and so have the three outputs."""
+    inputs = _autocast(inputs)
+    V = inputs.x.shape[0]
+    for name, tensor in zip(inputs._fields, inputs, strict=True):
+        if tensor is not None and tensor.shape[:1] != (V,):
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; of {V} networks it begins with {V}")
+    if V:
+        first = (None if tensor is None else tensor[0] for tensor in inputs)
+        check_general(GeneralInputs(*first), options)  # type: ignore[arg-type]
+    return apply_many(inputs, options)
+
+
+def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
+    """Raise ValueError or TypeError where shapes, dtypes, devices or options do not fit."""
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed = inputs
+    if w_in is not None:
+        H = w_ih.shape[0]
+        for name, factor in (("w_hh", w_hh), ("w_in", w_in)):
+            if factor.dim() != 2 or factor.shape != (H, w_in.shape[-1]) or w_in.shape[-1] < 1:
+                raise ValueError(
+                    f"{name} has shape {tuple(factor.shape)}; W_hh = w_hh w_in^T of {H} units needs (H, r)"
+                )
+        check_one("w_in", w_in, w_hh.shape, x, w_hh)
+    square = w_hh if w_in is None else w_hh[:, :1].expand(w_hh.shape[0], w_hh.shape[0])
+    check_inputs(RecurrenceInputs(x, h0, w_ih, square, bias, lengths, mask))
+    for name, tensor in (("leak", leak), ("noise", noise), ("restart", restart)):
+        if tensor is not None:
+            check_one(name, tensor, w_hh.shape[:1], x, w_hh)
+    if leak is not None and options.residual:
+        raise ValueError("leak and residual say different things of h_(t-1); choose one")
+    if (noise is None) != (seed is None):
+        raise ValueError("noise and seed go together: give both or neither")
+    if restart is not None and reset is None:
+        raise ValueError("restart is the state that a reset goes to; give reset too")
+    if seed is not None and (seed.shape != (2,) or seed.dtype != torch.int64):
+        raise ValueError(f"seed has shape {tuple(seed.shape)} and dtype {seed.dtype}; it is two int64: seed, stream")
+    if reset is not None:
+        if reset.dtype != torch.bool:
+            raise TypeError(f"reset is {reset.dtype}, not torch.bool")
+        if reset.shape != x.shape[:2]:
+            T, B = x.shape[:2]
+            raise ValueError(f"reset has shape {tuple(reset.shape)}, but x has {T} steps of {B} sequences: {(T, B)}")
+        if reset.device != x.device:
+            raise ValueError(f"reset is on {reset.device}, x is on {x.device}")
+
+
+def _autocast(inputs: GeneralInputs) -> GeneralInputs:
+    """What autocast does to the arguments; it leaves float64 and integers alone."""
+    kind = inputs.x.device.type
+    if not (is_any_autocast_enabled() and torch.is_autocast_enabled(kind)):
+        return inputs
+    dtype = torch.get_autocast_dtype(kind)
+
+    def cast(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None or not tensor.is_floating_point() or tensor.dtype == torch.float64:
+            return tensor
+        return tensor.to(dtype)
+
+    return GeneralInputs(*(cast(tensor) for tensor in inputs))  # type: ignore[arg-type]
