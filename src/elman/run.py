@@ -137,10 +137,12 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
     if resume:
         check_task(folder, task_name)
         folder.check_same(settings)
+        settings = settings.filled_from(folder.read()[1])
         if folder.has_checkpoint():
             check_sizes(settings, folder.checkpoint)
     kind = task_module(task_name).Task
     task: Task[Any] = kind.load(folder.path, settings) if resume else kind.new(settings)
+    settings = task.settings  # what was left open is found from the data
 
     with optional_imports():
         from elman.training.loop import train as train_loop

@@ -33,7 +33,7 @@ class RecurrentSettings(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("hidden_size", "layers"):
-            at_least(self, name, 1)
+            at_least(self, name, 0 if name in self.by_data else 1)
         below_one(self, "dropout", "recurrent_dropout")
         self.shape(1)
 
@@ -41,7 +41,7 @@ class RecurrentSettings(TrainingSettings):
         """The recurrent part for inputs of `input_size`."""
         return RecurrentConfig(
             input_size=input_size,
-            hidden_size=self.hidden_size,
+            hidden_size=self.hidden_size or 1,  # 0 until it is found from the data
             layers=self.layers,
             cell=self.cell,
             nonlinearity=self.nonlinearity,

@@ -98,9 +98,11 @@ class RunFolder:
         """Raise a UserError that names the first setting in which `asked` differs from the run's own."""
         _, stored = self.read()
         for field in fields(asked):
-            if field.name in MAY_CHANGE:
+            if field.name in MAY_CHANGE | asked.left_open():
                 continue
             value = asdict(asked)[field.name]
+            if field.name not in stored and value in (None, field.default):
+                continue  # None is not written, and an older version did not have every setting
             if value != stored.get(field.name):
                 raise UserError(
                     f"{self.path} was trained with `{field.name}={stored.get(field.name)}`, not {value}; "

@@ -2,18 +2,44 @@
 
 # Annotations here are evaluated: the command line reads them from classes that inherit in other modules.
 
+import json
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+from elman.atomic_io import write_text
 from elman.errors import UserError
 
 Schedule = Literal["cosine", "plateau", "constant"]
 
 
+CHOICES = "choices.json"
+"""The file of a run that says which settings followed from its data."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that was left to the data: its value, and why it has this one."""
+
+    setting: str
+    value: Any
+    reason: str
+
+
+def write_choices(folder: Path, choices: Sequence[Choice]) -> None:
+    """Write the choices into a run's folder, for people to read; nothing depends on the file."""
+    table = [asdict(choice) for choice in choices]
+    write_text(folder / CHOICES, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a model is trained. Tasks inherit from this and add what is theirs."""
+
+    by_data: ClassVar[Mapping[str, Any]] = {}
+    """Settings that a task finds from its data, and the value that leaves each open: 0, "auto", None."""
 
     steps: int = 2000
     """Optimiser steps in all."""
@@ -59,7 +85,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every"):
-            at_least(self, name, 1)
+            at_least(self, name, 0 if name in self.by_data else 1)
         for name in (
             "warmup",
             "lr_floor",
@@ -78,6 +104,19 @@ class TrainingSettings:
         at_most(self, "threads", 4096)
         at_most(self, "seed", 2**63 - 1)
         at_most(self, "batch_size", 1 << 24)
+
+    def left_open(self) -> frozenset[str]:
+        """The settings that are still to be found from the data."""
+        return frozenset(name for name, still_open in self.by_data.items() if getattr(self, name) == still_open)
+
+    def chosen(self, choices: Sequence[Choice]) -> Self:
+        """These settings with the choices in their places, checked again."""
+        return replace(self, **{choice.setting: choice.value for choice in choices})
+
+    def filled_from(self, stored: dict[str, Any]) -> Self:
+        """These settings with what is left open as a run's settings file has it."""
+        known = {field.name for field in fields(self)}
+        return replace(self, **{name: stored[name] for name in self.left_open() & stored.keys() & known})
 
 
 def at_least(settings: Any, name: str, least: float) -> None:

@@ -110,7 +110,7 @@ class Task(ABC, Generic[S]):
 
     @classmethod
     def new(cls, settings: S) -> Self:
-        """A task that is to be trained: what it keeps is made from its data."""
+        """A task that is to be trained: what it keeps, and settings left open, are found from its data."""
         return cls(settings)
 
     @classmethod
