@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from elman.models.multiscale import MultiScaleClassifier
+
 
 class Ensemble(nn.Module):
     """Classifiers side by side. K members, B sequences, C classes.
@@ -32,6 +34,9 @@ class Ensemble(nn.Module):
         Returns:
             (..., B, C), or (K, ..., B, C) with `each`.
         """
+        first = self.members[0]
+        if isinstance(first, MultiScaleClassifier):
+            options["views"] = first.views(x, lengths)  # the same for all
         scores = torch.stack([member(x, lengths, **options) for member in self.members])
         return scores if each else _mean(scores)
 

@@ -85,16 +85,24 @@ class MultiScaleClassifier(nn.Module):
         if fixed:
             self.recurrent.requires_grad_(False)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Scores of the classes, (B, classes), from x (T, B, I) and the steps of each, (B,)."""
+    def views(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What the recurrent parts read of x (T, B, I) and how many steps that are of each sequence, part by part."""
         inside = (torch.arange(len(x), device=x.device).unsqueeze(1) < lengths).unsqueeze(2)
         x = x * inside
         steps = torch.cat([torch.zeros_like(x[:1]), (x[1:] - x[:-1]) * inside[1:]]) / self.difference
         both = torch.cat([x, steps], dim=2)
+        return [patches(both, lengths, stride) for stride in self.strides]
+
+    def forward(self, x: Tensor, lengths: Tensor, *, views: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
+        """Scores of the classes, (B, classes), from x (T, B, I) and the steps of each, (B,).
+
+        Arguments:
+            views: of x, where they are made already.
+        """
+        views = self.views(x, lengths) if views is None else views
         read: list[Tensor] = []
         # The finest comes last: it is the layer that `insight` shows where none is named.
-        for number in reversed(range(len(self.strides))):
-            pieces, counts = patches(both, lengths, self.strides[number])
+        for number, (pieces, counts) in reversed(list(enumerate(views))):
             states, last = self.recurrent[number](pieces, (), counts)
             attention = self.attention[number] if len(self.attention) else None
             read.append(pool(states, last[0], counts, self.readout, attention))

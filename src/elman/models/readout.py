@@ -14,7 +14,7 @@ def width(readout: Readout, size: int) -> int:
 
 
 def pool(
-    states: Tensor,  # (T, B, D)
+    states: Tensor,  # (T, B, D), zero past a sequence's end
     last: Tensor,  # (layers * directions, B, H) the states after each sequence's last step
     lengths: Tensor,  # (B,)
     readout: Readout,
@@ -38,7 +38,7 @@ def pool(
         weights = attention(states).masked_fill(~inside, float("-inf")).softmax(dim=0)
         pooled: Tensor = (weights * states).sum(dim=0)
         return pooled
-    total = (states * inside).sum(dim=0)
+    total = states.sum(dim=0)
     if readout == "sum":
         return total
     mean = total / lengths.clamp(min=1).unsqueeze(1)

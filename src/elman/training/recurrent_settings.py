@@ -34,7 +34,7 @@ class RecurrentSettings(TrainingSettings):
         super().__post_init__()
         for name in ("hidden_size", "layers"):
             at_least(self, name, 0 if name in self.by_data else 1)
-        below_one(self, "dropout", "recurrent_dropout")
+        below_one(self, *({"dropout", "recurrent_dropout"} - self.left_open()))
         self.shape(1)
 
     def shape(self, input_size: int, *, bidirectional: bool = False) -> RecurrentConfig:
@@ -45,7 +45,7 @@ class RecurrentSettings(TrainingSettings):
             layers=self.layers,
             cell=self.cell,
             nonlinearity=self.nonlinearity,
-            dropout=self.dropout,
+            dropout=max(self.dropout, 0.0),  # -1 until it is found from the data
             recurrent_dropout=self.recurrent_dropout,
             bidirectional=bidirectional,
             residual=self.residual,

@@ -98,7 +98,7 @@ class TrainingSettings:
             "seed",
         ):
             at_least(self, name, 0)
-        if not (math.isfinite(self.lr) and self.lr > 0):
+        if not (math.isfinite(self.lr) and self.lr > 0) and "lr" not in self.left_open():
             raise UserError(f"`lr` is {self.lr}; it must be a number above 0, 0.002 for instance")
         below_one(self, "beta2")
         at_most(self, "threads", 4096)

@@ -185,10 +185,8 @@ class Task(EnsembleTask[Settings]):
         import torch
 
         from elman.data.io.records import checked
-        from elman.models.classifier import Classifier
         from elman.tasks.classification.inspect import example_of_own_prediction
 
-        assert isinstance(model, Classifier)
         record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
         values = self.scaler(record.values)
         tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
