@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from breadth_sets import SETS, NotInstalledError, write_files
 from rich.console import Console
 from rich.table import Table
 
+from breadth_sets import SETS, NotInstalledError, write_files
 from elman.metrics.neighbours import nearest_accuracy, resampled, straight_distances, warped_distances
 from elman.run import load, train
 from elman.tasks import task_module
@@ -93,7 +93,9 @@ def table_of(kind: str, rows: dict[str, Row]) -> Table:
         spent = sum(float(row["seconds"]) for row in chosen)
         table.add_row(title, f"{len(chosen)} sets", *means, f"{spent:.0f}")
         gain = 100 * np.mean([float(row["network"]) - other for row, other in zip(chosen, best, strict=True)])
-        table.add_row("", f"behind on {behind}", f"{gain:+.1f} to the better one of each set", *[""] * (len(methods) + 2))
+        table.add_row(
+            "", f"behind on {behind}", f"{gain:+.1f} to the better one of each set", *[""] * (len(methods) + 2)
+        )
     return table
 
 

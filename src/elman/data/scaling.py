@@ -24,7 +24,7 @@ class Scaler:
     """What is taken from each of the I channels, and what it is then divided by: (I,) float32 each.
 
     Attributes:
-        difference: (I,) the usual size of a scaled channel's difference from one step to the next, where it was measured.
+        difference: (I,) the usual size of a scaled channel's difference from step to step, where it was measured.
     """
 
     mean: NDArray[np.float32]

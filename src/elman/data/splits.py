@@ -69,7 +69,7 @@ def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDAr
 
 
 def folds(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """(N,) the fold, from 0 to `count` - 1, in which each example is held out: of every class the same share in each."""
+    """(N,) the fold in which each example is held out, from 0 to `count` - 1, with the same share of every class."""
     generator = np.random.default_rng(seed)
     found = np.zeros(len(labels), dtype=np.int64)
     begin = 0  # the next class goes on where the last one ended, so that folds have one size

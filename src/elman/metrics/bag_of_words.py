@@ -1,4 +1,4 @@
-"""Words or characters counted and weighed by tf-idf, and logistic regression: what a classifier of texts has to beat."""
+"""Tf-idf of words or characters, and logistic regression: what a classifier of texts has to beat. N texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest neighbour, with and without time warping: what a classifier of series has to beat. Q queries, N others."""
+"""The nearest neighbour, with and without warping: what a classifier of series has to beat. Q queries, N others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def _resampled(series: Series, steps: int) -> Series:
 def straight_distances(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
     """(Q, N) squared Euclidean distances of (Q, T, I) and (N, T, I)."""
     q, o = (part.reshape(len(part), -1).astype(np.float64) for part in (queries, others))
-    return (q**2).sum(1)[:, None] - 2 * q @ o.T + (o**2).sum(1)
+    distances: NDArray[np.float64] = (q**2).sum(1)[:, None] - 2 * q @ o.T + (o**2).sum(1)
+    return distances
 
 
 def warped_distances(

@@ -1,4 +1,4 @@
-"""What is read of the states h_1 ... h_n of a sequence: one vector, whatever its length. T steps, B sequences, D wide."""
+"""What is read of the states h_1 ... h_n of a sequence: one vector, whatever n. T steps, B sequences, D numbers."""
 
 from __future__ import annotations
 

@@ -124,7 +124,9 @@ def _assembled(
     else:
         stay, held = stratified(train.labels, validation_share, seed)
         train, validation = _chosen(train, stay), _chosen(train, held)
-    return TextClasses(classes, train, validation, _numbered(parts.get("test", []), classes), notes, "validation" not in parts)
+    return TextClasses(
+        classes, train, validation, _numbered(parts.get("test", []), classes), notes, "validation" not in parts
+    )
 
 
 def _numbered(rows: Sequence[Row], classes: Sequence[str]) -> LabelledTexts:

@@ -9,7 +9,7 @@ import logging
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from elman.tasks.classification.comparison import Baseline, say_comparison
 from elman.tasks.classification.settings import EnsembleSettings
@@ -69,14 +69,14 @@ class EnsembleTask(ClassificationTask[S]):
         """What simple methods reach on the validation part; none where that would take long."""
 
     def held_out(self) -> NDArray[np.bool_]:
-        """(Q, N) whether the example that is judged must not be answered by a training example: its fold is the same."""
+        """(Q, N) whether a training example must not be learned from for the answer to one that is judged: one fold."""
         import numpy as np
 
         if self._left_out_of is None:
             return np.zeros((len(self.judged("validation")), len(self.examples("train"))), dtype=np.bool_)
         groups = self._folds
-        chosen = self._left_out_of.any(axis=0)
-        return groups[chosen][:, None] == groups[None]
+        same: NDArray[np.bool_] = groups[self._left_out_of.any(axis=0)][:, None] == groups[None]
+        return same
 
     def prepare(self) -> None:
         """Read and check everything that training needs, and say what followed from the data."""
@@ -92,7 +92,7 @@ class EnsembleTask(ClassificationTask[S]):
 
     def build_model(self) -> nn.Module:
         """One network, or an ensemble of several."""
-        from elman.models.ensemble import Ensemble
+        from elman.models.classification.ensemble import Ensemble
 
         count = self.settings.members
         return Ensemble(self.build_member, count) if count > 1 else self.build_member()
@@ -144,7 +144,7 @@ class EnsembleTask(ClassificationTask[S]):
         import torch
 
         from elman.metrics.classification import Answers, answer
-        from elman.models.ensemble import EachMember
+        from elman.models.classification.ensemble import EachMember
 
         examples = self.examples("train")
         judged = torch.from_numpy(self._left_out_of.any(axis=0))
@@ -156,7 +156,9 @@ class EnsembleTask(ClassificationTask[S]):
         """The examples that `answers` are of, in their order."""
         if part != "validation" or self._left_out_of is None:
             return super().judged(part)
-        examples, chosen = self.examples("train"), self._left_out_of.any(axis=0).nonzero()[0].tolist()
+        import numpy as np
+
+        examples, chosen = self.examples("train"), np.flatnonzero(self._left_out_of.any(axis=0)).tolist()
         return Examples(
             [examples.sequences[i] for i in chosen], examples.labels[chosen], [examples.names[i] for i in chosen]
         )

@@ -53,7 +53,7 @@ class EnsembleSettings(ClassifierSettings):
     """The same for several classifiers at once, whose number follows from the data where it is left open."""
 
     members: int = 0
-    """Networks that are trained at once, each from a seed of its own, whose probabilities are averaged; 0: by the data."""
+    """Networks trained at once, each from a seed of its own, whose probabilities are averaged; 0: by the data."""
     folds: int = -1
     """Cross-validation: the training data are cut into so many folds, network k never sees fold k, and the validation
     figures are of the examples that a network never saw; 0 holds out a part for all; -1: by the data."""

@@ -44,9 +44,8 @@ def counting_baselines(
         for group in np.unique(apart, axis=0):  # one for each fold
             asked = np.flatnonzero((apart == group).all(axis=1))
             learned = np.flatnonzero(~group)
-            given[asked] = tfidf_predictions(
-                [texts[i] for i in learned], labels[learned], [judged.names[i] for i in asked], characters=characters
-            )
+            known, others = [texts[i] for i in learned.tolist()], [judged.names[i] for i in asked.tolist()]
+            given[asked] = tfidf_predictions(known, labels[learned], others, characters=characters)
     except MissingPackageError as error:
         log.info("no simple method beside the network: %s", error)
         return []

@@ -93,7 +93,7 @@ class Task(EnsembleTask[Settings]):
         s = self.settings
         return Vocabulary.build(
             self._training_part.texts,
-            s.tokens,
+            "words" if s.tokens == "auto" else s.tokens,
             s.vocabulary_size,
             special=(PAD, UNK),
             lowercase=s.lowercase and s.tokens != "characters",
@@ -191,8 +191,8 @@ class Task(EnsembleTask[Settings]):
     def _prediction(self, model: nn.Module, text: str, options: Options) -> TextPrediction:
         import torch
 
+        from elman.models.classification.ensemble import Ensemble
         from elman.models.classifier import Classifier
-        from elman.models.ensemble import Ensemble
 
         assert isinstance(model, Classifier | Ensemble)
         ids = torch.from_numpy(self.encode([text])[0]).to(next(model.parameters()).device)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from elman.models.multiscale import PATCH
+from elman.models.classification.multiscale import PATCH
 from elman.tasks.series.settings import Settings
 from elman.training.settings import Choice
 

@@ -41,7 +41,7 @@ class Settings(EnsembleSettings):
     scales: int = 0
     """Recurrent parts side by side, each with twice the stride of the one before; 0: by the length."""
     augment: float = -1
-    """How strongly series are varied in training, in tempo, size and noise: 1 is usual, 0 never; -1: by their number."""
+    """How strongly series are varied in training (tempo, size, noise): 1 is usual, 0 never; -1: by their number."""
     readout: Readout = "mean-max"
     """What is read of the states: the last one, or the mean, sum, maximum, mean and maximum side by side, or
     attention-weighted mean of all."""

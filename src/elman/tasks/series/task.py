@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.errors import UserError
-from elman.tasks.classification.prediction import ClassPrediction
 from elman.tasks.classification.comparison import Baseline
 from elman.tasks.classification.ensemble import EnsembleTask
+from elman.tasks.classification.prediction import ClassPrediction
 from elman.tasks.classification.task import Examples, Part
 from elman.tasks.series.settings import Options, Settings
 from elman.training.settings import Choice
@@ -136,8 +136,8 @@ class Task(EnsembleTask[Settings]):
         """A classifier of patches at several scales, or of the channels as they are."""
         from torch import nn
 
+        from elman.models.classification.multiscale import MultiScaleClassifier
         from elman.models.classifier import Classifier
-        from elman.models.multiscale import MultiScaleClassifier
 
         s = self.settings
         shape = s.shape(self.channels, bidirectional=s.bidirectional)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elman.models.multiscale import MultiScaleClassifier
+from elman.models.classification.multiscale import MultiScaleClassifier
 
 
 class Ensemble(nn.Module):

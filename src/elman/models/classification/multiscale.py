@@ -111,7 +111,7 @@ class MultiScaleClassifier(nn.Module):
 
 
 def _scale_inputs(recurrent: nn.Module, size: int) -> None:
-    """Draw the first layer's input weights so that inputs of size 1 drive each unit by about 1, however many there are."""
+    """Draw the first layer's input weights so that inputs of size 1, however many, drive each unit by about 1."""
     with torch.no_grad():
         for name, parameter in recurrent.named_parameters():
             if "weight_ih_l0" in name:
