@@ -20,6 +20,21 @@ from elman.models.recurrent import Recurrent
 
 PATCH = 8
 """A patch is so many strides long, so that neighbours overlap by seven eighths."""
+FINEST = 8
+"""Numbers of a channel in a stride, at most: steps of longer ones are averaged first."""
+WIDEST = 4_096
+"""Numbers in a patch at the finest scale, at most, however many channels there are."""
+
+
+def most_in_stride(channels: int) -> int:
+    """Numbers of each of `channels` that a stride may hold, at most."""
+    return max(1, min(FINEST, WIDEST // (2 * channels * PATCH)))
+
+
+def averaged(stride: int, channels: int) -> int:
+    """How many steps are averaged to one: the fewest that divide the stride into few enough."""
+    most = most_in_stride(channels)
+    return next(count for count in range(1, stride + 1) if stride % count == 0 and stride // count <= most)
 
 
 def patches(x: Tensor, lengths: Tensor, stride: int) -> tuple[Tensor, Tensor]:
@@ -46,7 +61,7 @@ class MultiScaleClassifier(nn.Module):
         difference: (I,) the usual size of a difference from step to step, by which differences are divided.
         shape: of each recurrent part; its `input_size` is I.
         classes: how many answers there are.
-        strides: steps from patch to patch, of each recurrent part.
+        strides: steps from patch to patch, of each recurrent part: each a multiple of the first.
         readout: what is read of the states of each part: see `readout.pool`.
         dropout: on what is read.
         head: units of a relu layer between what is read and the output layer; 0 for none.
@@ -71,7 +86,8 @@ class MultiScaleClassifier(nn.Module):
         self.strides = tuple(strides)
         self.readout = readout
         self.register_buffer("difference", torch.tensor(difference, dtype=torch.float32))
-        sizes = [2 * shape.input_size * PATCH * stride for stride in self.strides]
+        self.averaged = averaged(min(self.strides), shape.input_size)
+        sizes = [2 * shape.input_size * PATCH * (stride // self.averaged) for stride in self.strides]
         self.recurrent = nn.ModuleList(Recurrent(replace(shape, input_size=size)) for size in sizes)
         for recurrent, size in zip(self.recurrent, sizes, strict=True):
             _scale_inputs(recurrent, size)
@@ -91,7 +107,11 @@ class MultiScaleClassifier(nn.Module):
         x = x * inside
         steps = torch.cat([torch.zeros_like(x[:1]), (x[1:] - x[:-1]) * inside[1:]]) / self.difference
         both = torch.cat([x, steps], dim=2)
-        return [patches(both, lengths, stride) for stride in self.strides]
+        if self.averaged > 1:
+            both = F.pad(both, (0, 0, 0, 0, 0, -len(x) % self.averaged))
+            both = both.unflatten(0, (-1, self.averaged)).mean(dim=1)
+            lengths = (lengths + self.averaged - 1).div(self.averaged, rounding_mode="floor")
+        return [patches(both, lengths, stride // self.averaged) for stride in self.strides]
 
     def forward(self, x: Tensor, lengths: Tensor, *, views: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
         """Scores of the classes, (B, classes), from x (T, B, I) and the steps of each, (B,).

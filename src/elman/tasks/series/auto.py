@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from elman.models.classification.multiscale import PATCH
+from elman.models.classification.multiscale import PATCH, WIDEST, averaged, most_in_stride
 from elman.tasks.series.settings import Settings
 from elman.training.settings import Choice
 
@@ -16,8 +16,6 @@ FOLDS = 10
 FEW, MANY, VERY_MANY = 1_000, 5_000, 20_000
 """Series up to which there is cross-validation; up to which there are several networks; from which there is one step
 for each batch of 64 in three epochs."""
-WIDEST = 4_096
-"""Numbers that a patch may hold: of more channels there are fewer scales, and at last a shorter stride."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +76,19 @@ def _chosen(facts: SeriesFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, s
 
 
 def _stride(facts: SeriesFacts) -> int:
-    widest = max(1, WIDEST // (2 * facts.channels * PATCH))
-    return max(1, min(round(facts.length / FRAMES), widest))
+    """One of about `FRAMES` in a series; of long ones a number that can be averaged down."""
+    stride = max(1, round(facts.length / FRAMES))
+    together = -(-stride // most_in_stride(facts.channels))
+    return together * round(stride / together)
 
 
 def _scales(facts: SeriesFacts, stride: int) -> int:
-    """As many as there are patches no longer than the series, three at most."""
-    scales = 1
+    """As many as there are patches not much longer than the series, three at most, and fewer for many channels."""
+    scales, patch = 1, 2 * facts.channels * PATCH * stride // averaged(stride, facts.channels)
     while (
         scales < 3
         and stride * 2**scales * PATCH <= 2 * facts.length
-        and 2 * facts.channels * PATCH * stride * 2**scales <= 2 * WIDEST
+        and patch * 2**scales <= 2 * WIDEST
     ):
         scales += 1
     return scales
