@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from elman import insight
 from elman.data.batching import IGNORE_INDEX
 from elman.data.splits import folds
 from elman.data.timeseries.augmentation import vary
@@ -166,3 +167,13 @@ def test_simple_methods_stand_beside_the_network(tmp_path: Path, caplog: pytest.
     assert "with warping" in said
     assert "the network is behind: " in said  # one step of nothing is no match for warping
     assert "try more `members`" in said
+
+
+def test_one_network_of_several_is_looked_into(trained: Path) -> None:
+    run = load(trained)
+    example = run.inspection_example(str(trained.parent / "bumps.npz"))
+    assert len(example.tokens) == 40  # its stride is 1
+    found = insight.unroll(run.inspected, example.inputs, example.targets, tokens=example.tokens, layer=example.layer)
+    assert len(found.x) == 40
+    flow = insight.gradient_flow(run.inspected, run.batch(), run.cost)
+    assert flow is not None

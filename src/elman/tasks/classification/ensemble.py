@@ -127,15 +127,25 @@ class EnsembleTask(ClassificationTask[S]):
         return MemberBatch(batch.x, batch.lengths, labels)
 
     def loss(self, model: nn.Module, batch: LabelledBatch | MemberBatch, carry: Carry) -> Loss:
-        """Cross-entropy in nats, the mean over the networks."""
+        """Cross-entropy in nats, the mean over the networks; of the first, where the model is `inspected`."""
+        from elman.models.classification.multiscale import MultiScaleClassifier
+        from elman.models.classifier import Classifier
         from elman.models.losses import token_loss
 
+        if isinstance(batch, MemberBatch) and isinstance(model, Classifier | MultiScaleClassifier):
+            batch = LabelledBatch(batch.x, batch.lengths, batch.labels[0])
         if isinstance(batch, LabelledBatch):
             return super().loss(model, batch, carry)
         device = next(model.parameters()).device
         scores = model(batch.x.to(device), batch.lengths.to(device), each=True)
         total, count = token_loss(scores, batch.labels.to(device))
         return Loss(total, count)
+
+    def inspected(self, model: nn.Module) -> nn.Module:
+        """The first of several networks."""
+        from elman.models.classification.ensemble import Ensemble
+
+        return model.members[0] if isinstance(model, Ensemble) else model
 
     def answers(self, model: nn.Module, part: Part) -> Answers:
         """What the networks answer on a part; of a training example under cross-validation, those that never saw it."""

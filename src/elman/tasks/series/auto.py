@@ -85,11 +85,7 @@ def _stride(facts: SeriesFacts) -> int:
 def _scales(facts: SeriesFacts, stride: int) -> int:
     """As many as there are patches not much longer than the series, three at most, and fewer for many channels."""
     scales, patch = 1, 2 * facts.channels * PATCH * stride // averaged(stride, facts.channels)
-    while (
-        scales < 3
-        and stride * 2**scales * PATCH <= 2 * facts.length
-        and patch * 2**scales <= 2 * WIDEST
-    ):
+    while scales < 3 and stride * 2**scales * PATCH <= 2 * facts.length and patch * 2**scales <= 2 * WIDEST:
         scales += 1
     return scales
 

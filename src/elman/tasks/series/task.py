@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,10 +190,13 @@ class Task(EnsembleTask[Settings]):
 
         record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
         values = self.scaler(record.values)
-        tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
-        tracks["time"] = list(range(len(values)))
-        tokens = [f"{t} " for t in range(1, len(values) + 1)]
-        return example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
+        s = self.settings
+        steps = range(0, len(values), s.stride if s.patched else 1)  # those of the finest scale
+        tracks = {f"channel {k}": channel[:: steps.step].tolist() for k, channel in enumerate(record.values.T, 1)}
+        tracks["time"] = list(steps)
+        tokens = [f"{t + 1} " for t in steps]
+        example = example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
+        return replace(example, layer="recurrent.0.layer") if s.patched else example
 
 
 def _series(given: str | Path | NDArray[np.float32], number: int) -> Iterator[tuple[str, Record]]:
