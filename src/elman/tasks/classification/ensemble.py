@@ -82,7 +82,7 @@ class EnsembleTask(ClassificationTask[S]):
         """Read and check everything that training needs, and say what followed from the data."""
         super().prepare()
         if self.choices:
-            chosen = ", ".join(f"{one.setting} {one.value}" for one in self.choices)
+            chosen = " ".join(f"`{one.setting}={one.value}`" for one in self.choices)
             log.info("chosen by the data (%s says why): %s", CHOICES, chosen)
 
     def save(self, folder: Path) -> None:

@@ -28,6 +28,7 @@ class Settings(EnsembleSettings):
         "batch_size": 0,
         "eval_every": 0,
     }
+    """Settings found from the data, and what leaves each open: see `auto`."""
 
     data: str = "sst2"
     """sst2, sst5, trec, imdb, yelp; or a .csv, .tsv or .jsonl file; or a folder of class folders."""

@@ -28,6 +28,7 @@ class Settings(EnsembleSettings):
         "batch_size": 0,
         "eval_every": 0,
     }
+    """Settings found from the data, and what leaves each open: see `auto`."""
 
     data: str = "japanese-vowels"
     """A dataset's name; or a .ts or .npz file; or a folder of class folders of .csv files."""
