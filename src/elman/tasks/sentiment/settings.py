@@ -26,6 +26,7 @@ class Settings(EnsembleSettings):
         "word_dropout": -1,
         "steps": 0,
         "batch_size": 0,
+        "lr": 0,
         "eval_every": 0,
     }
     """Settings found from the data, and what leaves each open: see `auto`."""
@@ -63,6 +64,8 @@ class Settings(EnsembleSettings):
     """Hidden units of each layer and direction; 0: by the number of texts."""
     steps: int = 0
     """Optimiser steps in all; 0: by the number of texts."""
+    lr: float = 0
+    """Peak learning rate of AdamW; 0: by what the tokens are."""
     batch_size: int = 0
     """Texts in one step, over all processes together; 0: by their number."""
     eval_every: int = 0
