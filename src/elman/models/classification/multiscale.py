@@ -109,7 +109,7 @@ class MultiScaleClassifier(nn.Module):
         both = torch.cat([x, steps], dim=2)
         if self.averaged > 1:
             both = F.pad(both, (0, 0, 0, 0, 0, -len(x) % self.averaged))
-            both = both.unflatten(0, (-1, self.averaged)).mean(dim=1)
+            both = both.reshape(-1, self.averaged, *both.shape[1:]).mean(dim=1)
             lengths = (lengths + self.averaged - 1).div(self.averaged, rounding_mode="floor")
         return [patches(both, lengths, stride // self.averaged) for stride in self.strides]
 

@@ -70,7 +70,7 @@ def _chosen(facts: TextFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str
     yield "lr", (4e-3 if characters and not plenty else 2e-3, texts)
     batch = s.batch_size or (32 if few else 64)
     yield "batch_size", (batch, f"{count:,} texts")
-    least = 2_000 if characters else 300 if few else 800
+    least = 2_000 if characters else 300 if few else 400
     steps = s.steps or int(min(max(least, 15 * count / batch), 5_000))
     yield "steps", (steps, f"{steps * batch / count:.0f} times through {count:,} texts")
     reason = "at the end alone: nothing is chosen on few examples" if folds else "a tenth of the steps"
