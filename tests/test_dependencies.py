@@ -20,7 +20,7 @@ from elman.errors import EXTRA_OF, EXTRAS, MissingPackageError, optional_imports
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = ("torch", "numpy", "safetensors")
-IMPORTED_AS = {"pillow": "PIL", "tomli-w": "tomli_w"}
+IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "tomli-w": "tomli_w"}
 
 
 def requirement(line: str) -> str:

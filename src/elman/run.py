@@ -107,7 +107,7 @@ class Run:
         return kind() if options is None else options
 
     def inspection_example(self, given: str) -> InspectionExample:
-        """An input as `elman.insight` takes it: `insight.unroll(run.model, example.inputs, example.targets)`.
+        """An input as `elman.insight` takes it: `insight.unroll(run.inspected, example.inputs, example.targets)`.
 
         Arguments:
             given: what `predict` takes, one of it.
@@ -115,7 +115,12 @@ class Run:
         Raises:
             UserError: an input that the task cannot read, or a task that shows none.
         """
-        return self.task.inspection_example(self.model, text_of(given, "the input"))
+        return self.task.inspection_example(self.inspected, text_of(given, "the input"))
+
+    @property
+    def inspected(self) -> nn.Module:
+        """What `elman.insight` looks into: the model, or one network of several."""
+        return self.task.inspected(self.model)
 
     def batch(self) -> Any:
         """The batch that would be next in training, with which `cost` can be called.
@@ -126,7 +131,7 @@ class Run:
         return self.task.batch(self.task.settings.steps, 0, 1)
 
     def cost(self, model: nn.Module, batch: Any) -> Tensor:
-        """The mean loss of a batch, as in training: `insight.gradient_flow(run.model, run.batch(), run.cost)`."""
+        """The mean loss of a batch, as in training: `insight.gradient_flow(run.inspected, run.batch(), run.cost)`."""
         loss = self.task.loss(model, batch, ())
         mean: Tensor = loss.total / loss.count
         return mean

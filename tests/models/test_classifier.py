@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from elman.models.classifier import Classifier, Readout
 from elman.models.config import RecurrentConfig
 
-READOUTS: tuple[Readout, ...] = ("last", "mean", "sum", "max", "attention")
+READOUTS: tuple[Readout, ...] = ("last", "mean", "sum", "max", "mean-max", "attention")
 
 
 def classifier(readout: Readout, *, bidirectional: bool = False) -> Classifier:
@@ -52,6 +52,7 @@ def test_readouts_by_their_definitions() -> None:
         for column, length in enumerate(lengths.tolist()):
             own = states[:length, column]
             expected = {"last": own[-1], "mean": own.mean(0), "sum": own.sum(0), "max": own.amax(0)}
+            expected["mean-max"] = torch.cat([own.mean(0), own.amax(0)])
             if model.attention is not None:
                 expected["attention"] = (model.attention(own).softmax(0) * own).sum(0)
             torch.testing.assert_close(read[column], expected[readout])

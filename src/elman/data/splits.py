@@ -68,6 +68,18 @@ def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDAr
     return np.setdiff1d(np.arange(len(labels)), out), out
 
 
+def folds(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """(N,) the fold in which each example is held out, from 0 to `count` - 1, with the same share of every class."""
+    generator = np.random.default_rng(seed)
+    found = np.zeros(len(labels), dtype=np.int64)
+    begin = 0  # the next class goes on where the last one ended, so that folds have one size
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        found[members] = (begin + np.arange(len(members))) % count
+        begin += len(members)
+    return found
+
+
 def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
     whole = all(label.lstrip("-").isdecimal() for label in labels)
     return (lambda label: (int(label), label)) if whole else (lambda label: (0, label))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.models.config import Readout, RecurrentConfig
+from elman.models.readout import pool, pool_prefixes, width
 from elman.models.recurrent import Recurrent
 from elman.models.small_init import ScaledOutput, fast_output, small_inputs
 
@@ -18,8 +19,7 @@ class Classifier(nn.Module):
     Arguments:
         inputs: the layer that turns the input into vectors: an embedding of tokens, or nn.Identity for vectors.
         classes: how many answers there are.
-        readout: what is read of h_1 ... h_n: "last" state alone, or the "mean", "sum", "max" of all, or an
-            "attention"-weighted mean with learned weights (Yang et al. 2016, eq. 5 to 7, with the states as they are).
+        readout: what is read of h_1 ... h_n: see `readout.pool`.
         dropout: on the vectors that go in and on what is read.
         small_init: begin with small input weights and no biases, and let the output layer learn faster (`small_init`).
         head: units of a relu layer between what is read and the output layer; 0 for none.
@@ -45,12 +45,13 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.Linear(self.recurrent.output_size, 1) if readout == "attention" else None
         self.head: nn.Module | None = None
+        read_size = width(readout, self.recurrent.output_size)
         if head:
-            read = nn.Linear(self.recurrent.output_size, head)
+            read = nn.Linear(read_size, head)
             self.head = nn.Sequential(
                 ScaledOutput() if small_init else nn.Identity(), read, nn.ReLU(), nn.Dropout(dropout)
             )
-        self.output = nn.Linear(head or self.recurrent.output_size, classes)
+        self.output = nn.Linear(head or read_size, classes)
         if small_init:
             small_inputs(self.recurrent)
             self.output = self.output if head else fast_output(self.output)
@@ -98,32 +99,10 @@ class Classifier(nn.Module):
 
     def read(self, states: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
         """One vector (B, D) for each sequence, from states (T, B, D) and the last ones (layers * directions, B, H)."""
-        if self.readout == "last":
-            directions = states.shape[2] // last.shape[2]
-            return torch.cat(tuple(last[-directions:]), dim=-1)
-        inside = (torch.arange(states.shape[0], device=states.device).unsqueeze(1) < lengths).unsqueeze(2)
-        if self.readout == "max":
-            return states.masked_fill(~inside, float("-inf")).amax(dim=0)
-        if self.attention is not None:
-            weights = self.attention(states).masked_fill(~inside, float("-inf")).softmax(dim=0)
-            pooled: Tensor = (weights * states).sum(dim=0)
-            return pooled
-        total = (states * inside).sum(dim=0)
-        return total if self.readout == "sum" else total / lengths.clamp(min=1).unsqueeze(1)
+        return pool(states, last, lengths, self.readout, self.attention)
 
     def read_prefixes(self, states: Tensor) -> Tensor:
         """What `read` would give after each step, (T, B, D), from the states of one direction (T, B, D)."""
         if self.recurrent.shape.bidirectional:
             raise ValueError("a network that also reads backwards has no answer before the end")
-        if self.readout == "last":
-            return states
-        if self.readout == "max":
-            return states.cummax(dim=0).values
-        if self.attention is not None:
-            scores = self.attention(states)
-            weights = (scores - scores.amax(dim=0)).exp()
-            averages: Tensor = (weights * states).cumsum(dim=0) / weights.cumsum(dim=0)
-            return averages
-        total = states.cumsum(dim=0)
-        steps = torch.arange(1, states.shape[0] + 1, device=states.device, dtype=states.dtype)
-        return total if self.readout == "sum" else total / steps.view(-1, 1, 1)
+        return pool_prefixes(states, self.readout, self.attention)

@@ -22,7 +22,7 @@ _Start = Literal["uniform", "orthogonal", "identity", "antisymmetric"]
 Init = _Start | float
 InitSetting = Literal["auto", _Start] | float
 """As the user sets it; auto is the initialisation that suits the cell: see `suited`."""
-Readout = Literal["last", "mean", "sum", "max", "attention"]
+Readout = Literal["last", "mean", "sum", "max", "mean-max", "attention"]
 OPTIONS = ("nonlinearity", "recurrent_dropout", "residual", "layer_norm", "init")
 """Options that only some cells have: `CellKind.options` says which."""
 

@@ -19,7 +19,7 @@ from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for,
 from elman.kernels.protocols import NetworkForm, NetworkSettings
 from elman.kernels.selection import Backend, select_backend
 from elman.kernels.torch_private import is_untransformed
-from elman.nn.dynamics import general_directions
+from elman.nn.general.dynamics import general_directions
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
 from elman.nn.parametrizations.low_rank import factors_of

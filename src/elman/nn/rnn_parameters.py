@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from elman.kernels.decoder import LayerWeights
 from elman.nn import init as initialisers
-from elman.nn.dynamics import Function, check_nonlinearity, make_dynamics
+from elman.nn.general.dynamics import Function, check_nonlinearity, make_dynamics
 from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import check_dtype
 

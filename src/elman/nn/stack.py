@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from elman.errors import UserError
 from elman.kernels.general.options import GeneralInputs, general_options
-from elman.nn.dynamics import cut_from_the_end
+from elman.nn.general.dynamics import cut_from_the_end
 from elman.nn.rnn import RNN
 from elman.ops.general.functional import run_networks
 

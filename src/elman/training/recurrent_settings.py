@@ -52,7 +52,7 @@ class RecurrentSettings(TrainingSettings):
             layers=self.layers,
             cell=self.cell,
             nonlinearity=self.nonlinearity,
-            dropout=self.dropout,
+            dropout=max(self.dropout, 0.0),  # -1 until it is found from the data
             recurrent_dropout=self.recurrent_dropout,
             bidirectional=bidirectional,
             residual=self.residual,

@@ -234,6 +234,10 @@ class Task(ABC, Generic[S]):
         numbered = enumerate(predictions, 1)
         return tuple(file for n, one in numbered for file in one.write(path.with_name(f"{path.name}-{n}")))
 
+    def inspected(self, model: nn.Module) -> nn.Module:
+        """The part of a run's model that `elman.insight` is to look into; all of it by default."""
+        return model
+
     def inspection_example(self, model: nn.Module, given: str) -> InspectionExample:
         """One input as `elman.insight` takes it: `insight.unroll(model, example.inputs, example.targets)`.
 

@@ -26,6 +26,8 @@ SMALL = {
     "lr": 1e-2,
     "warmup": 10,
     "dropout": 0.1,
+    "members": 1,
+    "folds": 0,
 }
 
 
@@ -144,7 +146,7 @@ def test_word_vectors_are_where_the_embedding_begins(tmp_path: Path) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
     vectors = tmp_path / "glove.txt"
     vectors.write_text("soup 1 2 3\nunheard 4 5 6\n")
-    task = Task.new(Settings(data=str(data), vectors=str(vectors), embedding_size=3))
+    task = Task.new(Settings(data=str(data), vectors=str(vectors), embedding_size=3, members=1, folds=0))
     task.prepare()
     model: Any = task.build_model()
     assert torch.equal(model.inputs.weight[task.vocabulary["soup"]], torch.tensor([1.0, 2.0, 3.0]))

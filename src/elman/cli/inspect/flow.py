@@ -24,7 +24,7 @@ def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weigh
 
     loaded = load(run, weights=weights)
     advice = remedies(loaded.task.settings)
-    found = gradient_flow(loaded.model, loaded.batch(), loaded.cost, remedies=advice)
+    found = gradient_flow(loaded.inspected, loaded.batch(), loaded.cost, remedies=advice)
     written = save_figure(plot_gradient_flow(found), folder_for(out, run) / "flow")
     answer([found.table(as_options(found.verdict))], _facts(found), written, json=json, run=run)
 

@@ -43,10 +43,10 @@ def states(
     words: list[str] = []
     if input is None and text is None:
         batch = loaded.batch()
-        space = states_of(loaded.model, batch, layer, run=loaded.cost)
+        space = states_of(loaded.inspected, batch, layer, run=loaded.cost)
         special = loaded.task.show_states(batch, space)
     else:
-        space, special = states_of(loaded.model, look_at(loaded, input, text).inputs, layer), None
+        space, special = states_of(loaded.inspected, look_at(loaded, input, text).inputs, layer), None
     points = _points(space, starts)
     figures = {"states": plot_states(space, points)}
     if special is not None:

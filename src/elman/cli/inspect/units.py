@@ -49,7 +49,7 @@ def units(
     loaded = load(run, weights=weights)
     look = look_at(loaded, input, text)
     tracks = dict(look.tracks or {}) | ({track.stem: read_track(track)} if track is not None else {})
-    found = units_on(loaded.model, look.inputs, look.tokens, layer=layer, tracks=tracks, text=look.tracks is None)
+    found = units_on(loaded.inspected, look.inputs, look.tokens, layer=layer, tracks=tracks, text=look.tracks is None)
     chosen = unit or None
     shown: list[RenderableType] = [terminal_view(found, chosen), nearest_table(found, near)]
     figure, folder = plot_units(found), folder_for(out, run)

@@ -48,7 +48,7 @@ def unroll(
     loaded = load(run, weights=weights)
     look = look_at(loaded, input, text)
     folder = folder_for(out, run)
-    unrolled = unrolled_over(loaded.model, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
+    unrolled = unrolled_over(loaded.inspected, look.inputs, look.targets, tokens=look.tokens, layer=look.layer)
     if graph or at:
         _graph(loaded, look, unrolled, at, folder, json, run)
         return
@@ -66,7 +66,7 @@ def _graph(
 ) -> None:
     from elman.insight import model_graph, plot_computation, save_figure
 
-    graph = model_graph(loaded.model, unrolled, look.targets)
+    graph = model_graph(loaded.inspected, unrolled, look.targets)
     written = save_figure(plot_computation(graph, at or None), folder / "graph")
     shown: list[RenderableType] = [graph.table((None, 0, *at) if at else None), look.about]
     facts = {

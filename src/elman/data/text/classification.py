@@ -45,16 +45,25 @@ class LabelledTexts:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def joined(self, other: LabelledTexts) -> LabelledTexts:
+        """These texts and those of another part."""
+        return LabelledTexts((*self.texts, *other.texts), np.concatenate([self.labels, other.labels]))
+
 
 @dataclass(frozen=True)
 class TextClasses:
-    """Texts for classification in three parts; `test` may be empty. A person should be told the `notes`."""
+    """Texts for classification in three parts; `test` may be empty. A person should be told the `notes`.
+
+    Attributes:
+        held_out: whether the validation part was taken from the training part, and did not come with the data.
+    """
 
     classes: tuple[str, ...]
     train: LabelledTexts
     validation: LabelledTexts
     test: LabelledTexts
     notes: tuple[str, ...] = ()
+    held_out: bool = False
 
 
 def read_labelled_text(
@@ -124,7 +133,9 @@ def _assembled(
     else:
         stay, held = stratified(train.labels, validation_share, seed)
         train, validation = _chosen(train, stay), _chosen(train, held)
-    return TextClasses(classes, train, validation, _numbered(parts.get("test", []), classes), notes)
+    return TextClasses(
+        classes, train, validation, _numbered(parts.get("test", []), classes), notes, "validation" not in parts
+    )
 
 
 def _numbered(rows: Sequence[Row], classes: Sequence[str]) -> LabelledTexts:

@@ -52,16 +52,25 @@ class LabelledSequences:
         """(N,) the steps of each."""
         return np.array([len(value) for value in self.values], dtype=np.int64)
 
+    def joined(self, other: LabelledSequences) -> LabelledSequences:
+        """These sequences and those of another part."""
+        return LabelledSequences((*self.values, *other.values), np.concatenate([self.labels, other.labels]))
+
 
 @dataclass(frozen=True)
 class SequenceClasses:
-    """Sequences of `channels` (I) channels for classification in three parts; `test` may be empty."""
+    """Sequences of `channels` (I) channels for classification in three parts; `test` may be empty.
+
+    Attributes:
+        held_out: whether the validation part was taken from the training part, and did not come with the data.
+    """
 
     classes: tuple[str, ...]
     channels: int
     train: LabelledSequences
     validation: LabelledSequences
     test: LabelledSequences
+    held_out: bool = False
 
 
 def read_sequences(
@@ -135,10 +144,11 @@ def _assembled(parts: Parts, source: str, interpolate: bool, validation_share: f
         part: _numbered(checked(parts.get(part, []), interpolate, channels), classes) for part in ("validation", "test")
     }
     train, validation = _numbered(records, classes), rest["validation"]
-    if not len(validation):
+    held_out = not len(validation)
+    if held_out:
         stay, held = stratified(train.labels, validation_share, seed)
         train, validation = _chosen(train, stay), _chosen(train, held)
-    return SequenceClasses(classes, channels, train, validation, rest["test"])
+    return SequenceClasses(classes, channels, train, validation, rest["test"], held_out)
 
 
 def _numbered(records: Sequence[Record], classes: Sequence[str]) -> LabelledSequences:

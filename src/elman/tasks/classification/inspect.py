@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.insight.example import InspectionExample
-from elman.models.classifier import Classifier
 
 
 def example_of_own_prediction(
-    model: Classifier,
+    model: nn.Module,
     x: Tensor,
     tokens: Sequence[str],
     classes: Sequence[str],

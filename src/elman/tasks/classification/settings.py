@@ -16,7 +16,8 @@ class ClassifierSettings(RecurrentSettings):
     """Training settings, the shape of the recurrent part, and how its states become an answer."""
 
     readout: Readout = "last"
-    """What is read of the states: the last one, or the mean, sum, maximum or attention-weighted mean of all."""
+    """What is read of the states: the last one, or the mean, sum, maximum, mean and maximum side by side, or
+    attention-weighted mean of all."""
     bidirectional: bool = False
     """Also read from the end to the beginning."""
     small_init: bool = False
@@ -45,3 +46,24 @@ class ClassifierSettings(RecurrentSettings):
         """How the classifier is to make an answer of its states."""
         names = ("readout", "dropout", "small_init", "head", "fixed")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleSettings(ClassifierSettings):
+    """The same for several classifiers at once, whose number follows from the data where it is left open."""
+
+    members: int = 0
+    """Networks trained at once, each from a seed of its own, whose probabilities are averaged; 0: by the data."""
+    folds: int = -1
+    """Cross-validation: the training data are cut into so many folds, network k never sees fold k, and the validation
+    figures are of the examples that a network never saw; 0 holds out a part for all; -1: by the data."""
+
+    RANGES: ClassVar[Ranges] = {"members": Range(1, 1000), "folds": Range(0, 10000)}
+    """What each number may be."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.folds == 1:
+            raise UserError("`folds` is 1; cross-validation takes at least 2, and 0 holds out a part instead")
+        if self.members == 1 and self.folds > 0:
+            raise UserError("`folds` is for several networks, and `members` is 1; leave one of the two out")

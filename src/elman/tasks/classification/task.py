@@ -129,7 +129,15 @@ class ClassificationTask(Task[S]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and accuracy on the validation part."""
-        return self._ask(model, self.examples("validation")).metrics()
+        return self.answers(model, "validation").metrics()
+
+    def answers(self, model: nn.Module, part: Part) -> Answers:
+        """What the model answers to the examples of a part."""
+        return self._ask(model, self.examples(part))
+
+    def judged(self, part: Part) -> Examples:
+        """The examples that `answers` are of, in their order."""
+        return self.examples(part)
 
     def _ask(self, model: nn.Module, examples: Examples) -> Answers:
         from elman.metrics.classification import answer
@@ -148,9 +156,9 @@ class ClassificationTask(Task[S]):
             return Report(answers.metrics(), self._tables(answers, examples, data[0].name))
         part: Part = "test" if len(self.examples("test")) else "validation"
         metrics = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
-        answers = self._ask(model, self.examples(part))
+        answers = self.answers(model, part)
         metrics |= {f"{part}_{name}": value for name, value in answers.metrics().items()}
-        return Report(metrics, self._tables(answers, self.examples(part), part))
+        return Report(metrics, self._tables(answers, self.judged(part), part))
 
     def _tables(self, answers: Answers, examples: Examples, where: str) -> tuple[Table, ...]:
         confusion = answers.confusion().tolist()
@@ -184,7 +192,7 @@ class ClassificationTask(Task[S]):
 
         super().finish(folder, model)
         with torch.no_grad():
-            answers = self._ask(model, self.examples("validation"))
+            answers = self.answers(model, "validation")
         draw_confusion(answers.confusion(), self.classes, "validation part", folder.path / "confusion")
 
     def show(self, predictions: Sequence[Prediction]) -> str:

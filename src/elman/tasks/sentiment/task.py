@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
-from elman.tasks.classification.task import ClassificationTask, Examples, Part
+from elman.tasks.classification.comparison import Baseline
+from elman.tasks.classification.ensemble import EnsembleTask
+from elman.tasks.classification.task import Examples, Part
 from elman.tasks.sentiment.prediction import TextPrediction, running
 from elman.tasks.sentiment.settings import Options, Settings
+from elman.training.settings import Choice
 from elman.training.task import Prediction
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ VOCABULARY = "vocabulary.json"
 log = logging.getLogger("elman")
 
 
-class Task(ClassificationTask[Settings]):
+class Task(EnsembleTask[Settings]):
     """The class of a text."""
 
     name = "sentiment"
@@ -49,6 +52,35 @@ class Task(ClassificationTask[Settings]):
             log.info(note)
         return data
 
+    @property
+    def _training_part(self) -> LabelledTexts:
+        """The texts that are learned from: under cross-validation those that else were held out, too."""
+        data = self.data
+        return data.train.joined(data.validation) if self.settings.folds > 0 and data.held_out else data.train
+
+    def choose(self) -> list[Choice]:
+        """What the number of the texts and what they are cut into say of settings that are left open."""
+        from elman.tasks.sentiment.auto import TextFacts, choose
+
+        data, s = self.data, self.settings
+        known = data.train.joined(data.validation) if data.held_out else data.train
+        facts = TextFacts(
+            examples=len(known),
+            words=sum(len(text.split()) for text in known.texts) / len(known),
+            characters=sum(map(len, known.texts)) / len(known),
+            classes=len(data.classes),
+            own_validation=not data.held_out,
+        )
+        return choose(facts, s)
+
+    def baselines(self) -> list[Baseline]:
+        """Words or characters counted, weighed by tf-idf, and logistic regression."""
+        from elman.tasks.sentiment.counting import counting_baselines
+
+        train, judged = self._training_part, self.judged("validation")
+        characters = self.settings.tokens == "characters"
+        return counting_baselines(train.texts, train.labels, judged, self.held_out(), characters=characters)
+
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
         return self.data.classes
@@ -66,8 +98,8 @@ class Task(ClassificationTask[Settings]):
 
         s = self.settings
         return Vocabulary.build(
-            self.data.train.texts,
-            s.tokens,
+            self._training_part.texts,
+            "words" if s.tokens == "auto" else s.tokens,
             s.vocabulary_size,
             special=(PAD, UNK),
             lowercase=s.lowercase and s.tokens != "characters",
@@ -85,7 +117,8 @@ class Task(ClassificationTask[Settings]):
         from elman.data.text.tokenizers import PAD, UNK
 
         super().restore(folder)
-        self.vocabulary = load_vocabulary(folder / VOCABULARY, self.settings.tokens, (PAD, UNK))
+        tokens = "words" if self.settings.tokens == "auto" else self.settings.tokens
+        self.vocabulary = load_vocabulary(folder / VOCABULARY, tokens, (PAD, UNK))
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """The numbers of each text's tokens, (T,) with T from 1 to `max_length`."""
@@ -102,7 +135,7 @@ class Task(ClassificationTask[Settings]):
 
     def read_examples(self, part: Part) -> Examples:
         """The texts of a part, as numbers."""
-        return self._encoded(getattr(self.data, part))
+        return self._encoded(self._training_part if part == "train" else getattr(self.data, part))
 
     def other_examples(self, path: Path) -> Examples:
         """Texts of a file or folder."""
@@ -137,7 +170,7 @@ class Task(ClassificationTask[Settings]):
             )
         return vectors
 
-    def build_model(self) -> nn.Module:
+    def build_member(self) -> nn.Module:
         """A classifier of embedded tokens; word vectors, where they are given, are its first embeddings."""
         import torch
 
@@ -166,9 +199,10 @@ class Task(ClassificationTask[Settings]):
     def _prediction(self, model: nn.Module, text: str, options: Options) -> TextPrediction:
         import torch
 
+        from elman.models.classification.ensemble import Ensemble
         from elman.models.classifier import Classifier
 
-        assert isinstance(model, Classifier)
+        assert isinstance(model, Classifier | Ensemble)
         ids = torch.from_numpy(self.encode([text])[0]).to(next(model.parameters()).device)
         scores: Tensor = (
             model.prefix_scores(ids)
@@ -191,10 +225,8 @@ class Task(ClassificationTask[Settings]):
         """
         import torch
 
-        from elman.models.classifier import Classifier
         from elman.tasks.classification.inspect import example_of_own_prediction
 
-        assert isinstance(model, Classifier)
         if not text.strip():
             raise UserError("the text is empty; give one to judge")
         ids = torch.from_numpy(self.encode([text])[0])

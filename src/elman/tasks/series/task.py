@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import UserError
+from elman.tasks.classification.comparison import Baseline
+from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.prediction import ClassPrediction
-from elman.tasks.classification.task import ClassificationTask, Examples, Part
+from elman.tasks.classification.task import Examples, Part
 from elman.tasks.series.settings import Options, Settings
+from elman.training.settings import Choice
 from elman.training.task import Prediction
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 SCALER = "scaler.json"
 
 
-class Task(ClassificationTask[Settings]):
+class Task(EnsembleTask[Settings]):
     """The class of a series."""
 
     name = "series"
@@ -48,6 +52,30 @@ class Task(ClassificationTask[Settings]):
         s = self.settings
         return read_sequences(s.data, interpolate=s.interpolate, validation_share=s.validation_share)
 
+    @property
+    def _training_part(self) -> LabelledSequences:
+        """The series that are learned from: under cross-validation those that else were held out, too."""
+        data = self.data
+        return data.train.joined(data.validation) if self.settings.folds > 0 and data.held_out else data.train
+
+    def choose(self) -> list[Choice]:
+        """What the number of the series and their lengths say of settings that are left open."""
+        import numpy as np
+
+        from elman.tasks.series.auto import SeriesFacts, choose
+
+        data = self.data
+        known = data.train.joined(data.validation) if data.held_out else data.train
+        facts = SeriesFacts(
+            examples=len(known),
+            length=int(np.median(known.lengths)),
+            channels=data.channels,
+            classes=len(data.classes),
+            smallest=int(np.bincount(known.labels).min()),
+            own_validation=not data.held_out,
+        )
+        return choose(facts, self.settings)
+
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
         return self.data.classes
@@ -62,7 +90,7 @@ class Task(ClassificationTask[Settings]):
         """The run's own, or one fitted on the training part."""
         from elman.data.scaling import Scaler
 
-        return Scaler.fit(self.data.train.values, self.settings.scale)
+        return Scaler.fit(self._training_part.values, self.settings.scale)
 
     @property
     def channels(self) -> int:
@@ -83,7 +111,24 @@ class Task(ClassificationTask[Settings]):
 
     def read_examples(self, part: Part) -> Examples:
         """The series of a part, scaled."""
-        return self._scaled(getattr(self.data, part), part)
+        return self._scaled(self._training_part if part == "train" else getattr(self.data, part), part)
+
+    def shown(self, index: int, step: int) -> NDArray[np.float32]:
+        """A training series, varied a little."""
+        import numpy as np
+
+        from elman.data.timeseries.augmentation import vary
+
+        series: NDArray[np.float32] = super().shown(index, step)
+        if not self.settings.augment > 0:
+            return series
+        return vary(series, self.settings.augment, np.random.default_rng((self.settings.seed, step, index)))
+
+    def baselines(self) -> list[Baseline]:
+        """The nearest neighbour of the training part, by Euclidean distance and by time warping."""
+        from elman.tasks.series.neighbours import neighbour_baselines
+
+        return neighbour_baselines(self.examples("train"), self.judged("validation"), self.held_out())
 
     def other_examples(self, path: Path) -> Examples:
         """Series of a file or folder."""
@@ -96,15 +141,26 @@ class Task(ClassificationTask[Settings]):
         names = [f"{name} series {number}" for number in range(1, len(part) + 1)]
         return Examples([self.scaler(values) for values in part.values], part.labels, names)
 
-    def build_model(self) -> nn.Module:
-        """A classifier of the channels as they are."""
+    def build_member(self) -> nn.Module:
+        """A classifier of patches at several scales, or of the channels as they are."""
         from torch import nn
 
+        from elman.models.classification.multiscale import MultiScaleClassifier
         from elman.models.classifier import Classifier
 
         s = self.settings
         shape = s.shape(self.channels, bidirectional=s.bidirectional)
-        return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
+        if not s.patched:
+            return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
+        answering = {name: value for name, value in s.answering.items() if name != "small_init"}
+        size = self.scaler.difference
+        return MultiScaleClassifier(
+            [1.0] * self.channels if size is None else size.tolist(),
+            shape,
+            len(self.classes),
+            [s.stride * 2**scale for scale in range(s.scales)],
+            **answering,
+        )
 
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | NDArray[np.float32]], options: Options
@@ -138,16 +194,17 @@ class Task(ClassificationTask[Settings]):
         import torch
 
         from elman.data.io.records import checked
-        from elman.models.classifier import Classifier
         from elman.tasks.classification.inspect import example_of_own_prediction
 
-        assert isinstance(model, Classifier)
         record = checked([next(_series(file, 1))[1]], self.settings.interpolate, self.channels)[0]
         values = self.scaler(record.values)
-        tracks = {f"channel {k}": channel.tolist() for k, channel in enumerate(record.values.T, 1)}
-        tracks["time"] = list(range(len(values)))
-        tokens = [f"{t} " for t in range(1, len(values) + 1)]
-        return example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
+        s = self.settings
+        steps = range(0, len(values), s.stride if s.patched else 1)  # those of the finest scale
+        tracks = {f"channel {k}": channel[:: steps.step].tolist() for k, channel in enumerate(record.values.T, 1)}
+        tracks["time"] = list(steps)
+        tokens = [f"{t + 1} " for t in steps]
+        example = example_of_own_prediction(model, torch.from_numpy(values), tokens, self.classes, tracks)
+        return replace(example, layer="recurrent.0.layer") if s.patched else example
 
 
 def _series(given: str | Path | NDArray[np.float32], number: int) -> Iterator[tuple[str, Record]]:

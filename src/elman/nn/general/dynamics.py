@@ -16,7 +16,7 @@ from elman.errors import UserError
 from elman.kernels.general.noise import normal
 from elman.kernels.general.options import FORMS, NONLINEARITIES, GeneralInputs, GeneralOptions, general_options
 from elman.kernels.options import NONLINEARITIES as PLAIN_NONLINEARITIES
-from elman.nn.general_loop import looped_recurrence
+from elman.nn.general.loop import looped_recurrence
 from elman.ops.general.functional import run_general
 
 Function = Callable[[Tensor], Tensor]

@@ -1,0 +1,129 @@
+"""Many small public sets that nobody tuned for, by the defaults alone, beside simple methods.
+
+The sets come inside packages; one that is not installed is named with the command that brings it. Series stand beside
+the nearest neighbour, Euclidean and with time warping, texts beside tf-idf with logistic regression. Test parts are cut
+to 300 examples, evenly spread, and warping compares at most 256 steps of a series, without a band.
+
+Sets of kind `forecasting` belong into `breadth_sets.SETS` too; `measure` below says where they are measured.
+
+Run: python benchmarks/breadth.py [--only NAME ...] [--out FOLDER]
+What is measured already stays in FOLDER/results.json and is not measured again, unless --only names it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from breadth_sets import SETS, NotInstalledError, write_files
+from elman.metrics.neighbours import nearest_accuracy, resampled, straight_distances, warped_distances
+from elman.run import load, train
+from elman.tasks import task_module
+
+LONGEST_WARPED = 256
+Row = dict[str, float | str]
+
+
+def measure(name: str, folder: Path, threads: int) -> Row:
+    """Train by the defaults, and measure on the test part; the simple methods beside it."""
+    kind = SETS[name].kind
+    train_path, test_path = write_files(name, folder / "data")
+    out = folder / "runs" / name
+    shutil.rmtree(out, ignore_errors=True)
+    start = time.perf_counter()
+    train(kind, task_module(kind).Settings(data=str(train_path), threads=threads), out)
+    seconds = time.perf_counter() - start
+    run = load(out)
+    row: Row = {
+        "kind": kind,
+        "examples": len(run.task.examples("train")),
+        "validation": run.evaluate()["validation_accuracy"],
+        "network": run.evaluate(test_path)["accuracy"],
+        "seconds": seconds,
+    }
+    test = run.task.other_examples(test_path)
+    known = run.task.data.train.joined(run.task.data.validation)
+    if kind == "series":
+        own = [run.task.scaler(values) for values in known.values]
+        steps = int(np.median([len(one) for one in own]))
+        short = min(steps, LONGEST_WARPED)
+        straight = straight_distances(resampled(test.sequences, steps), resampled(own, steps))
+        warped = warped_distances(resampled(test.sequences, short), resampled(own, short), band=1.0)
+        row["euclid"] = nearest_accuracy(straight, test.labels, known.labels)
+        row["warping"] = nearest_accuracy(warped, test.labels, known.labels)
+    else:
+        from elman.metrics.bag_of_words import tfidf_predictions
+
+        characters = run.task.settings.tokens == "characters"
+        given = tfidf_predictions(known.texts, known.labels, test.names, characters=characters)
+        row["tfidf"] = float((given == test.labels).mean())
+    return row
+
+
+SIMPLE = {"series": ("euclid", "warping"), "sentiment": ("tfidf",)}
+
+
+def table_of(kind: str, rows: dict[str, Row]) -> Table:
+    """The results of one kind; means leave out the sets of development."""
+    methods = SIMPLE[kind]
+    table = Table("set", "examples", "network", *methods, "validation", "seconds", title=kind, title_justify="left")
+    for name, row in rows.items():
+        star = "*" if SETS[name].development else ""
+        figures = [f"{100 * float(row[column]):.1f}" for column in ("network", *methods, "validation")]
+        table.add_row(name + star, str(row["examples"]), *figures, f"{float(row['seconds']):.0f}")
+    for title, chosen in (
+        ("mean", [row for name, row in rows.items() if not SETS[name].development]),
+        ("mean with *", list(rows.values())),
+    ):
+        if not chosen:
+            continue
+        best = [max(float(row[method]) for method in methods) for row in chosen]
+        behind = sum(float(row["network"]) < other for row, other in zip(chosen, best, strict=True))
+        means = [
+            f"{100 * np.mean([float(row[column]) for row in chosen]):.1f}"
+            for column in ("network", *methods, "validation")
+        ]
+        spent = sum(float(row["seconds"]) for row in chosen)
+        table.add_row(title, f"{len(chosen)} sets", *means, f"{spent:.0f}")
+        gain = 100 * np.mean([float(row["network"]) - other for row, other in zip(chosen, best, strict=True)])
+        table.add_row(
+            "", f"behind on {behind}", f"{gain:+.1f} to the better one of each set", *[""] * (len(methods) + 2)
+        )
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Many small public sets by the defaults, beside simple methods.")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(SETS), help="measure these, anew")
+    parser.add_argument("--out", type=Path, default=Path("runs/breadth"), help="folder of data, runs and results")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    console, results = Console(highlight=False, width=110), arguments.out / "results.json"
+    rows: dict[str, Row] = json.loads(results.read_text()) if results.exists() else {}
+    lacking: dict[str, list[str]] = {}
+    for name in arguments.only or [name for name in SETS if name not in rows]:
+        try:
+            rows[name] = measure(name, arguments.out, arguments.threads)
+        except NotInstalledError as error:
+            lacking.setdefault(str(error), []).append(name)
+            continue
+        results.write_text(json.dumps(rows, indent=1))
+        shown = ", ".join(f"{key} {value:.3g}" for key, value in rows[name].items() if isinstance(value, float))
+        console.print(f"{name}: {shown}")
+    for kind in SIMPLE:
+        of_kind = {name: rows[name] for name in SETS if name in rows and rows[name]["kind"] == kind}
+        if of_kind:
+            console.print(table_of(kind, of_kind))
+    for command, names in lacking.items():
+        console.print(f"not measured: {', '.join(names)}; {command}")
+
+
+if __name__ == "__main__":
+    main()

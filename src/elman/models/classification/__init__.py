@@ -1,0 +1,1 @@
+"""Classifiers of more than one recurrent part: several time scales, several networks."""

@@ -1,0 +1,52 @@
+"""Logistic regression on counted words beside a classifier of texts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import MissingPackageError
+from elman.tasks.classification.comparison import Baseline
+
+if TYPE_CHECKING:
+    from elman.tasks.classification.task import Examples
+
+MOST_TOKENS = 20_000_000
+"""Characters of all training texts together above which nothing is counted: it would take minutes."""
+log = logging.getLogger("elman")
+
+
+def counting_baselines(
+    texts: Sequence[str],
+    labels: NDArray[np.int64],
+    judged: Examples,
+    apart: NDArray[np.bool_],
+    *,
+    characters: bool,
+) -> list[Baseline]:
+    """Accuracy of tf-idf with logistic regression; none, with a line that says why, where it cannot be had.
+
+    Arguments:
+        texts, labels: the training texts.
+        apart: (Q, N) whether a training text must not be learned from for the answer to one that is judged.
+    """
+    from elman.metrics.bag_of_words import tfidf_predictions
+
+    if sum(map(len, texts)) > MOST_TOKENS:
+        log.info("no simple method beside the network: the texts are too long to count in a minute")
+        return []
+    given = np.zeros(len(judged), dtype=np.int64)
+    try:
+        for group in np.unique(apart, axis=0):  # one for each fold
+            asked = np.flatnonzero((apart == group).all(axis=1))
+            learned = np.flatnonzero(~group)
+            known, others = [texts[i] for i in learned.tolist()], [judged.names[i] for i in asked.tolist()]
+            given[asked] = tfidf_predictions(known, labels[learned], others, characters=characters)
+    except MissingPackageError as error:
+        log.info("no simple method beside the network: %s", error)
+        return []
+    return [Baseline("tf-idf with logistic regression", float((given == judged.labels).mean()))]

@@ -1,0 +1,103 @@
+"""Settings of `series` that follow from the data: a pure function from what the series are like to choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from elman.models.classification.multiscale import PATCH, WIDEST, averaged, most_in_stride
+from elman.tasks.series.settings import Settings
+from elman.training.settings import Choice
+
+FRAMES = 64
+"""Steps of the network for a series of usual length, at the finest scale."""
+FOLDS = 10
+FEW, MANY, VERY_MANY = 1_000, 5_000, 20_000
+"""Series up to which there is cross-validation; up to which there are several networks; from which there is one step
+for each batch of 64 in three epochs."""
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """What the training series are like.
+
+    Attributes:
+        examples: how many there are, those included that could be held out.
+        length: of the median one, in steps.
+        channels: numbers in a step.
+        classes: how many there are.
+        smallest: examples of the rarest class.
+        own_validation: whether the data come with a validation part.
+    """
+
+    examples: int
+    length: int
+    channels: int
+    classes: int
+    smallest: int
+    own_validation: bool
+
+
+def choose(facts: SeriesFacts, settings: Settings) -> list[Choice]:
+    """What the data say of settings that are left open."""
+    found = dict(_chosen(facts, settings))
+    return [Choice(name, value, reason) for name, (value, reason) in found.items() if name in settings.left_open()]
+
+
+def _chosen(facts: SeriesFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str]]]:
+    count = facts.examples
+    plain = s.small_init
+    stride = s.stride or (1 if plain else _stride(facts))
+    why = "`small_init` reads each step by itself" if plain else f"about {FRAMES} steps of the network for series of"
+    yield "stride", (stride, why if plain else f"{why} {facts.length:,}, in patches of {PATCH * stride}")
+    scales = s.scales or (1 if plain else _scales(facts, stride))
+    yield (
+        "scales",
+        (scales, why if plain else f"patches of {PATCH * stride} to {PATCH * stride * 2 ** (scales - 1)} steps"),
+    )
+    members = s.members or (5 if count <= FEW else 3 if count <= MANY else 1)
+    if s.folds > 0 and s.members == 0:
+        members = max(members, 2)
+    yield "members", (members, f"{count:,} series: the fewer, the more networks agree on an answer")
+    folded = members > 1 and count <= FEW and not facts.own_validation
+    folds = s.folds if s.folds >= 0 else FOLDS if folded else 0
+    yield "folds", (folds, _why_folds(facts, members, folds))
+    hidden = s.hidden_size or (32 if members > 1 else 128)
+    yield "hidden_size", (hidden, f"{count:,} series" + (f" and {members} networks" if members > 1 else ""))
+    yield "augment", (1.0 if count <= VERY_MANY else 0.0, f"{count:,} series")
+    batch = s.batch_size or (32 if count <= FEW else 64)
+    yield "batch_size", (batch, f"{count:,} series")
+    steps = s.steps or _steps(facts, batch)
+    yield "steps", (steps, f"{steps * batch / count:.0f} times through {count:,} series of {facts.classes} classes")
+    every = steps if folds else max(1, steps // 10)
+    reason = "at the end alone: nothing is chosen on few examples" if folds else "a tenth of the steps"
+    yield "eval_every", (every, reason)
+
+
+def _stride(facts: SeriesFacts) -> int:
+    """One of about `FRAMES` in a series; of long ones a number that can be averaged down."""
+    stride = max(1, round(facts.length / FRAMES))
+    together = -(-stride // most_in_stride(facts.channels))
+    return together * round(stride / together)
+
+
+def _scales(facts: SeriesFacts, stride: int) -> int:
+    """As many as there are patches not much longer than the series, three at most, and fewer for many channels."""
+    scales, patch = 1, 2 * facts.channels * PATCH * stride // averaged(stride, facts.channels)
+    while scales < 3 and stride * 2**scales * PATCH <= 2 * facts.length and patch * 2**scales <= 2 * WIDEST:
+        scales += 1
+    return scales
+
+
+def _why_folds(facts: SeriesFacts, members: int, folds: int) -> str:
+    if folds:
+        return f"{facts.examples:,} series are too few to hold a part of them out for good"
+    if facts.own_validation:
+        return "the data have a validation part"
+    return "one network" if members == 1 else f"{facts.examples:,} series are enough to hold a part of them out"
+
+
+def _steps(facts: SeriesFacts, batch: int) -> int:
+    epochs = 40 if facts.examples <= FEW else 20 if facts.examples <= VERY_MANY else 5
+    return int(min(max(300, epochs * facts.examples / batch), 4000))
