@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.decimal_marks import no_number, plain_numbers
 from elman.data.io.delimited import read_records
 from elman.data.io.folders import class_files, part_named
 from elman.data.io.numpy_files import read_npz_arrays
@@ -92,16 +93,19 @@ def read_csv_values(path: Path) -> NDArray[np.float32]:
     Raises:
         UserError: the file cannot be read, or a cell is no number (with its line).
     """
+    records = [(line, cells) for line, cells in read_records(path)]
+    if records and not any(is_number(cell.replace(",", "")) for cell in records[0][1]):  # the header
+        del records[0]
+    for line, cells in records:
+        if len(cells) != len(records[0][1]):
+            raise UserError(f"{path} line {line} has {len(cells)} columns where those above have {len(records[0][1])}")
+    columns = plain_numbers([list(column) for column in zip(*(cells for _, cells in records), strict=True)])
     rows: list[list[float]] = []
-    for place, (line, cells) in enumerate(read_records(path)):
-        wrong = [cell for cell in cells if cell and not is_number(cell)]
-        if wrong and place == 0 and not any(map(is_number, cells)):  # the header
-            continue
-        if wrong:
-            raise UserError(f"{path} line {line}: {wrong[0][:40]!r} is no number; mend the line")
-        if rows and len(cells) != len(rows[0]):
-            raise UserError(f"{path} line {line} has {len(cells)} columns where those above have {len(rows[0])}")
-        rows.append([parse_number(cell) if cell else float("nan") for cell in cells])
+    for (line, given), numbers in zip(records, zip(*columns, strict=True), strict=True):
+        for cell, plain in zip(given, numbers, strict=True):
+            if plain and not is_number(plain):
+                raise UserError(f"{path} line {line}: {no_number(cell)}")
+        rows.append([parse_number(cell) if cell else float("nan") for cell in numbers])
     if not rows:
         raise UserError(f"{path} has no rows of numbers; take the file out")
     with np.errstate(over="ignore"):  # infinite then, and refused as such

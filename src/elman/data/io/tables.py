@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.decimal_marks import no_number, plain_numbers
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import read_delimited
 from elman.data.io.files import file_kind, read_bytes
@@ -57,7 +58,8 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     counted = Counter(read.header)
     if twice := [name for name, times in counted.items() if times > 1]:
         raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
-    columns = dict(zip(read.header, read.columns(), strict=True))
+    columns = dict(zip(read.header, plain_numbers(read.columns()), strict=True))
+    columns |= {name: read.column(name) for name in columns.keys() & set(texts)}
     typed = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
     return checked_table(pd.DataFrame(typed), str(path))
 
@@ -141,6 +143,6 @@ def numbers(table: pd.DataFrame, columns: Sequence[str], source: str) -> NDArray
         wrong = np.isnan(parsed) & cells.notna().to_numpy() | np.isinf(parsed)
         if wrong.any():
             row = int(wrong.argmax())
-            raise UserError(f"{source} row {row + 1}, column {name!r}: {str(cells[row])[:40]!r} is no number; mend it")
+            raise UserError(f"{source} row {row + 1}, column {name!r}: {no_number(str(cells[row]))}")
         values[:, place] = parsed
     return values

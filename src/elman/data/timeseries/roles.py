@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elman.data.decimal_marks import no_number
 from elman.data.io.columns import known_column
 from elman.data.timeseries.dates import quietly
 from elman.errors import UserError, optional_imports
@@ -160,7 +161,7 @@ def _texts(table: pd.DataFrame, name: str, source: str) -> list[str]:
     if numbers.notna().any() and len(cells) and cells.str.lower().isin(["true", "false"]).mean() < 1:
         row = table.index.get_loc(numbers.index[numbers.isna().to_numpy().argmax()]) + 1
         cell = str(cells[numbers.isna()].iloc[0])[:40]
-        raise UserError(f"{source} row {row}, column {name!r}: {cell!r} is no number; mend it")
+        raise UserError(f"{source} row {row}, column {name!r}: {no_number(cell)}")
     if not 1 < len(texts) <= MOST_CATEGORIES:
         raise UserError(
             f"{source}: the texts of column {name!r} cannot be encoded: there are {len(texts)} different ones, and 2 to"

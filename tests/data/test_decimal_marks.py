@@ -1,0 +1,55 @@
+"""Numbers as spreadsheets write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.data.decimal_marks import plain_numbers
+from elman.data.io.arrays import read_csv_values
+from elman.data.io.tables import numbers, read_table
+from elman.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("columns", "plain"),
+    [
+        ([["1002,51", "-0,10", ""]], [["1002.51", "-0.10", ""]]),
+        ([["1.002,51", "3,5"]], [["1002.51", "3.5"]]),
+        ([["1,002.51", "3.5"]], [["1002.51", "3.5"]]),
+        ([["1,234,567", "12"]], [["1234567", "12"]]),
+        ([["1,002", "2,500"]], [["1,002", "2,500"]]),  # either
+        ([["1,5", "NA"], ["1.002", "12"]], [["1.5", "NA"], ["1002", "12"]]),
+        ([["1,5", "2,5"], ["1.5", "2.5"]], [["1.5", "2.5"], ["1.5", "2.5"]]),
+        ([["a,b", "1,5"]], [["a,b", "1,5"]]),
+        ([["1.002", "2.5"]], [["1.002", "2.5"]]),
+        ([["01.02.2022", "02.02.2022"], ["1,5", "2,5"]], [["01.02.2022", "02.02.2022"], ["1.5", "2.5"]]),
+    ],
+)
+def test_marks_are_told_by_the_table(columns: list[list[str]], plain: list[list[str]]) -> None:
+    assert plain_numbers(columns) == plain
+
+
+def test_a_german_export(tmp_path: Path) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text("\ufeffDatum;Umsatz;Menge\n01.01.2022;1.002,51;7\n02.01.2022;-0,10;8\n", encoding="utf-8")
+    table = read_table(path)
+    assert numbers(table, ["Umsatz", "Menge"], "excel.csv").tolist() == [[1002.51, 7], [-0.1, 8]]
+
+
+def test_what_is_either_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "either.csv"
+    path.write_text('day,sales\n1,"1,002"\n2,"2,500"\n', encoding="utf-8")
+    with pytest.raises(UserError, match="row 1, column 'sales': '1,002' is one number with a decimal comma"):
+        numbers(read_table(path), ["sales"], str(path))
+
+
+def test_series_in_class_folders(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("x;y\n0,5;1\n-0,10;2\n;3\n", encoding="utf-8")
+    assert np.allclose(read_csv_values(path), [[0.5, 1], [-0.1, 2], [np.nan, 3]], equal_nan=True)
+    path.write_text("x;y\n0,5;1\n1,5;1\nno;2\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 4: 'no' is no number"):
+        read_csv_values(path)
