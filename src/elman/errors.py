@@ -27,6 +27,11 @@ _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 _LINE_BREAK = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
+def plain_quotes(error: Exception) -> str:
+    """A library's message, whose backticks are no settings of ours."""
+    return str(error).replace("`", "'")
+
+
 def one_line_of(text: str) -> str:
     """The same text with every line break written out, `\\n`: what belongs to one line stays on it."""
     return _LINE_BREAK.sub(lambda found: repr(found[0])[1:-1], text)

@@ -119,3 +119,19 @@ def test_an_input_that_was_changed_still_raises() -> None:
     given.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         output.sum().backward()
+
+
+def test_the_last_state_of_a_normalised_layer_may_be_changed() -> None:
+    torch.manual_seed(0)
+    rnn, x = elman.RNN(3, 3, layer_norm=True), torch.randn(5, 5, 3)
+    out, last = rnn(x)
+    last.zero_()
+    (out.sum() + last.sum()).backward()
+    grad = rnn.weight_hh_l0.grad
+    rnn.weight_hh_l0.grad = None
+    rnn(x)[0].sum().backward()
+    assert torch.equal(grad, rnn.weight_hh_l0.grad)
+    cell = elman.RNNCell(3, 3, layer_norm=True)
+    h = cell(x[0])
+    h[0] = 0
+    cell(x[1], h).sum().backward()

@@ -119,3 +119,18 @@ def test_the_old_exporter_is_refused(tmp_path: Path) -> None:
     layer = torch.nn.Sequential(elman.RNN(3, 5))
     with pytest.raises(RuntimeError, match="dynamo=True"):
         torch.onnx.export(layer, (torch.randn(7, 4, 3),), tmp_path / "layer.onnx", dynamo=False)
+
+
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"bidirectional": True}])
+def test_views_of_a_zero_tensor(options: dict[str, Any]) -> None:
+    """A view of one has an address that is not null: its offset."""
+    rnn, x = elman.RNN(3, 3, **options), torch.randn(8, 4, 3)
+    zeros = torch._efficientzerotensor((2, 4, 3))  # type: ignore[attr-defined]
+    out, last = rnn(x, zeros)
+    wanted, wanted_last = rnn(x, torch.zeros(2, 4, 3))
+    assert torch.allclose(out, wanted)
+    assert torch.allclose(last, wanted_last)
+    last.backward(zeros)
+    assert all(not weight.grad.any() for weight in rnn.parameters() if weight.grad is not None)
+    if "num_layers" in options:
+        assert torch.allclose(rnn.step(x[0], zeros)[1], rnn.step(x[0], torch.zeros(2, 4, 3))[1])

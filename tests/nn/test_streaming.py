@@ -195,3 +195,16 @@ def test_any_number_of_sequences(L: int, I: int, H: int, dtype: torch.dtype, isa
 def test_two_directions_cannot_be_stepped() -> None:
     with pytest.raises(ValueError, match="backwards"):
         elman.RNN(3, 5, bidirectional=True).step(torch.randn(2, 3))
+
+
+def test_a_forward_hook_acts_on_a_step() -> None:
+    rnn, x = elman.RNN(3, 5), torch.randn(4, 3)
+    rnn.register_forward_hook(lambda module, given, result: (result[0] * 2, result[1]))
+    with torch.no_grad():
+        assert torch.allclose(rnn.step(x)[0], rnn(x.unsqueeze(0))[0][0])
+
+
+def test_a_token_below_zero_is_refused() -> None:
+    stack = pack_for_steps(elman.RNN(3, 4), embedding=torch.randn(7, 3), output=(torch.randn(7, 4), None))
+    with pytest.raises(IndexError, match="token -1 is below 0"):
+        stack.step(torch.tensor([-1]), torch.zeros(1, 1, 4))

@@ -14,8 +14,9 @@ _THREE = re.compile(r"[+-]?\d{1,3},\d{3}")
 def plain_numbers(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     """Columns of cells, those with decimal commas or marks between thousands written as Python writes numbers.
 
-    A column's comma is decimal where most cells can be read so (a wrong one among them is named later) and one shows it (1002,51 or 1.002,5), and stands
-    between thousands where one shows that (1,002.5 or 1,002,500). 1,002 alone shows neither: such a column is left.
+    A column's comma is decimal where most cells can be read so (a wrong one among them is named later) and one shows
+    it (1002,51 or 1.002,5), and stands between thousands where one shows that (1,002.5 or 1,002,500). 1,002 alone
+    shows neither: such a column is left.
     Where one column has decimal commas, points between groups of three are marks of thousands in the others.
     """
     marks = [_mark([cell for cell in cells if cell]) for cells in columns]

@@ -101,6 +101,8 @@ class Stack:
         new: list[Tensor] = []
         for layer, before in zip(self.layers, state, strict=True):
             if not new and self.table is not None:
+                if bool((x < 0).any()):  # would count from the end
+                    raise IndexError(f"token {int(x.min())} is below 0")
                 drive = self.table[x]
             else:
                 drive = F.linear(new[-1] if new else x, layer.w_ih, layer.bias)

@@ -92,6 +92,8 @@ class RNNCell(nn.RNNCell):
         options = options_for(self.nonlinearity, False, self.residual)
         run = partial(normalised_recurrence, gain=self.layer_norm_weight) if self.layer_norm else run_recurrence
         _, new = run(inputs, options)
+        if self.layer_norm and torch.is_grad_enabled():
+            new = new.clone()  # autograd keeps its own, and torch's cell allows its state to be changed in place
         return new if batched else new.squeeze(0)
 
     def __prepare_scriptable__(self) -> NoReturn:

@@ -304,7 +304,8 @@ class RNN(RNNParameters):
             last.append(h_last)
         if D == 1:
             if layer == self.num_layers - 1 and torch.is_grad_enabled() and is_untransformed():
-                h = h.clone()  # the op keeps its own, and torch's layers allow theirs to be changed in place
+                # the op keeps its own, and torch's layers allow theirs to be changed in place
+                h, h_last = h.clone(), h_last.clone()
             return h, h_last.unsqueeze(0)
         return torch.cat(states, 2), torch.stack(last)
 
@@ -344,7 +345,7 @@ class RNN(RNNParameters):
         """Take one step without gradients: for streams, where the next input is not known yet.
 
         The weights are read at each step as they are then. Dropout is left out, in training mode too. A layer with
-        forward pre-hooks (pruning, the old `weight_norm`) is called with one step, so that they act.
+        forward hooks (pruning, the old `weight_norm`) is called with one step, so that they act.
 
         Arguments:
             x: (B, I) one step of B sequences.

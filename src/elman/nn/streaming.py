@@ -29,6 +29,7 @@ class Steppable(Protocol):
     training: bool
     _all_weights: list[list[str]]
     _forward_pre_hooks: dict[int, Callable[..., Any]]
+    _forward_hooks: dict[int, Callable[..., Any]]
 
     @property
     def initial_state(self) -> Tensor:
@@ -103,7 +104,8 @@ def take_step(
     """
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
-    if not (call or rnn.layer_norm or rnn._forward_pre_hooks) and is_untransformed() and x.dim() == 2:
+    hooks = rnn._forward_pre_hooks or rnn._forward_hooks
+    if not (call or rnn.layer_norm or hooks) and is_untransformed() and x.dim() == 2:
         options = options_for(rnn.nonlinearity, False, rnn.residual)
         backend = select_backend(options, x.device, x.dtype)
         if backend.step is not None:

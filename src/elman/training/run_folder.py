@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from elman.atomic_io import naming_the_file, write_text
 from elman.data.io.files import check_file, is_file, path_kind, read_bytes
 from elman.data.io.text import decode_utf8
-from elman.errors import UserError, optional_imports
+from elman.errors import UserError, optional_imports, plain_quotes
 from elman.training.compatibility import current_settings
 from elman.training.run_lock import was_begun
 from elman.training.settings import TrainingSettings
@@ -191,4 +191,4 @@ def settings_from(kind: type[S], table: dict[str, Any], source: Path) -> S:
     except (msgspec.MsgspecError, RecursionError) as error:
         if isinstance(error.__cause__, UserError):  # of the settings themselves, which msgspec wraps
             raise UserError(f"{source}: {error.__cause__}") from error
-        raise UserError(f"{source} is damaged: {str(error)[:160]}; restore it from a copy") from error
+        raise UserError(f"{source} is damaged: {plain_quotes(error)[:160]}; restore it from a copy") from error

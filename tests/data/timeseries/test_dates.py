@@ -121,3 +121,20 @@ def test_one_wrong_time_asks_for_no_memory(cells: list[Any], row: int) -> None:
     times, step, _, _ = read(cells)
     with pytest.raises(UserError, match=f"look at time .* of row {row}"):
         full_times(times, step, np.arange(len(times)), "f.csv")
+
+
+def test_the_order_of_the_rows_decides_where_no_cell_does() -> None:
+    texts = pd.Series(["01/01/2022", "08/01/2022", "01/02/2022", "03/02/2022", "01/03/2022"], name="Date")
+    notes: list[str] = []
+    times, order = parse_times(texts, "t.csv", notes=notes)
+    assert order == "day-first"
+    assert list(times) == [
+        pd.Timestamp(day) for day in ("2022-01-01", "2022-01-08", "2022-02-01", "2022-02-03", "2022-03-01")
+    ]
+    assert "by which the rows are sorted" in notes[0]
+
+
+@pytest.mark.parametrize("texts", [["Jan-18", "Feb-18", "Dec-18"], ["January 18", "February 18", "December 18"]])
+def test_months_as_spreadsheets_shorten_them(texts: list[str]) -> None:
+    times, _ = parse_times(pd.Series(texts, name="Month"), "t.csv")
+    assert list(times) == [pd.Timestamp(2018, month, 1) for month in (1, 2, 12)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from elman.data.io.files import read_content
-from elman.errors import UserError, optional_imports
+from elman.errors import UserError, optional_imports, plain_quotes
 
 LARGEST = 1 << 28
 """Bytes of a JSON file, at most: 256 MiB."""
@@ -30,5 +30,5 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
-        reason = str(error)[:120] or type(error).__name__
+        reason = plain_quotes(error)[:120] or type(error).__name__
         raise UserError(f"{path} is damaged: it holds no {what} ({reason}); restore it from a copy") from error

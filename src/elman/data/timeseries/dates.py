@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DateOrder = Literal["auto", "day-first", "month-first"]
 _NUMERIC = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?=$|[ T,])")
+_MONTH_AND_YEAR = re.compile(r"\s*[A-Za-z]{3,9}[-/ ]\d{2}\s*")
+"""Jan-18, as spreadsheets shorten months: without this the 18 is taken for a day of the year 1."""
 _PLAIN = r"\s*\d+(\.\d+)?\s*"
 _PACKED = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1700, 2200)
@@ -108,7 +110,7 @@ def _packed(numbers: Any) -> pd.Index | None:
 
 
 def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str, notes: list[str]) -> DateOrder:
-    """Which of day and month stands first: by a number above 12, by the regular step, or by the sign between."""
+    """Which of day and month stands first: by a number above 12, the order of the rows, the step, or dots."""
     first, second = parts[0].astype(int), parts[2].astype(int)
     day_first, month_first = bool((first > 12).any()), bool((second > 12).any())
     if day_first and month_first:
@@ -121,8 +123,13 @@ def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str, notes
         return "day-first" if day_first else "month-first"
     if (first == second).all():
         return "day-first"
+    rising = [_dates(texts, dayfirst=dayfirst).is_monotonic_increasing for dayfirst in (True, False)]
+    if rising[0] != rising[1]:
+        order: DateOrder = "day-first" if rising[0] else "month-first"
+        notes.append(f"{place}: dates such as {texts.iloc[0]} are read {order}, by which the rows are sorted")
+        return order
     dense = [_density(texts, dayfirst=dayfirst) for dayfirst in (True, False)]
-    order: DateOrder = "day-first" if dense[0] >= dense[1] else "month-first"
+    order = "day-first" if dense[0] >= dense[1] else "month-first"
     if max(dense) > CLEARLY * min(dense):
         notes.append(f"{place}: dates such as {texts.iloc[0]} are read {order}, which makes their step regular")
         return order
@@ -162,6 +169,12 @@ def _dates(texts: pd.Series, *, dayfirst: bool = False) -> pd.Series:
         found: pd.Series = quietly(lambda: pd.to_datetime(texts, errors="coerce", dayfirst=dayfirst, **how))
         return found
 
+    if texts.astype(str).str.fullmatch(_MONTH_AND_YEAR).all():
+        months = texts.str.strip().str.replace("[-/]", " ", regex=True)
+        for written in ("%b %y", "%B %y"):
+            times: pd.Series = pd.to_datetime(months, errors="coerce", format=written)
+            if not times.isna().any():
+                return times
     try:
         times = read()
     except (ValueError, TypeError):  # offsets that differ, as at a change of clocks

@@ -111,6 +111,7 @@ def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
         and tensor.is_contiguous()
         and type(tensor) in PLAIN_TYPES
         and not tensor.is_neg()
+        and not tensor._is_zerotensor()
     )
 
 

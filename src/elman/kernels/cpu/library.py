@@ -150,7 +150,8 @@ def is_lazy(tensor: Tensor) -> bool:
 
 def is_zero_tensor(tensor: Tensor) -> bool:
     """Whether it has numbers and no memory."""
-    return tensor.data_ptr() == 0 and tensor.numel() > 0
+    # a view into one has an address, which is its offset
+    return tensor._is_zerotensor() or (tensor.data_ptr() == 0 and tensor.numel() > 0)
 
 
 def pointer(tensor: Tensor | None) -> int:

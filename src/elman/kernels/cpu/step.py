@@ -49,6 +49,7 @@ def step_layers(
                     or not weight.is_cpu
                     or type(weight) not in PLAIN_TYPES
                     or weight.is_neg()
+                    or weight._is_zerotensor()
                 ):
                     return None
                 pointers.append(weight.data_ptr())
@@ -79,6 +80,7 @@ def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
         and tensor.is_contiguous()
         and type(tensor) in PLAIN_TYPES
         and not tensor.is_neg()
+        and not tensor._is_zerotensor()
     )
 
 
