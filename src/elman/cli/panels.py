@@ -25,8 +25,8 @@ _ORDER: dict[str, str] = {
         speaker horizon window vocabulary_size max_length max_seconds longest min_count lowercase vectors
         validation_share validation test rows frequency season missing interpolate calendar transform scale symbols
         join""",
-    "Model": """cell hidden_size members stride scales layers embedding_size bidirectional readout attention mode anchor intervals level
-        dropout nonlinearity residual init layer_norm recurrent_dropout tied head feed beam""",
+    "Model": """cell hidden_size members stride scales layers embedding_size bidirectional readout attention mode anchor
+        intervals level dropout nonlinearity residual init layer_norm recurrent_dropout tied head feed beam""",
     "Optimisation": """steps batch_size lr chunk schedule warmup clip_norm weight_decay patience best_by curriculum
         supervise label_smoothing word_dropout augment folds""",
     "Run": "out resume settings_file seed threads device precision eval_every",
