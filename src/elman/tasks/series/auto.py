@@ -14,8 +14,8 @@ FRAMES = 64
 """Steps of the network for a series of usual length, at the finest scale."""
 FOLDS = 10
 FEW, MANY, VERY_MANY = 1_000, 5_000, 20_000
-"""Series up to which there is cross-validation; up to which there are several networks; from which there is one step
-for each batch of 64 in three epochs."""
+"""Series up to which there is cross-validation; up to which there are several networks; up to which they are
+varied in training."""
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,8 @@ def _why_folds(facts: SeriesFacts, members: int, folds: int) -> str:
 
 
 def _steps(facts: SeriesFacts, batch: int) -> int:
-    epochs = 40 if facts.examples <= FEW else 20 if facts.examples <= VERY_MANY else 5
-    return int(min(max(300, epochs * facts.examples / batch), 4000))
+    """So many times through the series; more where there are many classes, fewer where it would take minutes."""
+    if facts.examples <= FEW:
+        return int(max(300, min(80 * facts.examples / batch, 1_200), 40 * facts.classes))
+    epochs = 20 if facts.examples <= VERY_MANY else 5
+    return int(min(max(1_200, epochs * facts.examples / batch), 4_000))
