@@ -175,27 +175,31 @@ def _parquet() -> Files:
 
 
 def _forecasting(name: str, series_id: str = "") -> Callable[[Path], object]:
-    from elman.data.timeseries.forecasting import Reading, read_forecast_data
+    from elman.data.timeseries.forecasting import Cutting, Reading, cut_and_scale, read_all_series
 
     def act(folder: Path) -> object:
         reading = Reading(
-            time="time",
+            time=("time",),
             target=("sold",),
             past=(),
             known=(),
             series_id=series_id,
             frequency="",
             missing="interpolate",
+            date_order="auto",
+            rows=0,
+        )
+        cutting = Cutting(
             transform="none",
             calendar=None,
             season=0,
             window=8,
             horizon=2,
-            rows=0,
             validation=0.2,
             test=0.2,
+            split="times",
         )
-        return read_forecast_data(folder / name, reading)
+        return cut_and_scale(read_all_series(folder / name, reading), cutting)
 
     return act
 

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import elman
 from elman.errors import UserError
 from elman.kernels.options import NONLINEARITIES
-from elman.nn import general_loop
+from elman.nn.general import loop as general_loop
 from elman.nn.streaming import pack_for_steps
 from elman.ops import recurrence
 from tests.numerics import assert_close
