@@ -33,10 +33,9 @@ def make_run(path: Path, task_name: str, **settings: Any) -> Path:
     """A run of the task with the weights that its network begins with."""
     torch.manual_seed(0)
     module, folder = task_module(task_name), RunFolder(path)
-    chosen = module.Settings(**settings)
-    task = module.Task.new(chosen)
+    task = module.Task.new(module.Settings(**settings))
     task.prepare()
-    folder.write_settings(task_name, chosen)
+    folder.write_settings(task_name, task.settings)
     task.save(path)
     save_weights(folder.weights, task.build_model(), {"step": 0})
     return path
