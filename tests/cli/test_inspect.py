@@ -38,7 +38,11 @@ RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "adding": ("parity", {"problem": "adding", "max_length": 6, "hidden_size": 2}, "0.1 0.5* 0.3 0.8*"),
     "copy": ("parity", {"problem": "copy", "max_length": 4, "hidden_size": 8}, "0123456712"),
-    "sentiment": ("sentiment", {"data": "reviews.csv", "hidden_size": 6}, "the food was good"),
+    "sentiment": (
+        "sentiment",
+        {"data": "reviews.csv", "hidden_size": 6, "members": 1, "folds": 0},
+        "the food was good",
+    ),
     "series": ("series", {"data": "classes", "hidden_size": 6}, "one.csv"),
 }
 
