@@ -73,6 +73,11 @@ _transforms: Callable[[], Any] = _find(NAMES["transforms"])
 _FUNCTIONALIZE: Any = _find(NAMES["functionalize"])
 
 
+def is_forward_ad() -> bool:
+    """Whether forward-mode derivatives are being taken."""
+    return forward_ad._current_level >= 0
+
+
 def is_functionalizing() -> bool:
     """Whether `torch.func.functionalize` is the active transform.
 
@@ -115,7 +120,7 @@ def is_untransformed() -> bool:
         is_compiling()
         or are_transforms_active()
         or is_in_dispatch_mode()
-        or forward_ad._current_level >= 0
+        or is_forward_ad()
         or is_tracing() is not None
     )
 

@@ -104,9 +104,6 @@ def _why_not(attribute: str, module: nn.Module, kind: type[nn.Module]) -> str:
         return "it has a forward of its own"
     if any("hooks" in name and value for name, value in vars(module).items()):
         return "it has hooks"
-    for what, held in (("buffers", module._buffers), ("submodules", module._modules)):
-        if held:
-            return f"it has {what} of its own: {', '.join(held)}"
     if isinstance(module, RNN):
         own = {
             "layer normalisation": module.layer_norm,
@@ -120,6 +117,9 @@ def _why_not(attribute: str, module: nn.Module, kind: type[nn.Module]) -> str:
         lacking = next((f"torch has not {name}" for name, has in own.items() if has), "")
         if lacking:
             return lacking
+    for what, held in (("buffers", module._buffers), ("submodules", module._modules)):
+        if held:
+            return f"it has {what} of its own: {', '.join(held)}"
     return _unlike(module, _alike(module))
 
 

@@ -18,7 +18,7 @@ from elman.kernels.cross_entropy import LossNeeds, LossOptions, gradients_in_tor
 from elman.kernels.options import PLAIN_TYPES
 from elman.kernels.torch_private import (
     are_transforms_active,
-    forward_ad,
+    is_forward_ad,
     is_compiling,
     is_in_dispatch_mode,
     is_tracing,
@@ -101,7 +101,7 @@ def losses_in_torch(
 
 def _is_plain_inside() -> bool:
     """Whether nothing but a dispatch mode (a tracer, fake tensors) looks at operations."""
-    return not are_transforms_active() and forward_ad._current_level < 0 and is_tracing() is None
+    return not are_transforms_active() and not is_forward_ad() and is_tracing() is None
 
 
 def _check(

@@ -4,7 +4,7 @@
 #include "elman_general.h"
 #include "loss_run.h"
 #include "runtime/plan.h"
-#include "step.h"
+#include "step_run.h"
 
 namespace elman {
 

@@ -9,7 +9,7 @@
 #include "simd/gemm/gemm.h"
 #include "simd/gemm/pack.h"
 #include "simd/tanh.h"
-#include "step.h"
+#include "step_run.h"
 
 namespace elman::ELMAN_ISA {
 namespace {

@@ -203,7 +203,8 @@ void prepare_general(const elman_general_call& general, const Group& group, int6
             store(own.q0 + r * row_length + c, v[0]);
         }
     const int64_t last = units.last == call.H ? row_length : units.last;
-    for (T* sum : {own.leak, own.noise, own.restart})
+    T* const sums[] = {own.leak, own.noise, own.restart};
+    for (T* sum : sums)
         if (sum) __builtin_memset(sum + units.first, 0, (last - units.first) * sizeof(T));
 }
 
