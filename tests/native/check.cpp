@@ -224,7 +224,8 @@ bool steps_agree(const Run<double>& want, unsigned seed, int threads, const char
         step.call.x = &given.x[t * c.B * c.I], step.call.state = before.data();
         step.call.new_state = now.data(), step.call.output = output.data();
         well &= elman_step(&step.call) == ELMAN_OK && now == output;
-        for (int64_t i = 0; i < c.B * c.H; ++i) well &= fabs(now[i] - given.h[t * c.B * c.H + i]) < 2e-4 * (1 + fabs(now[i]));
+        for (int64_t i = 0; i < c.B * c.H; ++i)
+            well &= fabs(now[i] - given.h[t * c.B * c.H + i]) < 2e-4 * (1 + fabs(now[i]));
     }
     const std::vector<double> got(given.h.begin(), given.h.end());
     if (well && close(want.h, got, 2e-4)) return true;

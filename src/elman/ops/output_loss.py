@@ -18,8 +18,8 @@ from elman.kernels.cross_entropy import LossNeeds, LossOptions, gradients_in_tor
 from elman.kernels.options import PLAIN_TYPES
 from elman.kernels.torch_private import (
     are_transforms_active,
-    is_forward_ad,
     is_compiling,
+    is_forward_ad,
     is_in_dispatch_mode,
     is_tracing,
     is_untransformed,
