@@ -120,7 +120,7 @@ def is_untransformed() -> bool:
         is_compiling()
         or are_transforms_active()
         or is_in_dispatch_mode()
-        or is_forward_ad()
+        or forward_ad._current_level >= 0
         or is_tracing() is not None
     )
 

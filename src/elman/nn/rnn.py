@@ -107,7 +107,7 @@ class RNN(RNNParameters):
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, lengths, return_all, reset, seed)
-        if not (is_ordinary(input) and is_ordinary(hx)):
+        if not is_ordinary(input) or (hx is not None and not is_ordinary(hx)):
             named = {"lengths": lengths, "reset": reset, "seed": seed}
             more: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
             more |= {"return_all": True} if return_all else {}
@@ -194,7 +194,7 @@ class RNN(RNNParameters):
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
         general = self._is_general(reset)
-        drawn = self._draw_seed(seed)
+        drawn = None if self.dynamics is None else self._draw_seed(seed)
         options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
         backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None
         if backend is not None and backend.network is not None and lengths is None and not every:
@@ -316,6 +316,8 @@ class RNN(RNNParameters):
         """Whether a call needs what the plain recurrence has not."""
         if reset is not None or self.dynamics is not None or self.nonlinearity not in NONLINEARITIES:
             return True
+        if not self._modules:
+            return False
         constrained: Any = self._modules.get("parametrizations")
         return constrained is not None and any(factors_of(self, name) is not None for name in constrained)
 

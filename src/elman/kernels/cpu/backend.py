@@ -17,6 +17,7 @@ from torch import Tensor
 from elman.kernels.cpu import general as GENERAL
 from elman.kernels.cpu.decoder import NativeStack
 from elman.kernels.cpu.library import (
+    ADDRESSES,
     NONLINEARITIES,
     available,
     in_memory,
@@ -89,13 +90,20 @@ def addresses(
     pointers = []
     try:
         for weight, shape in zip(weights, ((H, inputs), (H, H), (H,), (H,))[: len(weights) // D] * D, strict=True):
-            if weight.shape != shape or not _fits(weight, dtype):
+            if (  # `_fits`, without a call for each weight
+                weight.shape != shape
+                or weight.dtype is not dtype
+                or not weight.is_cpu
+                or not weight.is_contiguous()
+                or type(weight) not in PLAIN_TYPES
+                or weight.is_neg()
+            ):
                 return None
             pointers.append(weight.data_ptr())
     except RuntimeError:  # laid out in another way, without storage
         return None
-    if 0 in pointers:  # weights without numbers, or without memory
-        return None
+    if min(pointers) < ADDRESSES and any(weight._is_zerotensor() or not weight.data_ptr() for weight in weights):
+        return None  # weights without numbers, or without memory
     if h0 is not None and (h0.shape != (D, B, H) or not _fits(h0, dtype) or is_lazy(h0)):
         return None
     if T == 0 or is_lazy(x) or (lengths is not None and (lengths.shape != (B,) or not _fits(lengths, torch.int64))):
@@ -135,13 +143,11 @@ def forward_layer(
     T, B, I = x.shape
     st, sb, si = x.stride()
     n = D * H
-    if time_first or st >= sb:
-        h, hst, hsb = x.new_empty((T, B, n)), B * n, n
-    else:
-        # no transposed view: what a Function returns as one may not be changed in place
-        h, hst, hsb = x.new_empty_strided((T, B, n), (n, T * n, 1)), n, T * n
+    hst, hsb = (B * n, n) if time_first or st >= sb else (n, T * n)
+    # no transposed view: what a Function returns as one may not be changed in place; new_empty itself takes longer
+    h = x.new_empty_strided((T, B, n), (hst, hsb, 1))
     if h_n is None:
-        h_n = x.new_empty((D, B, H))
+        h_n = x.new_empty_strided((D, B, H), (B * H, H, 1))
     at_h0 = 0 if h0 is None else h0.data_ptr()
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()
@@ -196,10 +202,11 @@ def backward_layer(
     """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
     dtype = x.dtype
     T, B, I = x.shape
-    weights = [_rows(weight, dtype) for weight in weights]
+    each = len(weights) // D
+    matrices = [_rows(weights[at], dtype) for d in range(D) for at in (d * each, d * each + 1)]
     x, h, grad_h = in_memory(x), in_memory(h), None if grad_h is None else in_memory(grad_h)
     st, sb, si = x.stride()
-    H = weights[1].shape[0]
+    H = matrices[1].shape[0]
     if h.stride(2) != 1:
         h = h.contiguous()
     hst, hsb, _ = h.stride()
@@ -211,17 +218,17 @@ def backward_layer(
     given = x.data_ptr(), st, sb, si
     at_h0, at_h, at_grad_h, at_grad_h_n = pointer(h0), h.data_ptr(), pointer(grad_h), pointer(grad_h_n)
     at_lengths, at_mask = pointer(lengths), pointer(mask)
-    each, size, threads = len(weights) // D, x.element_size(), _threads()
+    size, threads = x.element_size(), _threads()
     packed, gradients = b"", []
     for d, (of_x, of_h0, of_w_ih, of_w_hh, of_bias) in enumerate(needs):
-        w_ih, w_hh = weights[d * each], weights[d * each + 1]
+        w_ih, w_hh = matrices[2 * d : 2 * d + 2]
         grad_x = None
         if of_x:  # it lies in memory as x does
-            grad_x = x.new_empty((T, B, I)) if st >= sb else x.new_empty((B, T, I)).transpose(0, 1)
-        grad_h0 = x.new_empty((B, H)) if of_h0 and h0 is not None else None
+            grad_x = x.new_empty_strided((T, B, I), (B * I, I, 1) if st >= sb else (I, T * I, 1))
+        grad_h0 = x.new_empty_strided((B, H), (H, 1)) if of_h0 and h0 is not None else None
         grad_w_ih = torch.empty_like(w_ih) if of_w_ih else None
         grad_w_hh = torch.empty_like(w_hh) if of_w_hh else None
-        grad_bias = x.new_empty(H) if of_bias else None
+        grad_bias = x.new_empty_strided((H,), (1,)) if of_bias else None
         gxst, gxsb, _ = (0, 0, 1) if grad_x is None else grad_x.stride()
         packed += _pack(
             *(*head, reverse or d == 1, residual, threads, *given, at_h0 and at_h0 + d * B * H * size),

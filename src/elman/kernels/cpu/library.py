@@ -14,6 +14,8 @@ from torch import Tensor
 _ABI = 5  # ELMAN_ABI in native/elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
+ADDRESSES = 1 << 40
+"""A view into a zero tensor has its offset for an address, and none is as high as this: what is higher is memory."""
 
 
 def available() -> bool:
@@ -136,22 +138,19 @@ def in_memory(tensor: Tensor) -> Tensor:
     """
     if tensor.is_neg():
         return tensor.resolve_neg()
-    if not is_zero_tensor(tensor):
-        return tensor
-    if not tensor._is_zerotensor():
+    if tensor._is_zerotensor():
+        return torch.zeros_like(tensor) + 0
+    if not tensor.data_ptr() and tensor.numel():
         raise TypeError(f"a {type(tensor).__name__} without memory of its own cannot be read by native code")
-    return torch.zeros_like(tensor) + 0
+    return tensor
 
 
 def is_lazy(tensor: Tensor) -> bool:
-    """Whether `in_memory` would have to copy it."""
-    return tensor.is_neg() or is_zero_tensor(tensor)
+    """Whether `in_memory` would have to copy it, or could not.
 
-
-def is_zero_tensor(tensor: Tensor) -> bool:
-    """Whether it has numbers and no memory."""
-    # a view into one has an address, which is its offset
-    return tensor._is_zerotensor() or (tensor.data_ptr() == 0 and tensor.numel() > 0)
+    A view into a zero tensor has an address, which is its offset, and so the address alone does not tell one.
+    """
+    return tensor.is_neg() or tensor._is_zerotensor() or (tensor.data_ptr() == 0 and tensor.numel() > 0)
 
 
 def pointer(tensor: Tensor | None) -> int:

@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from elman.kernels.cpu.library import NONLINEARITIES, library
+from elman.kernels.cpu.library import ADDRESSES, NONLINEARITIES, library
 from elman.kernels.options import PLAIN_TYPES, RecurrenceOptions, options_for
 
 _DTYPES = {torch.float32: 0, torch.float64: 1}
@@ -49,19 +49,21 @@ def step_layers(
                     or not weight.is_cpu
                     or type(weight) not in PLAIN_TYPES
                     or weight.is_neg()
-                    or weight._is_zerotensor()
                 ):
                     return None
                 pointers.append(weight.data_ptr())
             columns = H
     except RuntimeError:  # laid out in another way, without storage
         return None
-    if 0 in pointers or (S and (at_x == 0 or (at_state == 0 and state is not None))):
-        return None  # numbers without memory
+    given = [at_x] if state is None else [at_x, at_state]
+    if min(*given, *pointers) < ADDRESSES:
+        tensors = (x, *([] if state is None else [state]), *(weight for weights in layers for weight in weights))
+        if any(tensor._is_zerotensor() or (not tensor.data_ptr() and (tensor.numel() or S)) for tensor in tensors):
+            return None  # numbers without memory
     if len(layers[0]) == 2:
         pointers = [pointer for l in range(L) for pointer in (*pointers[2 * l : 2 * l + 2], 0, 0)]
-    output = x.new_empty((S, H))
-    new = x.new_empty((L, S, H)) if state is None else torch.empty_like(state)
+    output = x.new_empty_strided((S, H), (H, 1))
+    new = x.new_empty_strided((L, S, H), (S * H, H, 1))
     packed = _packer(L)(
         *(*head, _DTYPES[dtype], NONLINEARITIES[options.nonlinearity], options.residual, _threads()),
         *(at_x, at_state, new.data_ptr(), output.data_ptr(), *pointers),
@@ -80,7 +82,6 @@ def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
         and tensor.is_contiguous()
         and type(tensor) in PLAIN_TYPES
         and not tensor.is_neg()
-        and not tensor._is_zerotensor()
     )
 
 
