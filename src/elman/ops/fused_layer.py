@@ -20,7 +20,7 @@ from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInput
 from elman.kernels.protocols import LayerForm
 from elman.kernels.selection import Backend
 from elman.kernels.torch_private import (
-    are_plain,
+    has_numbers,
     is_any_autocast_enabled,
     is_plain_eager,
     is_profiling,
@@ -109,7 +109,7 @@ class ElmanLayer(torch.autograd.Function):
         for d in range(call.D):
             w_ih, w_hh, *biases = needs_weights[d * each : (d + 1) * each]
             needs.append(Needs(needs_x, needs_h0, w_ih, w_hh, True in biases))
-        plain = is_plain_eager() and are_plain((grad_h, grad_h_n))
+        plain = is_plain_eager() and _is_plain(grad_h) and _is_plain(grad_h_n)
         run = call.layer.backward_layer if plain and not torch.is_grad_enabled() else _differentiable
         results = run(grad_h, grad_h_n, x, h0, h, lengths, call.options, call.D, weights, needs)
         grad_x, grad_h0 = _of_all_directions(results)
@@ -117,6 +117,10 @@ class ElmanLayer(torch.autograd.Function):
         for found in results:
             flat += (found.w_ih, found.w_hh, found.bias, found.bias)[:each]
         return grad_x, grad_h0, None, None, *flat
+
+
+def _is_plain(grad: Tensor | None) -> bool:
+    return grad is None or (type(grad) in PLAIN_TYPES and has_numbers(grad))
 
 
 def _counter_of(tensor: Tensor) -> Tensor:

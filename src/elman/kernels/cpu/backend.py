@@ -203,10 +203,9 @@ def backward_layer(
     dtype = x.dtype
     T, B, I = x.shape
     each = len(weights) // D
-    matrices = [_rows(weights[at], dtype) for d in range(D) for at in (d * each, d * each + 1)]
-    x, h, grad_h = in_memory(x), in_memory(h), None if grad_h is None else in_memory(grad_h)
+    x, h, grad_h = _present(x), _present(h), None if grad_h is None else _present(grad_h)
     st, sb, si = x.stride()
-    H = matrices[1].shape[0]
+    H = weights[1].shape[0]
     if h.stride(2) != 1:
         h = h.contiguous()
     hst, hsb, _ = h.stride()
@@ -220,8 +219,10 @@ def backward_layer(
     at_lengths, at_mask = pointer(lengths), pointer(mask)
     size, threads = x.element_size(), _threads()
     packed, gradients = b"", []
+    kept: list[Tensor] = []  # what may be a copy lives until the call
     for d, (of_x, of_h0, of_w_ih, of_w_hh, of_bias) in enumerate(needs):
-        w_ih, w_hh = matrices[2 * d : 2 * d + 2]
+        w_ih, w_hh = _rows(weights[d * each], dtype), _rows(weights[d * each + 1], dtype)
+        kept += (w_ih, w_hh)
         grad_x = None
         if of_x:  # it lies in memory as x does
             grad_x = x.new_empty_strided((T, B, I), (B * I, I, 1) if st >= sb else (I, T * I, 1))
@@ -257,7 +258,12 @@ def _failure(status: int, lengths: Tensor | None, T: int) -> Exception:
 def _rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if tensor.dtype is not dtype:
         raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
-    return in_memory(tensor if tensor.is_contiguous() else tensor.contiguous())
+    return _present(tensor if tensor.is_contiguous() else tensor.contiguous())
+
+
+def _present(tensor: Tensor) -> Tensor:
+    """`in_memory`, with the look that suffices for nearly all."""
+    return in_memory(tensor) if tensor.data_ptr() < ADDRESSES or tensor.is_neg() else tensor
 
 
 def _some(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
