@@ -76,9 +76,10 @@ def check_digest(folder: Path, parts: Parts) -> None:
     for name in sorted(kept.keys() | found.keys()):
         was, now = kept.get(name), found.get(name)
         if was != now:
-            counts = f"{was.count if was else 0:,} then, {now.count if now else 0:,} now"
+            then, today = was.count if was else 0, now.count if now else 0
+            counts = "" if then == today else f" ({then:,} then, {today:,} now)"
             raise UserError(
-                f"the data have changed since the run in {folder} began: its {name} is another ({counts}); put the old"
+                f"the data have changed since the run in {folder} began: its {name} is another{counts}; put the old"
                 f" data back, train into another folder, or remove {path} to go on with the data as they are"
             )
 

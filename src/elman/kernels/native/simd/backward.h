@@ -93,6 +93,19 @@ void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk,
                            shared.own_panel + thread * shared.own_panel_size, epilogue);
 }
 
+// dC/dh0 of sequences without a step: h_last is h0. `to` has a row for each sequence of the group.
+template <class T>
+void give_grad_of_no_steps(const elman_call& call, const Group& group, Share rows, T* const* to) {
+    for (int64_t r = rows.first; r < rows.last; ++r) {
+        if (group.length[r]) continue;
+        if (call.grad_h_last)
+            __builtin_memcpy(to[r], static_cast<const T*>(call.grad_h_last) + group.sequence[r] * call.H,
+                             call.H * sizeof(T));
+        else
+            __builtin_memset(to[r], 0, call.H * sizeof(T));
+    }
+}
+
 template <class T>
 void give_grad_h0(const elman_call& call, const Group& group, const BackwardShared<T>& shared,
                   const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share panels, Share rows,
@@ -106,14 +119,7 @@ void give_grad_h0(const elman_call& call, const Group& group, const BackwardShar
     gemm(
         delta, shared.row, 0, group.steps ? group.active[0] : 0, shared.w_hh, panels.first, panels.last, 0, call.H,
         GradH0Epilogue<T>{to, call.mask ? mask : nullptr, call.residual ? buffers.carry : nullptr, shared.row, call.H});
-    for (int64_t r = rows.first; r < rows.last; ++r) {
-        if (group.length[r]) continue;
-        if (call.grad_h_last)
-            __builtin_memcpy(to[r], static_cast<const T*>(call.grad_h_last) + group.sequence[r] * call.H,
-                             call.H * sizeof(T));
-        else
-            __builtin_memset(to[r], 0, call.H * sizeof(T));
-    }
+    give_grad_of_no_steps(call, group, rows, to);
 }
 
 template <class T>

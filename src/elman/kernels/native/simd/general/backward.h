@@ -160,14 +160,7 @@ void general_grad_h0(const elman_general_call& general, const Group& group, cons
             gemm(delta, shared.plain.row, 0, group.active[0], shared.plain.w_hh, panels.first, panels.last, 0, call.H,
                  epilogue);
     }
-    for (int64_t r = rows.first; r < rows.last; ++r) {
-        if (group.length[r]) continue;
-        if (call.grad_h_last)
-            __builtin_memcpy(to[r], static_cast<const T*>(call.grad_h_last) + group.sequence[r] * call.H,
-                             call.H * sizeof(T));
-        else
-            __builtin_memset(to[r], 0, call.H * sizeof(T));
-    }
+    give_grad_of_no_steps(call, group, rows, to);
 }
 
 // dL/dz of a chunk, and the zeros past each sequence's end; by the only member of the group.
