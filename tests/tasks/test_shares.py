@@ -55,7 +55,13 @@ def test_shares_make_up_the_batch() -> None:
 
 @pytest.mark.parametrize(
     ("own", "other", "words"),
-    [(1.0, 2.0, "50% less than"), (3.0, 2.0, "50% more than"), (1.0, 0.0, "more than"), (0.0, 0.0, "as good as")],
+    [
+        (1.0, 2.0, "50% less than"),
+        (3.0, 2.0, "50% more than"),
+        (8.4, 2.0, "4.2 times"),
+        (1.0, 0.0, "more than"),
+        (0.0, 0.0, "as good as"),
+    ],
 )
 def test_a_perfect_baseline_is_compared_in_words(own: float, other: float, words: str) -> None:
     assert compared(own, other) == words

@@ -81,6 +81,7 @@ def free_folder(task: str, settings: TrainingSettings) -> Path:
 def train_and_show(task: str, settings: TrainingSettings, out: Path, *, resume: bool = False) -> None:
     """Train, then say what was reached, where it lies, and what to do next."""
     from elman.run import train
+    from elman.training.report import figure
 
     use_display(TerminalDisplay(into=out))
     start = time.perf_counter()
@@ -89,7 +90,7 @@ def train_and_show(task: str, settings: TrainingSettings, out: Path, *, resume: 
         return
     minutes = (time.perf_counter() - start) / 60
     show_line(
-        f"best validation {result.metric} {result.best:.4f} at step {result.best_step} of {result.steps} "
+        f"best validation {result.metric} {figure(result.best)} at step {result.best_step} of {result.steps} "
         f"({minutes:.1f} min in all, {result.seconds / 60:.1f} of them training)"
     )
     show_line(f"in {out}: " + ", ".join(sorted(path.name for path in out.iterdir())))

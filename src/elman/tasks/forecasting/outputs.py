@@ -32,7 +32,8 @@ def panels_of_part(windows: Windows, ask: Ask, model: nn.Module, targets: Sequen
             stretch(forecasts, number, target, raw.times[origin : origin + windows.horizon])
             for number, origin in enumerate(chosen[:, 1].tolist())
         ]
-        panels.append(Panel(name, raw.times[begin:end], raw.values[begin:end, target], stretches))
+        shown = f"{raw.name}: {name}" if len(windows.series) > 1 else name
+        panels.append(Panel(shown, raw.times[begin:end], raw.values[begin:end, target], stretches))
     return panels
 
 
@@ -43,7 +44,9 @@ def stretch(forecasts: Forecasts, window: int, target: int, times: pd.Index) -> 
 
 
 def compared(own: float, other: float) -> str:
-    """How an error compares with another one: "5% less than"; a perfect other one has no share to name."""
+    """How an error compares with another one: "5% less than", "4.2 times"; a perfect other one has no share to name."""
     if other == 0:
         return "as good as" if own == 0 else "more than"
+    if own >= 3 * other:
+        return f"{own / other:.3g} times"
     return f"{abs(own / other - 1):.0%} {'less' if own <= other else 'more'} than"

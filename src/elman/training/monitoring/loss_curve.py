@@ -8,6 +8,7 @@ from elman.errors import UserError
 from elman.plotting.palette import PALETTE
 from elman.plotting.style import DASHES, MARKERS, new_figure, save_figure
 from elman.training.monitoring.metrics_log import Row, read_metrics
+from elman.training.report import figure as figure_of
 from elman.training.run_folder import RunFolder
 
 
@@ -25,7 +26,7 @@ def draw_loss_curve(folder: RunFolder, metric: str, unit: str, *, higher_is_bett
     if not (values and losses):
         raise UserError(f"{folder.metrics} has no rows to draw; the run itself is complete")
     best = (max if higher_is_better else min)(range(len(values)), key=values.__getitem__)
-    title = f"Best validation {metric} {values[best]:.3f} at step {seen[best]:,.0f} of {steps[-1]:,.0f}"
+    title = f"Best validation {metric} {figure_of(values[best])} at step {seen[best]:,.0f} of {steps[-1]:,.0f}"
     apart = metric != "loss"
     figure, axes = new_figure(title, rows=2 if apart else 1, height=6.0 if apart else 4.5, sharex=True)
     axes[0].plot(steps, losses, color=PALETTE[0], linestyle=DASHES[0], label="training loss")
