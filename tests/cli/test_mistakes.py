@@ -232,3 +232,14 @@ def test_explosion(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert words in mistake
     for path in out.glob("*.safetensors"):
         assert all(bool(tensor.isfinite().all()) for tensor in load_file(path).values())
+
+
+def test_a_file_in_the_place_of_a_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from elman.cli.predict import check_texts
+    from elman.errors import UserError
+
+    path = tmp_path / "good.txt"
+    path.write_text("a good film")
+    with pytest.raises(UserError, match=r"good\.txt is a file, and this run takes texts; give the text itself"):
+        check_texts(["fine", str(path)], "texts")
+    check_texts(["A film. Good.", "so it goes. " * 100, "good.txt\0"], "texts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,6 +107,8 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
     if out is not None:
         check_output(out)
     loaded = load(run, weights=weights)
+    if loaded.task.takes == "texts":
+        check_texts(inputs, loaded.task.inputs)
     predictions = []
     for prediction in loaded.stream(inputs, options):
         if json:
@@ -122,6 +125,13 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
                 show_rich(part)
     if out is not None and predictions:
         say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))
+
+
+def check_texts(inputs: Sequence[str], what: str) -> None:
+    """Raise a UserError where the name of a file was typed and its content is what was meant."""
+    for given in inputs:
+        if Path(given).suffix and os.path.isfile(given):  # of a long text it says no, without an error
+            raise UserError(f'{given} is a file, and this run takes {what}; give the text itself: "$(cat FILE)"')
 
 
 def check_output(out: Path) -> None:

@@ -294,3 +294,19 @@ def test_ids_stay_what_they_are(tmp_path: Path) -> None:
     assert frame["id"].tolist() == ["1", "2", None]
     pd.DataFrame({"id": [1, 2, 3], "v": [1, 2, 3]}).to_parquet(tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet", texts={"id"})["id"].tolist() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("text_first", [True, False])
+def test_a_table_without_names_in_which_a_text_comes_twice(tmp_path: Path, text_first: bool) -> None:
+    rows = [
+        ("The hotel was bad.", "sad"),
+        ("A nice meal.", "happy"),
+        ("The hotel was bad.", "sad"),
+        ("So dull.", "sad"),
+    ]
+    rows += [(f"Day {number} was fine.", "happy") for number in range(4)]
+    path = tmp_path / "k.tsv"
+    path.write_text("".join("\t".join(row if text_first else row[::-1]) + "\n" for row in rows), encoding="utf-8")
+    assert [(row.text, row.label) for row in read_parts(path, Columns())["train"]] == rows
+    one = Columns(text="1" if text_first else "2")
+    assert [(row.text, row.label) for row in read_parts(path, one)["train"]] == rows

@@ -47,18 +47,28 @@ class Columns:
     def unnamed(self, table: Delimited) -> tuple[int, int] | None:
         """The places of text and label in a table whose first line is an example already; None where it names columns.
 
-        They are told by the numbers that the user gave, from 1; else, of two columns without a usual name, the label's
-        has its first cell again further down, and the text's has not.
+        They are told by the numbers that the user gave, from 1; of two columns one number tells both. Else, of two
+        columns without a usual name, the label's has its first cell again further down; where the text's has as well,
+        the label's is the one with far fewer different cells.
         """
         header = table.header
         given = self.text, self.label
-        if all(name and name.isdecimal() and name not in header and 0 < int(name) <= len(header) for name in given):
-            return int(str(self.text)) - 1, int(str(self.label)) - 1
+        places = [
+            int(name) - 1 if name and name.isdecimal() and name not in header and 0 < int(name) <= len(header) else None
+            for name in given
+        ]
+        if len(header) == 2 and None in given and places != [None, None]:
+            places = [1 - places[1 - at] if place is None else place for at, place in enumerate(places)]  # type: ignore[operator]
+        if places[0] is not None and places[1] is not None:
+            return places[0], places[1]
         usual = {name.lower() for name in header} & {*_TEXT_NAMES, *_LABEL_NAMES}
         if any(given) or usual or len(header) != 2:
             return None
-        again = [header[place] in {fields[place] for _, fields in table.records} for place in (0, 1)]
-        return {(False, True): (0, 1), (True, False): (1, 0)}.get((again[0], again[1]))
+        cells = [{fields[place] for _, fields in table.records} for place in (0, 1)]
+        again = header[0] in cells[0], header[1] in cells[1]
+        if again == (True, True):
+            again = 2 * len(cells[0]) <= len(cells[1]), 2 * len(cells[1]) <= len(cells[0])
+        return {(False, True): (0, 1), (True, False): (1, 0)}.get(again)
 
 
 def known_column(name: str, header: Sequence[str], path: Path) -> str:
