@@ -27,13 +27,16 @@ class MetricsLog:
     def resumed(cls, path: Path, step: int) -> MetricsLog:
         """The rows up to `step`, so that what came after the checkpoint is not counted twice.
 
-        A damaged file loses no run: what can be read of it is kept, and what is dropped is logged.
+        A damaged or emptied file loses no run: its rows are dropped, which is logged.
         """
         try:
             rows = read_metrics(path)
         except UserError as error:
             rows = []
             log.warning("the metrics before step %d are dropped: %s", step, error)
+        else:
+            if not rows and (path.exists() or path.is_symlink()):
+                log.warning("the metrics before step %d are gone: %s is empty or no file", step, path)
         return cls(path, [row for row in rows if row.get("step", step + 1) <= step])
 
     def add(self, row: Row) -> None:
