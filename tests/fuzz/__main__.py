@@ -18,12 +18,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz.judging import RUN, target_names
+from tests.fuzz.judging import ATTACKED, RUN, is_run, target_names
 
 PATIENCE = 10.0
 """Seconds of processor time that one file may take."""
 LONGEST_WAIT = 120.0
 """Seconds that one file may take on a busy machine, and a process to begin."""
+READERS = "reader"
+"""What the targets are together that are no runs."""
 
 
 class Score:
@@ -123,24 +125,24 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=int(os.environ.get("FUZZ_FIRST", "0")), help="the first seed")
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("FUZZ_MINUTES", "60")), help="in all")
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), help="where files that fail are kept")
-    parser.add_argument("targets", nargs="*", help="beginnings of names, all for none: sound, picture, run")
+    parser.add_argument("targets", nargs="*", help="beginnings of names, all for none: sound, picture, run, attacked")
     asked = parser.parse_args()
     chosen = [name for name in target_names() if not asked.targets or name.startswith(tuple(asked.targets))]
     until = time.monotonic() + 60 * asked.minutes
     kinds = ("refused", "read", "traceback", "hang", "crash")
-    totals = {RUN: Counter[str](), "": Counter[str]()}
+    totals = {kind: Counter[str]() for kind in (READERS, RUN, ATTACKED)}
     print(f"{'target':34} {'files':>8} " + " ".join(f"{kind:>9}" for kind in kinds) + f" {'peak MiB':>9}", flush=True)
-    together = [name for name in chosen if name.startswith(RUN)]
-    groups = [[name] for name in chosen if not name.startswith(RUN)] + ([together] if together else [])
+    together = [[name for name in chosen if name.startswith(kind)] for kind in (RUN, ATTACKED)]
+    groups = [[name] for name in chosen if not is_run(name)] + [group for group in together if group]
     for number, group in enumerate(groups):
         share = (until - time.monotonic()) / (len(groups) - number)
         for name, score in fuzz(group, asked.first, asked.count, asked.keep, time.monotonic() + share).items():
             _print(name, score.counts, kinds, str(score.peak // 1024))
             for why, seed in score.found.items():
                 print(f"    seed {seed}: {why}", flush=True)
-            totals[RUN if name.startswith(RUN) else ""] += score.counts
-    for what, counts in (("all readers", totals[""]), ("all runs", totals[RUN])):
-        _print(what, counts, kinds, "")
+            totals[next((kind for kind in (RUN, ATTACKED) if name.startswith(kind)), READERS)] += score.counts
+    for what, counts in totals.items():
+        _print(f"all: {what}", counts, kinds, "")
     faults = sum(counts[kind] for counts in totals.values() for kind in kinds[2:])
     sys.exit(1 if faults else 0)
 

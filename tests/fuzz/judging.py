@@ -11,12 +11,15 @@ from pathlib import Path
 from random import Random
 
 from elman.errors import UserError
-from tests.fuzz import runs
+from tests.fuzz import attacks, runs
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import Files, Target, readers
 
+MEMORY = 4 << 30
+
 READ, REFUSED, TRACEBACK = "read", "refused", "traceback"
-RUN = "run "
+RUN, ATTACKED = "run ", "attacked run "
+"""How targets are called whose files are changed at random, or as an attacker would."""
 
 _made: dict[str, tuple[Target, Files, Files]] = {}
 
@@ -38,14 +41,19 @@ def verdict(act: Callable[[], object]) -> str:
 
 def target_names() -> list[str]:
     """Readers, and runs under their own names."""
-    return [*readers(), *(RUN + name for name in runs.names())]
+    return [*readers(), *(kind + name for kind in (RUN, ATTACKED) for name in runs.names())]
+
+
+def is_run(name: str) -> bool:
+    """Whether a target is a run, and no reader."""
+    return name.startswith((RUN, ATTACKED))
 
 
 def attempt(name: str, random: Random, keep: Path | None = None) -> str:
     """One changed file put to a target; where that fails, the files are put into `keep`."""
-    if name.startswith(RUN):
-        said, changed = runs.attempt(name.removeprefix(RUN), random, verdict)
-        folder = changed.parents[1]
+    if is_run(name):
+        change = runs.change if name.startswith(RUN) else attacks.change
+        said, folder = runs.attempt(name.removeprefix(RUN).removeprefix(ATTACKED), random, verdict, change)
     else:
         folder = Path(tempfile.mkdtemp(prefix="elman-fuzz-"))
         target, files, also = _whole(name)
@@ -56,9 +64,15 @@ def attempt(name: str, random: Random, keep: Path | None = None) -> str:
             path.write_bytes(mutated(raw, random) if file == which else raw)
         said = verdict(lambda: target.act(folder))
     if said.startswith(TRACEBACK) and keep is not None and not keep.exists():
-        shutil.copytree(folder, keep)
+        shutil.copytree(folder, keep, symlinks=True, ignore=_no_files)
     shutil.rmtree(folder)
     return said
+
+
+def _no_files(folder: str, names: list[str]) -> list[str]:
+    """What is not kept of a folder: pipes, and files that only seem to be large."""
+    paths = [Path(folder) / name for name in names]
+    return [path.name for path in paths if path.is_fifo() or (path.is_file() and path.lstat().st_size > MEMORY)]
 
 
 def _whole(name: str) -> tuple[Target, Files, Files]:

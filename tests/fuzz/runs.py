@@ -47,7 +47,7 @@ def whole(name: str) -> Path:
     return folder
 
 
-def change(folder: Path, random: Random) -> Path:
+def change(folder: Path, random: Random, _: str) -> Path:
     """Change one file of the run: now and then into something that is no file, or take it away."""
     path = random.choice(sorted(path for path in (folder / UNDER).iterdir() if path.is_file()))
     act = random.random()
@@ -77,14 +77,19 @@ def use(name: str, changed: str) -> object:
     return [prediction.show() for prediction in run.predict(told["inputs"][:1])]
 
 
-def attempt(name: str, random: Random, judge: Callable[[Callable[[], object]], str]) -> tuple[str, Path]:
+def attempt(
+    name: str,
+    random: Random,
+    judge: Callable[[Callable[[], object]], str],
+    change: Callable[[Path, Random, str], Path],
+) -> tuple[str, Path]:
     """Put one changed run to use in a folder of its own; give the verdict and the folder, which is to be removed."""
     folder = Path(tempfile.mkdtemp(prefix="elman-fuzz-"))
     shutil.copytree(whole(name), folder, dirs_exist_ok=True)
-    changed = change(folder, random)
+    changed = change(folder, random, name)
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return judge(lambda: use(name, changed.name)), changed
+        return judge(lambda: use(name, changed.name)), folder
     finally:
         os.chdir(before)

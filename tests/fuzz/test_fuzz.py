@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from elman.errors import UserError
 from tests.fuzz import runs
-from tests.fuzz.judging import READ, REFUSED, RUN, TRACEBACK, attempt, verdict
+from tests.fuzz.judging import ATTACKED, READ, REFUSED, RUN, TRACEBACK, attempt, verdict
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import readers
 
@@ -34,6 +34,12 @@ def test_a_reader_refuses_in_one_line(name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_refuses_in_one_line(name: str) -> None:
     assert attempt(RUN + name, Random(f"short {name}")) in (READ, REFUSED)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_attacked_run_refuses_in_one_line(name: str) -> None:
+    for number in range(3):
+        assert attempt(ATTACKED + name, Random(f"short {name} {number}")) in (READ, REFUSED)
 
 
 @pytest.mark.parametrize("name", readers())

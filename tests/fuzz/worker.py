@@ -11,15 +11,13 @@ import sys
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.judging import RUN, TRACEBACK, attempt
-
-MEMORY = 4 << 30
+from tests.fuzz.judging import MEMORY, TRACEBACK, attempt, is_run
 
 
 def main(first: int, count: int, keep: Path, *names: str) -> None:
     """Put files with the seeds from `first` on to the targets in turn."""
     logging.getLogger("elman").setLevel(logging.CRITICAL)
-    if names[0].startswith(RUN):
+    if is_run(names[0]):
         import torch
 
         torch.set_num_threads(1)

@@ -28,13 +28,13 @@ from tests.kills.harness import (
     train_undisturbed,
 )
 
-MOMENTS = ("first", "time", "file")
+MOMENTS = ("first", "writing", "time", "writing", "file", "writing")
 
 
 def main() -> None:
     """Parse, kill, show."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=500, help="how many, over all cases and the three moments")
+    parser.add_argument("--kills", type=int, default=500, help="how many, over all cases and moments")
     parser.add_argument("--pairs", type=int, default=100, help="how many pairs are started together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long, and say how far it came")
@@ -67,7 +67,7 @@ class Session:
         self.cases: list[Case] = []
         self.whole: dict[str, dict[str, object]] = {}
         self.seconds: dict[str, float] = {}
-        self.changes: dict[str, int] = {}
+        self.changes: dict[str, tuple[int, int]] = {}
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self.log = Path("log.txt").absolute()
@@ -89,10 +89,10 @@ class Session:
         self.cases.append(case)
 
     def kill(self, kills: int) -> None:
-        """Kill trainings, the cases in turn, a third of them at each moment."""
+        """Kill trainings, the cases in turn, half of them while a file is written."""
         turn = 0
         while self.counts["kills"] < kills and time.monotonic() < self.end:
-            case, moment = self.cases[turn % len(self.cases)], MOMENTS[turn // len(self.cases) % 3]
+            case, moment = self.cases[turn % len(self.cases)], MOMENTS[turn // len(self.cases) % len(MOMENTS)]
             turn += 1
             out = Path(f"killed-{turn}").absolute()
             how = {"seconds": self.seconds[case.name], "changes": self.changes[case.name], "plots": self.plots}

@@ -6,7 +6,8 @@ its data, its first step or its last file within tenths of a second. The kill co
 - "first": at a random time of the first second, or of the training where that is shorter;
 - "time": at a random time of the whole training;
 - "file": at a call that changes files (write, fsync, rename, remove), counted by the training itself; of a write
-  half of the bytes are on the disk by then.
+  half of the bytes are on the disk by then;
+- "writing": at one of those of them that find a file half done: a write, its fsync, the rename to its name.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Literal
 
 from tests.kills.cases import Case
 
-Moment = Literal["first", "time", "file"]
+Moment = Literal["first", "time", "file", "writing"]
 PATIENCE = 60.0
 """Seconds after which a process hangs: its stacks are dumped, and it counts as a fault."""
 GROWS = ("seconds", "_per_second")
@@ -105,12 +106,12 @@ def kill_at(case: Case, out: Path, log: Path, after: float, *, plots: bool) -> b
     return _was_killed(wait(child, log), log)
 
 
-def kill_in_file(case: Case, out: Path, log: Path, number: int, *, plots: bool) -> bool:
-    """Start the training, or go on with it, and let it be killed at its `number`th change of a file."""
+def kill_in_file(case: Case, out: Path, log: Path, number: int, *, writing: bool, plots: bool) -> bool:
+    """Start the training, or go on with it, and let it be killed at its `number`th change of a file (half done)."""
     resume = (out / "settings.toml").exists()
 
     def work() -> None:
-        die_at_change(number)
+        die_at_change(number, writing=writing)
         train(case, out, resume=resume, plots=plots)
 
     return _was_killed(wait(fork(work, log), log), log)
@@ -122,18 +123,26 @@ def _was_killed(code: int, log: Path) -> bool:
     return code != 0
 
 
-def die_at_change(number: int) -> Callable[[], int]:
-    """Let this process kill itself at its `number`th call that changes files, 0 for never; returns the calls so far."""
+def die_at_change(number: int, *, writing: bool = False) -> Callable[[], tuple[int, int]]:
+    """Let this process kill itself at its `number`th call that changes files, 0 for never.
+
+    Arguments:
+        writing: count only the calls that find a file half done.
+
+    Returns:
+        a function that says how many calls there were, and how many of them found a file half done.
+    """
     import elman.atomic_io
 
-    calls = [0]
+    calls = [0, 0]
 
-    def counted(call: Callable[..., Any], half: Callable[..., None] | None = None) -> Callable[..., Any]:
+    def counted(call: Callable[..., Any], half_done: Callable[..., bool], half: Callable[..., None]) -> Any:
         def called(*given: Any, **more: Any) -> Any:
+            within = half_done(*given)
             calls[0] += 1
-            if calls[0] == number:
-                if half is not None:
-                    half(*given)
+            calls[1] += within
+            if calls[writing] == number and (within or not writing):
+                half(*given)
                 os.kill(os.getpid(), signal.SIGKILL)
             return call(*given, **more)
 
@@ -143,25 +152,31 @@ def die_at_change(number: int) -> Callable[[], int]:
         path.write_bytes(data[: len(data) // 2])
 
     for name in CALLS:
-        setattr(os, name, counted(getattr(os, name)))
-    elman.atomic_io._fill = counted(elman.atomic_io._fill, half)
-    return lambda: calls[0]
+        setattr(os, name, counted(getattr(os, name), _is_half_done, lambda *given: None))
+    elman.atomic_io._fill = counted(elman.atomic_io._fill, lambda *given: True, half)
+    return lambda: (calls[0], calls[1])
 
 
-def train_undisturbed(case: Case, out: Path, log: Path, *, plots: bool) -> tuple[float, int, list[str]]:
-    """Train into `out`; returns the seconds, the calls that change files, and the modules that were imported."""
+def _is_half_done(what: Any, *_: Any) -> bool:
+    """Whether the file that a call is about, by its name or by its handle, has not got its name yet."""
+    path = os.readlink(f"/proc/self/fd/{what}") if isinstance(what, int) else os.fspath(what)
+    return str(path).endswith(".part") and os.path.exists(path)
+
+
+def train_undisturbed(case: Case, out: Path, log: Path, *, plots: bool) -> tuple[float, tuple[int, int], list[str]]:
+    """Train into `out`; returns the seconds, the calls that change files (all, half done), and the modules imported."""
     said = log.with_suffix(".said")
 
     def work() -> None:
         calls, begin = die_at_change(0), time.monotonic()
         train(case, out, resume=False, plots=plots)
         seconds = time.monotonic() - begin
-        said.write_text("\n".join([str(seconds), str(calls()), *sys.modules]))
+        said.write_text("\n".join([str(seconds), *map(str, calls()), *sys.modules]))
 
     if code := wait(fork(work, log), log):
         raise Faults(f"training ends with {code}: {log.read_text()[-1500:]}")
-    seconds, calls, *modules = said.read_text().splitlines()
-    return float(seconds), int(calls), modules
+    seconds, calls, within, *modules = said.read_text().splitlines()
+    return float(seconds), (int(calls), int(within)), modules
 
 
 def contents(case: Case, out: Path, log: Path) -> dict[str, Any]:
@@ -219,7 +234,7 @@ def kill_and_resume(
     chance: random.Random,
     *,
     seconds: float,
-    changes: int,
+    changes: tuple[int, int],
     plots: bool,
 ) -> tuple[int, int]:
     """Kill a training, and sometimes its resumption too, and let it come to its end.
@@ -229,8 +244,9 @@ def kill_and_resume(
     """
     kills = writing = 0
     for _ in range(1 + (chance.random() < 0.3)):
-        if moment == "file":
-            killed = kill_in_file(case, out, log, chance.randint(1, changes), plots=plots)
+        if moment in ("file", "writing"):
+            within = moment == "writing"
+            killed = kill_in_file(case, out, log, chance.randint(1, changes[within]), writing=within, plots=plots)
         else:
             after = chance.uniform(0, min(1.0, seconds) if moment == "first" else seconds)
             killed = kill_at(case, out, log, after, plots=plots)

@@ -18,6 +18,6 @@ def test_killed_and_resumed_to_the_same_bits() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {line.strip().partition(" ")[2]: int(line.split()[0]) for line in done.stdout.splitlines()}
     assert counts["kills"] >= 9
-    assert counts["kills at the moment 'file'"] >= 1
+    assert counts["kills at the moment 'writing'"] >= 1
     assert counts["pairs"] == 2
     assert counts["faults, over 2 cases"] == 0

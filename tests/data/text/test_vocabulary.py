@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from elman.data.text.tokenizers import BOS, EOS, PAD, UNK, Kind
+from elman.data.text.tokenizers import BOS, EOS, PAD, PIECE, UNK, Kind
 from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
 
@@ -278,3 +279,15 @@ def test_what_would_end_the_process_is_not_handed_on(kind: Kind, tmp_path: Path)
         path.write_text(json.dumps({**whole, "normalizer": junk}), encoding="utf-8")
         with pytest.raises(UserError, match="damaged"):
             Vocabulary.load(path)
+
+
+@pytest.mark.parametrize("kind", ["words", "bpe"])
+def test_a_long_text_is_encoded_in_pieces_as_a_whole(kind: Kind) -> None:
+    """Spaces, line ends and long runs at every distance from where the pieces end; what has no spaces is cut."""
+    random = Random(0)
+    parts = ("word ", "a", " b", "\n", "\n\n", "  ", "--", "...", "don't ", "\u00e9cho ", "\t", "x1\n", " \n ")
+    text = "".join(random.choices(parts, k=40_000))
+    vocabulary = Vocabulary.build(text, kind, 400)
+    assert vocabulary.encode(text) == vocabulary._tokenizer.encode(text).ids
+    without = "ab" * (PIECE * 200)
+    assert vocabulary.decode(vocabulary.encode(without)).replace(" ", "") in (without, "<unk>" * 7)

@@ -25,6 +25,7 @@ _MARK = b"\xef\xbb\xbf"
 # Where a text may be cut so that words and byte-level BPE find the same tokens as in the whole: before a space that
 # goes with the word after it, or after a line's end with no other white space beside it.
 _CUT = re.compile(r"(?<=\S\n)(?=\S)|(?= \S)")
+_LONGEST = 64  # times the size asked for, where there is no such place
 
 
 def is_packed(path: Path) -> bool:
@@ -102,15 +103,16 @@ def cut_at(pieces: Iterable[str], characters: int) -> tuple[Iterator[str], Itera
 def whole_tokens(pieces: Iterable[str], size: int) -> Iterator[str]:
     """The same text in pieces of about `size` characters that end where no token of words or byte-level BPE goes on.
 
-    A text without spaces and line ends is cut after 64 times that size.
+    A text without spaces and line ends is cut after 64 times that size: `tokenizers` takes some fifty times the memory
+    of what it is given at once, and ends the process where there is no more.
     """
     kept = ""
     for piece in pieces:
         kept += piece
         start = 0
         while len(kept) - start > size:
-            found = _CUT.search(kept, start + size)
-            end = found.start() if found else start + 64 * size
+            found = _CUT.search(kept, start + size, start + _LONGEST * size)
+            end = found.start() if found else start + _LONGEST * size
             if end >= len(kept):
                 break
             yield kept[start:end]

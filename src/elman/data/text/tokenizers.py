@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from elman.data.io.json_files import read_json
+from elman.data.text.blocks import whole_tokens
 from elman.data.text.char_codec import distinct_characters
 from elman.errors import UserError, optional_imports
 
@@ -19,6 +20,9 @@ Kind = Literal["characters", "bpe", "words"]
 
 PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<bos>", "<eos>"
 SPECIAL = (PAD, UNK, BOS, EOS)
+
+PIECE = 1 << 14
+"""Characters of a long text that `tokenizers` is given at once."""
 
 _BYTES = 256
 _BPE_SIZE = 8000
@@ -176,7 +180,7 @@ def _bpe(texts: Sequence[str], size: int, special: Sequence[str], lowercase: boo
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_pieces(texts), trainer)
     return tokenizer
 
 
@@ -190,7 +194,7 @@ def _words(texts: Sequence[str], size: int, special: Sequence[str], lowercase: b
     trainer = trainers.WordLevelTrainer(
         vocab_size=size, min_frequency=min_count, special_tokens=list(special), show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_pieces(texts), trainer)
     ids = tokenizer.get_vocab()
     if max(ids.values()) < len(ids):
         return tokenizer
@@ -200,6 +204,10 @@ def _words(texts: Sequence[str], size: int, special: Sequence[str], lowercase: b
     tokenizer = _assembled(Tokenizer(model), "words", lowercase)
     tokenizer.add_special_tokens(list(special))
     return tokenizer
+
+
+def _pieces(texts: Sequence[str]) -> Iterator[str]:
+    return (piece for text in texts for piece in whole_tokens([text], PIECE))
 
 
 def _with_unknown(special: Sequence[str]) -> tuple[str, ...]:

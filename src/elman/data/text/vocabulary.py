@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_text
+from elman.data.text.blocks import whole_tokens
 from elman.data.text.char_codec import CharacterTable
-from elman.data.text.tokenizers import SPECIAL, Kind, kind_of, make_tokenizer, read_tokenizer
+from elman.data.text.tokenizers import PIECE, SPECIAL, Kind, kind_of, make_tokenizer, read_tokenizer
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_TOGETHER = 256  # pieces
 _NO_SPACE_BEFORE = frozenset(".,;:!?)]}%…\n") | {"...", "n't"}
 _NO_SPACE_AFTER = frozenset("([{$\n")
 
@@ -113,9 +115,11 @@ class Vocabulary:
         """(N,) the ids of a text as an array: the way for long texts, see `encode`."""
         if self._characters is not None:
             return self._characters.encode(text)
-        if self.kind == "words":  # a word never spans lines, and a batch of lines is encoded in parallel
-            return np.fromiter((i for line in self.encode_lines(text.splitlines(True)) for i in line), np.int64)
-        return np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
+        pieces = whole_tokens([text], PIECE)  # many together are encoded in parallel
+        parts = [np.empty(0, np.int64)]
+        while some := list(islice(pieces, _TOGETHER)):
+            parts.append(np.fromiter(chain.from_iterable(self.encode_lines(some)), np.int64))
+        return np.concatenate(parts)
 
     def encode_bytes(self, text: str, dtype: np.dtype[Any], line: int = 1) -> bytes:
         """The ids of a text by a vocabulary of characters, as they lie in memory: see `CharacterTable.encode_bytes`."""

@@ -26,7 +26,7 @@ Transform = Literal["none", "log", "sqrt"]
 Array = NDArray[np.float32]
 _LONGEST_SEASON = 1_000_000
 FEWEST_ROWS = 2
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 """A column whose values differ by no more than this share of their size holds one value and its rounding."""
 
 
@@ -77,6 +77,9 @@ class SeriesScale:
         columns = _transformed(series, roles, transform)[:rows]
         columns[:, : len(roles.targets)][np.isnan(part)] = np.nan  # what was filled in teaches nothing
         mean, std = np.nanmean(columns, axis=0), np.nanstd(columns, axis=0)
+        small = [name for name, size in zip(roles.targets, std, strict=False) if size < 1 / LARGEST]
+        if small:
+            raise UserError(f"{place}: {small[0]!r} varies by less than {1 / LARGEST:g}, too little to compute with")
         std[[_is_constant(column) for column in columns.T]] = 1.0  # a covariate that never changes
         return cls(transform, mean, std, _naive_error(part, season if rows > season else 1))
 

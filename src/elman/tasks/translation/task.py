@@ -51,8 +51,8 @@ class Facts:
         longest: the tokens of the longest source.
     """
 
-    languages: tuple[str, str] = ("", "")
-    longest: int = 0
+    languages: tuple[str, str]
+    longest: int
 
 
 class Task(BaseTask[Settings]):
