@@ -19,11 +19,11 @@ struct Case {
     bool current, leaky, noisy, resets, restarts, reverse, residual, masked, ragged;
 };
 
-// Philox 4x32-10, then Box and Muller, a number at a time.
+// Philox 4x32-7, then Box and Muller, a number at a time.
 double noise(uint64_t seed, uint32_t stream, int64_t t, int64_t b, int64_t j) {
     uint32_t c[4] = {uint32_t(8 * (j / 32) + j % 16 / 2), uint32_t(b), uint32_t(t), stream};
     uint32_t k[2] = {uint32_t(seed), uint32_t(seed >> 32)};
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 7; ++round) {
         const uint64_t p = uint64_t(0xD2511F53) * c[0], q = uint64_t(0xCD9E8D57) * c[2];
         const uint32_t next[4] = {uint32_t(q >> 32) ^ c[1] ^ k[0], uint32_t(q), uint32_t(p >> 32) ^ c[3] ^ k[1],
                                   uint32_t(p)};

@@ -1,4 +1,4 @@
-// Standard normal noise by a counter, as kernels/general/noise.py says it: Philox 4x32-10, then Box and Muller. A lane
+// Standard normal noise by a counter, as kernels/general/noise.py says it: Philox 4x32-7, then Box and Muller. A lane
 // of 64 bits holds one word of 32: a product of two words fills it, and what stands in its upper half is never read.
 #pragma once
 #include "simd/general/exponential.h"
@@ -12,6 +12,7 @@ namespace {
 
 typedef uint64_t wide __attribute__((vector_size(ELMAN_BYTES)));
 constexpr int counters = ELMAN_BYTES / 8;  // computed side by side
+constexpr int rounds = 7;
 constexpr int64_t block_units = 32, block_counters = 8;
 
 // The product of the lanes' lower halves.
@@ -37,7 +38,7 @@ ELMAN_INLINE wide exclusive_or(wide a, wide b, wide c) {
 
 // What the rounds take of the seed, and the counters of a block's first words.
 struct NoiseKeys {
-    wide round[10][2];
+    wide round[rounds][2];
     wide first[block_counters / counters];
     explicit NoiseKeys(int64_t seed) {
         uint32_t k[2] = {uint32_t(uint64_t(seed)), uint32_t(uint64_t(seed) >> 32)};
@@ -64,7 +65,7 @@ ELMAN_INLINE void philox(const wide (&first)[N], const NoisePlace& place, const 
         w[i][2] = wide{} + uint32_t(place.t);
         w[i][3] = wide{} + uint32_t(place.stream);
     }
-    ELMAN_UNROLL for (int round = 0; round < 10; ++round) ELMAN_UNROLL for (int i = 0; i < N; ++i) {
+    ELMAN_UNROLL for (int round = 0; round < rounds; ++round) ELMAN_UNROLL for (int i = 0; i < N; ++i) {
         const wide p0 = product(w[i][0], m0), p1 = product(w[i][2], m1);
         w[i][0] = exclusive_or(p1 >> 32, w[i][1], keys.round[round][0]);
         w[i][1] = p1;
