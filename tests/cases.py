@@ -70,7 +70,7 @@ class Case:
     def recurrence(self, dtype: torch.dtype = torch.float64) -> Any:
         """The recurrence as a function of `tensors` alone."""
         run = partial(recurrence, **self.options(dtype))
-        return run if self.bias else lambda x, h0, w_ih, w_hh: run(x, h0, w_ih, w_hh, None)
+        return run if self.bias else lambda x, h0, w_ih, w_hh, **more: run(x, h0, w_ih, w_hh, None, **more)
 
     @property
     def torch_can(self) -> bool:

@@ -166,10 +166,19 @@ def test_no_dropout_in_a_step() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:forward-mode derivatives:RuntimeWarning")
 def test_tangents_are_not_dropped() -> None:
     rnn, x = elman.RNN(3, 5), torch.randn(2, 3)
-    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
-        rnn.step(forward_ad.make_dual(x, x))
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(rnn.step(forward_ad.make_dual(x, x))[0]).tangent
+    assert_close(tangent, torch.func.jvp(lambda x: rnn(x[None])[0][0], (x,), (x,))[1])
+
+
+def test_a_nested_input_is_one_line() -> None:
+    with pytest.warns(UserWarning, match="nested"):
+        x = torch.nested.nested_tensor([torch.randn(3), torch.randn(3)])
+    with pytest.raises(TypeError, match="x is a nested tensor"):
+        elman.RNN(3, 5).step(x, torch.zeros(1, 2, 5))
 
 
 def test_vmap_of_a_step() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from elman.ops import recurrence
+import elman
+from elman.ops import forward_mode, recurrence
 from tests.cases import SMALL, Case
 from tests.numerics import assert_close
 
@@ -95,10 +97,47 @@ def test_hessian_by_reverse_over_reverse() -> None:
         assert_close(got, torch.autograd.functional.hessian(of, tensors[i]))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when it first loads its jvp rules
-def test_forward_mode_raises() -> None:
-    x, *rest = SMALL[2].tensors(requires_grad=False)
-    with pytest.raises(NotImplementedError, match="jvp"):
-        torch.func.jvp(lambda x: recurrence(x, *rest)[0], (x,), (x,))
-    with forward_ad.dual_level(), torch.no_grad(), pytest.raises(NotImplementedError, match="jvp"):
-        recurrence(forward_ad.make_dual(x, x), *rest)
+TANGENTS = "ignore:forward-mode derivatives:RuntimeWarning"
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", TANGENTS)  # torch's own, as it loads its jvp rules
+@pytest.mark.parametrize("case", SMALL, ids=str)
+@pytest.mark.parametrize("general", [{}, {"leak": 0.4}], ids=str)
+def test_forward_mode_is_the_transpose_of_reverse_mode(case: Case, general: dict[str, float]) -> None:
+    """v . (J u) = (J^T v) . u, in float64, for a tangent in every argument at once and in each alone."""
+    if general and case.residual:
+        pytest.skip("the identity connection goes without a leak")
+    run = functools.partial(case.recurrence(), **general)
+
+    def of(*given: Tensor) -> Tensor:
+        h, last = run(*given)
+        return torch.cat([h.flatten(), last.flatten()])
+
+    given = tuple(case.tensors(requires_grad=False))
+    for alone in (None, *range(len(given))):
+        u = tuple(torch.randn_like(one) if alone in (None, i) else torch.zeros_like(one) for i, one in enumerate(given))
+        value, tangent = torch.func.jvp(of, given, u)
+        v = torch.randn_like(value)
+        back = torch.func.vjp(of, *given)[1](v)
+        assert_close(value, of(*given))
+        assert_close(v @ tangent, sum((one * other).sum() for one, other in zip(back, u, strict=True)))
+        with forward_ad.dual_level():
+            dual = of(*(forward_ad.make_dual(one, other) for one, other in zip(given, u, strict=True)))
+            assert_close(forward_ad.unpack_dual(dual).tangent, tangent)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", TANGENTS)
+def test_forward_over_reverse_is_the_hessian() -> None:
+    layer, x = elman.RNN(2, 3, dtype=torch.float64), torch.randn(4, 2, 2, dtype=torch.float64)
+
+    def loss(x: Tensor) -> Tensor:
+        return layer(x)[0].pow(3).sum()
+
+    assert_close(torch.func.hessian(loss)(x), torch.autograd.functional.hessian(loss, x))
+
+
+def test_forward_mode_says_once_that_it_is_slower() -> None:
+    forward_mode._say_once.cache_clear()
+    layer, x = elman.RNN(2, 3), torch.randn(4, 2, 2)
+    with pytest.warns(RuntimeWarning, match="which is slower"):
+        torch.func.jvp(lambda x: layer(x)[0], (x,), (x,))

@@ -12,6 +12,7 @@ from elman.kernels import make_stack, select_backend
 from elman.kernels.decoder import LayerWeights, Stack, StackWeights
 from elman.kernels.options import NONLINEARITIES, options_for
 from elman.kernels.torch_private import is_untransformed
+from elman.ops.validation import check_layout
 
 
 class Steppable(Protocol):
@@ -105,7 +106,7 @@ def take_step(
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
     hooks = rnn._forward_pre_hooks or rnn._forward_hooks
-    if not (call or rnn.layer_norm or hooks) and is_untransformed() and x.dim() == 2:
+    if not (call or rnn.layer_norm or hooks) and is_untransformed() and x.dim() == 2 and not x.is_nested:
         options = options_for(rnn.nonlinearity, False, rnn.residual)
         backend = select_backend(options, x.device, x.dtype)
         if backend.step is not None:
@@ -122,8 +123,10 @@ def take_step(
 def _call_once(rnn: Steppable, x: Tensor, state: Tensor | None, more: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """A call with one step, without gradients and as in evaluation mode."""
     weight = rnn._weight(rnn._all_weights[0][0])
+    check_layout("x", x)
     _check("x", x, (x.shape[0] if x.dim() else 0, rnn.input_size), ("sequences", rnn.input_size), weight)
     if state is not None:
+        check_layout("state", state)
         shape = rnn.num_layers, x.shape[0], rnn.hidden_size
         _check("state", state, shape, shape, weight)
     at = 1 if rnn.batch_first else 0

@@ -19,6 +19,7 @@ from elman.kernels.torch_private import (
     are_plain,
     are_transforms_active,
     is_compiling,
+    is_forward_ad,
     is_functionalizing,
     is_in_dispatch_mode,
     is_plain_eager,
@@ -38,6 +39,7 @@ from elman.ops.custom_ops import (
     unflatten,
 )
 from elman.ops.flops import tell_flop_counters
+from elman.ops.forward_mode import run_with_tangents
 from elman.ops.general.autograd import apply_many, apply_many_adjoint
 from elman.ops.vmap import (
     BATCH_OF_STATES,
@@ -59,6 +61,8 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
     """h (T, B, H) and h_last (B, H), differentiable; nothing but the lengths is checked."""
     if is_compiling():
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
+    if is_forward_ad():
+        return run_with_tangents(inputs, options)
     if is_tracing() is not None:
         if torch.onnx.is_in_onnx_export():
             raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")

@@ -46,7 +46,7 @@ def recurrence(
 
     T steps, B sequences, I inputs, H hidden units. Differentiable, any number of times, in x, h0, w_ih, w_hh, bias,
     leak, noise and restart. Composes with `torch.func.grad`, `vmap` and `jacrev`, `torch.compile`, `torch.export`, and
-    autocast, which casts the arguments once, here. Forward-mode differentiation raises.
+    autocast, which casts the arguments once, here. Forward-mode differentiation takes the reference's way.
 
     Arguments:
         x: the input, shape (T, B, I).

@@ -52,7 +52,7 @@ def saved_state(header: dict[str, Any], path: Path) -> TrainState:
     damaged = f"{path} is damaged: its header is not that of a checkpoint"
     try:
         state = msgspec.convert(header, TrainState)
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError) as error:
         raise UserError(f"{damaged} ({str(error)[:120]}); restore it from a copy") from error
     judge, window = state.judge, state.window
     sizes = (state.grad_norm, state.seconds, window.seconds)

@@ -21,15 +21,17 @@ from elman.kernels.general.options import (
     GeneralOptions,
     saves_extra,
 )
-from elman.kernels.options import PLAIN_TYPES
 from elman.kernels.torch_private import (
+    are_plain,
     are_transforms_active,
     is_compiling,
+    is_forward_ad,
     is_in_dispatch_mode,
     is_plain_eager,
     is_tracing,
     unchecked_apply,
 )
+from elman.ops.forward_mode import run_many_with_tangents
 from elman.ops.general.custom_ops import (
     NO_GRADIENTS,
     flatten,
@@ -49,13 +51,15 @@ def apply_many(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """h (V, T, B, H), the last states (V, B, H), and what the adjoint needs; nothing but the lengths is checked."""
     if is_tracing() is not None and torch.onnx.is_in_onnx_export():
         raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
+    if is_forward_ad() and not is_compiling():
+        return run_many_with_tangents(inputs, options)
     if is_compiling() or is_tracing() is not None:
         return cast(States, many_operator(*flatten(inputs, options)))
     if are_transforms_active():
         return cast(States, cast(Any, Many).apply(*inputs, options))
     if is_in_dispatch_mode():
         return cast(States, many_operator(*flatten(inputs, options)))
-    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+    if not torch.is_grad_enabled() and is_plain_eager() and are_plain(inputs):
         return run_many(inputs, options, save=False)
     return cast(States, _apply_many(*inputs, options))
 
@@ -71,10 +75,11 @@ def apply_many_adjoint(
     needs: GeneralNeeds,
 ) -> GeneralGradients:
     """The gradients that are needed, differentiable once more."""
-    if not torch.is_grad_enabled() and type(inputs.x) in PLAIN_TYPES and is_plain_eager():
+    plain = are_plain((grad_h, grad_h_last, grad_extra, h, extra, *inputs))
+    if plain and not torch.is_grad_enabled() and is_plain_eager():
         return run_many_adjoint(grad_h, grad_h_last, grad_extra, inputs, h, extra, options, needs)
     flat: Any = grad_h, grad_h_last, grad_extra, h, extra, *inputs, options, needs
-    if is_compiling() or (is_in_dispatch_mode() and not are_transforms_active()):
+    if is_compiling() or (not are_transforms_active() and (not plain or is_in_dispatch_mode())):
         args = flatten(inputs, options)
         found = many_adjoint_operator(grad_h, grad_h_last, grad_extra, h, extra, list(needs), *args)
     elif are_transforms_active():
@@ -89,8 +94,9 @@ def _by_need(found: Sequence[Tensor], needs: GeneralNeeds) -> GeneralGradients:
     return GeneralGradients(*(next(rest) if need else None for need in needs))
 
 
-def _is_plain_tensor(tensor: Tensor) -> bool:
-    return type(tensor) in PLAIN_TYPES and not is_in_dispatch_mode()
+def _is_plain(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether a backend may take the tensors as they are: no mode watches either."""
+    return not is_in_dispatch_mode() and are_plain(tensors)
 
 
 class Many(torch.autograd.Function):
@@ -101,7 +107,7 @@ class Many(torch.autograd.Function):
         """Run the backend."""
         *tensors, options = args
         inputs = GeneralInputs(*tensors)
-        if _is_plain_tensor(inputs.x):
+        if _is_plain(inputs):
             return run_many(inputs, options)
         return cast(States, many_operator(*flatten(inputs, options)))
 
@@ -176,7 +182,7 @@ class ManyAdjoint(torch.autograd.Function):
         """Run the backend's adjoint."""
         *tensors, options, needs = args
         inputs = GeneralInputs(*tensors)
-        if _is_plain_tensor(inputs.x):
+        if _is_plain(inputs):
             found = run_many_adjoint(grad_h, grad_h_last, grad_extra, inputs, h, extra, options, needs)
             return tuple(not_none(found))
         flat = flatten(inputs, options)

@@ -163,7 +163,8 @@ def _title(continued: Sequence[Continued]) -> str:
 def digits_of(target: dict[str, list[float]]) -> int:
     """So many digits that an interval's width, or how the forecast varies, is seen: 6, or more on a high level."""
     point = np.array(target["forecast"])
-    spread = np.subtract(target["upper"], target["lower"]) if "lower" in target else np.array([np.ptp(point)])
+    with np.errstate(invalid="ignore"):  # both ends may be infinite
+        spread = np.subtract(target["upper"], target["lower"]) if "lower" in target else np.array([np.ptp(point)])
     spread, size = spread[np.isfinite(spread) & (spread > 0)], np.abs(point[np.isfinite(point)])
     if not len(spread) or not len(size) or not size.max() > 0:
         return 6

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from elman.data.io.files import path_kind
+from elman.data.io.files import check_file, path_kind
 from elman.errors import UserError
 from elman.training.tensor_files import naming_damage
 
@@ -49,10 +49,11 @@ def shapes_in(path: Path) -> list[list[int]]:
     """The shapes of all tensors of a file; none where there is no regular file.
 
     Raises:
-        UserError: its header is damaged.
+        UserError: its header is damaged, or it is larger than any file that is read.
     """
     if path_kind(path) != "file":
         return []
+    check_file(path)
     with naming_damage(path), safe_open(path, framework="pt") as file:
         return [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118  (not a dict)
 
