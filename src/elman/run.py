@@ -187,7 +187,7 @@ def _named(value: Any) -> str:
 
 
 def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume: bool = False) -> Result:
-    """Train a model into the folder `out`, or go on with the run that is there.
+    """Train a model into the folder `out`, or go on with the run that is there, to more steps if so many are asked for.
 
     Everything is read and checked before the folder is made, so that a mistake leaves nothing behind.
 
@@ -220,6 +220,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
             remove_leftovers(folder.path, alone=True)
             if resume:
                 check_digest(folder.path, task.learned_from())
+                if settings.steps != folder.read()[1].get("steps"):
+                    folder.write_settings(task_name, settings)  # before a step is taken that they would not explain
             else:
                 _make_run(task_name, task, folder, lock)
         accelerator.wait_for_everyone()

@@ -113,13 +113,18 @@ class RunFolder:
         return task, {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
 
     def check_same(self, asked: S) -> None:
-        """Raise a UserError that names the first setting in which `asked` differs from the run's own."""
+        """Raise a UserError that names the first setting in which `asked` differs from the run's own.
+
+        More steps may be asked for: the run goes on, on the schedule that so many steps have.
+        """
         _, table = self.read()
         stored, wanted = located(settings_from(type(asked), table, self.settings)), located(asked)
         for field in fields(asked):
             if field.name in MAY_CHANGE | asked.left_open():
                 continue
             value = wanted[field.name]
+            if field.name == "steps" and value > stored["steps"]:
+                continue
             if value != stored[field.name]:
                 raise UserError(
                     f"{self.path} was trained with `{field.name}={stored[field.name]}`, not {value}; "
