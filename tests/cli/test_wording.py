@@ -61,6 +61,7 @@ WRONG: dict[str, str] = {
     "predict run --bogus": "there is no option --bogus; elman predict run --help lists the options",
     "predict run 01 --out x": "there is no option --out; elman predict run --help lists the options",
     "predict run 01 --wieghts last": "there is no option --wieghts; did you mean: elman predict run 01 --weights last",
+    "inspect flow run --input x": "there is no option --input; elman inspect flow --help lists the options",
     "predict --json": "--json comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]",
     "predict both --beam two": "--beam is 'two'; give a whole number",
     "inspect unroll run": "nothing to look at; give one: --input 1000010101 for instance, or --text with the file that"

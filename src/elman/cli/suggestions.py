@@ -98,7 +98,8 @@ def unknown_option(app: App, words: Sequence[str]) -> str:
         if name == "--":
             return ""
         if name.startswith("--") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            bare = {option.lstrip("-"): option for option in known}  # dashes, which all have, are no likeness
+            near = [bare[one] for one in difflib.get_close_matches(name.lstrip("-"), bare, n=1)]
             if not near:
                 return f"there is no option {name}; {_command(apps)} --help lists the options"
             meant = [*rest[:place], near[0] + equals + value, *rest[place + 1 :]]
