@@ -33,6 +33,8 @@ VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 10**9, 2**31, 2**63, 10**30, 1.5, 1e300, 1e-300, float("nan"), float("inf"), "", "x"),
     *("x" * 300, "\ud800", "\0", "../x", "-", [], {}, [[]], [None], {"x": {}}, [1] * 1000, "e\u0301"),
 )
+LARGEST = 16 << 20
+"""Bytes: a larger text that is one is worked through, however long that takes."""
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 Mutation = Callable[[bytes, Random], bytes]
@@ -45,7 +47,7 @@ def mutated(raw: bytes, random: Random) -> bytes:
         return inside(raw, random)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         raw = random.choice(MUTATIONS)(raw, random)
-    return raw
+    return raw[:LARGEST]
 
 
 def _place(raw: bytes, random: Random) -> int:
