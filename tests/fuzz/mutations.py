@@ -33,7 +33,7 @@ VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 10**9, 2**31, 2**63, 10**30, 1.5, 1e300, 1e-300, float("nan"), float("inf"), "", "x"),
     *("x" * 300, "\ud800", "\0", "../x", "-", [], {}, [[]], [None], {"x": {}}, [1] * 1000, "e\u0301"),
 )
-LARGEST = 16 << 20
+LARGEST = 4 << 20
 """Bytes: a larger text that is one is worked through, however long that takes."""
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
