@@ -93,6 +93,8 @@ class Task(ABC, Generic[S]):
     """The validation metric that decides which weights are best; a key of what `evaluate` returns."""
     higher_is_better: bool = False
     """Whether a larger value of `metric` is better."""
+    calibrates: ClassVar[bool] = False
+    """Whether `evaluate` also sets what the network keeps beside its weights, such as the width of intervals."""
     unit: str = "sequences"
     """What `Loss.count` counts, for the speed shown: "chars", "sequences"."""
     loss_unit: str = "nats"
