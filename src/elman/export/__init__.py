@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elman.errors import UserError
 
 if TYPE_CHECKING:
-    from elman.export.trained import Exporter, TrainedRun
+    from elman.export.trained import Exported, Exporter, TrainedRun
 
 __all__ = ["FORMATS", "export"]
 
@@ -17,7 +17,7 @@ FORMATS = {"onnx": "elman.export.onnx.write:write_onnx"}
 """The formats, and the function of each: see `elman.export.trained.Exporter`."""
 
 
-def export(run: TrainedRun, to: str, out: Path | None = None, precision: str = "float32") -> Any:
+def export(run: TrainedRun, to: str, out: Path | None = None, precision: str = "float32") -> Exported:
     """Write a run in another format.
 
     Arguments:
@@ -27,7 +27,7 @@ def export(run: TrainedRun, to: str, out: Path | None = None, precision: str = "
         precision: of the weights: see the format.
 
     Returns:
-        what the format says of what it wrote: see `elman.export.trained.Exported`.
+        the file, its size, and how far its numbers are from the run's.
 
     Raises:
         UserError: no such format or precision, or a run that has no form in it: says which part.

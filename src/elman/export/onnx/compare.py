@@ -100,7 +100,7 @@ def _steps(task: Task[Any], size: int, T: int, B: int, generator: torch.Generato
 
 
 def _classified(task: Task[Any], model: Any, exported: Any, T: int, B: int, generator: torch.Generator) -> Pairs:
-    first = model.members[0] if isinstance(model, Ensemble) else model
+    first: Any = model.members[0] if isinstance(model, Ensemble) else model
     if isinstance(first, Classifier) and isinstance(first.inputs, nn.Embedding):
         raw = scaled = torch.randint(first.inputs.num_embeddings, (T, B), generator=generator)
     else:

@@ -68,8 +68,10 @@ class Facts:
         """
         own = {name.removeprefix(PREFIX): text for name, text in metadata.items() if name.startswith(PREFIX)}
         if own.get("format") != FORMAT:
-            raise UserError(f"{path} was exported by elman {own.get('version', '?')[:20]}, not by this version; export"
-                            " its run again")
+            raise UserError(
+                f"{path} was exported by elman {own.get('version', '?')[:20]}, not by this version; export"
+                " its run again"
+            )
         begin = "file."
         files = {name.removeprefix(begin): text for name, text in own.items() if name.startswith(begin)}
         if wrong := [name for name in files if Path(name).name != name or not name.endswith(".json")]:

@@ -1,4 +1,4 @@
-"""A graph of ONNX while it is written down: values with arithmetic, weights in the precision that was asked for, blocks.
+"""A graph of ONNX while it is written: values with arithmetic, blocks, weights in the precision that was asked for.
 
 What is written stands in the innermost open block: the body of a Scan, a branch of an If, or the graph itself.
 """
@@ -188,8 +188,8 @@ class Graph:
     def close(self, block: Block, inputs: Sequence[Value], outputs: Sequence[Value]) -> onnx.GraphProto:
         """The graph of a block, to be called at the end of its `with`; outputs are values of their own."""
         own = [self.op("Identity", value) for value in outputs]
-        infos = [[_untyped(one.name) for one in values] for values in (inputs, own)]
-        return helper.make_graph(block.nodes, self._name("block"), *infos)
+        given, made = ([_untyped(one.name) for one in values] for values in (inputs, own))
+        return helper.make_graph(block.nodes, self._name("block"), given, made)
 
     def inner(self, name: str) -> Value:
         """An input of the open block."""

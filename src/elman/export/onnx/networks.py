@@ -1,12 +1,11 @@
-"""Which networks have a form in ONNX: how each is written, and what stands in its place when the file is run."""
+"""Which networks have a form in ONNX: how each is written, and what the graph does before the network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -19,12 +18,7 @@ from elman.export.onnx.graphs.forecaster import forecaster
 from elman.export.onnx.graphs.language import language_model
 from elman.export.onnx.graphs.transcriber import transcriber
 from elman.export.onnx.graphs.translator import translator
-from elman.export.onnx.running.classifier import ExportedClassifier
-from elman.export.onnx.running.forecaster import ExportedDirectForecaster, ExportedRecursiveForecaster
-from elman.export.onnx.running.language import ExportedLanguageModel
-from elman.export.onnx.running.session import Session
-from elman.export.onnx.running.transcriber import ExportedTranscriber
-from elman.export.onnx.running.writers import ExportedCaptioner, ExportedTranslator
+from elman.export.onnx.running.session import Exported
 from elman.models.captioner import Captioner
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
@@ -44,33 +38,25 @@ from elman.training.task import Task
 Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class Network(NamedTuple):
-    """A network with a form in ONNX.
-
-    Attributes:
-        write: its graph, with what the task does to inputs before they reach it.
-        run: an exported graph in its place, from what `extra` told of the run.
-        extra: what `run` needs that is neither in the graph nor in the settings, as JSON has it.
-    """
-
-    write: Callable[[Graph, Any, Any], None]
-    run: Callable[[Session, Any, dict[str, Any]], nn.Module]
-    extra: Callable[[Any, Any], dict[str, Any]] = lambda task, model: {}
-
-
-def network_of(task: Task[Any], model: nn.Module) -> Network:
-    """How a run's network is exported.
+def write_network(g: Graph, task: Task[Any], model: nn.Module) -> None:
+    """Write the graph of a run's network.
 
     Raises:
-        UserError: it is of a class that has no form in ONNX.
+        UserError: it is of a class that has no form in ONNX, or has a part that has none.
     """
-    found = NETWORKS.get(type(model).__name__)
-    if found is None or type(model).__module__.partition(".")[0] != "elman":
+    if isinstance(model, Exported):
+        raise UserError("this is an exported file already; name the run that it was made of")
+    if type(model) not in NETWORKS:
         raise UserError(
             f"the network of the task {task.name} is of the class {type(model).__name__}, which has no form in ONNX;"
-            f" elman exports {', '.join(NETWORKS)}"
+            f" those that have are {', '.join(kind.__name__ for kind in NETWORKS)}"
         )
-    return found
+    NETWORKS[type(model)](g, task, model)
+
+
+def extra_facts(model: nn.Module) -> dict[str, Any]:
+    """What the file must say of a network that is neither in the graph nor in the settings, as JSON has it."""
+    return {"widen": model.widen.tolist()} if isinstance(model, DirectForecaster | RecursiveForecaster) else {}
 
 
 def inner_scale(task: Task[Any]) -> Scale | None:
@@ -93,58 +79,41 @@ def _answers(task: Task[Any]) -> Answers:
     return "number" if problem == "adding" else "classes at every step" if problem == "copy" else "classes"
 
 
-def _write_classifier(g: Graph, task: Task[Any], model: nn.Module) -> None:
+def _classifier(g: Graph, task: Task[Any], model: nn.Module) -> None:
     classifier(g, model, answers=_answers(task), scale=inner_scale(task))
 
 
-def _write_transcriber(g: Graph, task: Task[Any], model: Transcriber) -> None:
+def _language_model(g: Graph, task: Task[Any], model: LanguageModel) -> None:
+    language_model(g, model)
+
+
+def _transcriber(g: Graph, task: Task[Any], model: Transcriber) -> None:
     transcriber(g, model, scale=inner_scale(task))
 
 
-def _write_forecaster(g: Graph, task: ForecastingTask, model: DirectForecaster | RecursiveForecaster) -> None:
+def _forecaster(g: Graph, task: ForecastingTask, model: DirectForecaster | RecursiveForecaster) -> None:
     forecaster(g, model, list(task.fitted.scales.values()))
 
 
-def _write_captioner(g: Graph, task: CaptioningTask, model: Captioner) -> None:
+def _captioner(g: Graph, task: CaptioningTask, model: Captioner) -> None:
     assert task.vocabulary.bos is not None
     captioner(g, model, task.vocabulary.bos)
 
 
-def _write_translator(g: Graph, task: TranslationTask, model: Translator) -> None:
+def _translator(g: Graph, task: TranslationTask, model: Translator) -> None:
     assert task.codes.target.bos is not None
     translator(g, model, task.codes.target.bos)
 
 
-def _widen(task: ForecastingTask, model: DirectForecaster | RecursiveForecaster) -> dict[str, Any]:
-    return {"widen": model.widen.tolist()}
-
-
-def _forecaster_in_place(
-    kind: type[ExportedDirectForecaster | ExportedRecursiveForecaster],
-) -> Callable[[Session, ForecastingTask, dict[str, Any]], nn.Module]:
-    def run(session: Session, task: ForecastingTask, extra: dict[str, Any]) -> nn.Module:
-        shape = task.settings.horizon, len(task.fitted.roles.targets)
-        try:
-            widen = torch.tensor(extra["widen"], dtype=torch.float32).reshape(shape)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{session.name} is damaged: it does not say how wide intervals are") from error
-        return kind(session, task.head, widen, len(task.fitted.scales))
-
-    return run
-
-
-_CLASSIFIER = Network(_write_classifier, lambda session, task, extra: ExportedClassifier(session))
-NETWORKS = {
-    Classifier.__name__: _CLASSIFIER,
-    MultiScaleClassifier.__name__: _CLASSIFIER,
-    Ensemble.__name__: _CLASSIFIER,
-    LanguageModel.__name__: Network(
-        lambda g, task, model: language_model(g, model), lambda session, task, extra: ExportedLanguageModel(session)
-    ),
-    Transcriber.__name__: Network(_write_transcriber, lambda session, task, extra: ExportedTranscriber(session)),
-    DirectForecaster.__name__: Network(_write_forecaster, _forecaster_in_place(ExportedDirectForecaster), _widen),
-    RecursiveForecaster.__name__: Network(_write_forecaster, _forecaster_in_place(ExportedRecursiveForecaster), _widen),
-    Captioner.__name__: Network(_write_captioner, lambda session, task, extra: ExportedCaptioner(session)),
-    Translator.__name__: Network(_write_translator, lambda session, task, extra: ExportedTranslator(session)),
+NETWORKS: dict[type[nn.Module], Callable[[Graph, Any, Any], None]] = {
+    Classifier: _classifier,
+    MultiScaleClassifier: _classifier,
+    Ensemble: _classifier,
+    LanguageModel: _language_model,
+    Transcriber: _transcriber,
+    DirectForecaster: _forecaster,
+    RecursiveForecaster: _forecaster,
+    Captioner: _captioner,
+    Translator: _translator,
 }
-"""By the name of the network's class."""
+"""How each is written, with what its task does to inputs before they reach it."""

@@ -9,9 +9,8 @@ from typing import Any
 from torch import nn
 
 from elman.atomic_io import write_text
-from elman.errors import UserError
 from elman.export.onnx.file import Facts, read_checked
-from elman.export.onnx.networks import NETWORKS
+from elman.export.onnx.running.in_place import in_place
 from elman.export.onnx.running.session import Session
 from elman.tasks import task_module
 from elman.training.compatibility import current_settings
@@ -36,9 +35,7 @@ def read_onnx(path: Path) -> tuple[Task[Any], nn.Module, dict[str, Any]]:
     """
     session, facts = _open(path)
     task = task_of(facts, path)
-    if facts.network not in NETWORKS:
-        raise UserError(f"{path} holds a {facts.network[:40]}, which this version does not know; export its run again")
-    return task, NETWORKS[facts.network].run(session, task, facts.extra), facts.header
+    return task, in_place(session, task, facts, path), facts.header
 
 
 def task_of(facts: Facts, path: Path) -> Task[Any]:

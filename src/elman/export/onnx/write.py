@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, get_args
 
-from torch import nn
-
 from elman import __version__
 from elman.atomic_io import write_bytes
 from elman.data.io.files import path_kind
@@ -16,8 +14,9 @@ from elman.export.onnx.compare import MOST_APART, largest_difference
 from elman.export.onnx.file import SUFFIX, Facts, read_checked, stamped
 from elman.export.onnx.graph import Graph, Precision
 from elman.export.onnx.measure import check_loss, measured
-from elman.export.onnx.networks import inner_scale, network_of, without_scale
+from elman.export.onnx.networks import extra_facts, inner_scale, without_scale, write_network
 from elman.export.onnx.read import task_of
+from elman.export.onnx.running.in_place import in_place
 from elman.export.onnx.running.session import Session
 from elman.export.trained import Exported, TrainedRun
 from elman.training.run_folder import located
@@ -41,9 +40,8 @@ def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
     if precision not in get_args(Precision):
         raise UserError(f"`precision` is {precision!r}; it is one of {', '.join(get_args(Precision))}")
     path = _place(run, out, precision)
-    network = network_of(run.task, run.model)
     graph = Graph(precision)  # type: ignore[arg-type]
-    network.write(graph, run.task, run.model)
+    write_network(graph, run.task, run.model)
     facts = Facts(
         task=run.task.name,
         network=type(run.model).__name__,
@@ -52,17 +50,21 @@ def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
         files=_kept(run.task),
         precision=precision,
         measured={},
-        extra=network.extra(run.task, run.model),
+        extra=extra_facts(run.model),
     )
     proto = graph.model(facts.metadata(__version__), __version__)
     session = Session(proto.SerializeToString(), str(path))
-    exported = network.run(session, task_of(facts, path), facts.extra)
+    task = task_of(facts, path)
+    exported = in_place(session, task, facts, path)
     difference = largest_difference(run.task, run.model, exported)
     if precision == "float32" and not difference <= MOST_APART:
-        raise UserError(f"the file would differ from the run by {difference:.2g}, more than {MOST_APART:g}; report this")
+        raise UserError(
+            f"the file would differ from the run by {difference:.2g}, more than {MOST_APART:g}, and is not written;"
+            " please report this with the run's settings"
+        )
     found: dict[str, float] = {}
     if precision != "float32":
-        found = measured(run, exported, task_of(facts, path))
+        found = measured(run, exported, task)
         check_loss(run.task, found, precision)
         facts.measured.update(found)
         proto = graph.model(facts.metadata(__version__), __version__)
@@ -87,7 +89,9 @@ def _place(run: TrainedRun, out: Path | None, precision: str) -> Path:
         try:
             read_checked(out)
         except UserError as error:
-            raise UserError(f"`out={out}` is there already and no whole export of elman's; choose another name") from error
+            raise UserError(
+                f"`out={out}` is there already, and elman did not export it; choose another name"
+            ) from error
     return out
 
 

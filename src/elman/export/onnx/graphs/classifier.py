@@ -7,17 +7,16 @@ Outputs: `logits` and what `answers` names, and the state after the last step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from elman.export.onnx.graph import Graph, Value
-from elman.export.onnx.graphs.layers import layer, linear
+from elman.export.onnx.graph import Dim, Graph, Value
+from elman.export.onnx.graphs.layers import layer
 from elman.export.onnx.graphs.multiscale import multi_scale
-from elman.export.onnx.graphs.readout import CARRIED, carried_inputs, pool
+from elman.export.onnx.graphs.readout import carried_inputs, pool, width
 from elman.export.onnx.graphs.recurrent import lengths_input, recurrent, state_inputs
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
@@ -25,6 +24,14 @@ from elman.models.classifier import Classifier
 
 Answers = Literal["classes", "number", "classes at every step"]
 """What a classifier's output is: probabilities of classes, a number, or probabilities at every step."""
+
+
+class Part(NamedTuple):
+    """An output of the state: its name, its value and its shape."""
+
+    name: str
+    value: Value
+    shape: tuple[Dim, ...]
 
 
 def classifier(
@@ -44,7 +51,7 @@ def classifier(
     lengths = lengths_input(g, x)
     if scale is not None:
         x = (x - scale[0]) / scale[1]
-    ends: list[tuple[str, Value, list[int | str]]] = []
+    ends: list[Part] = []
     scores = []
     for number, member in enumerate(members, 1):
         ending = f"_{number}" if len(members) > 1 else ""
@@ -56,7 +63,7 @@ def classifier(
             scores.append(one)
             ends += end
     logits = scores[0] if len(scores) == 1 else _mean(g, scores)
-    shape: list[int | str] = ["B", int(members[0].output.out_features)]  # type: ignore[union-attr, arg-type]
+    shape: list[Dim] = ["B", int(members[0].output.out_features)]  # type: ignore[union-attr, arg-type]
     if answers == "classes at every step":
         shape = ["T", *shape]
     if answers == "number":
@@ -67,8 +74,8 @@ def classifier(
     if len(scores) > 1:
         each = g.join([g.op("Unsqueeze", one, [0]) for one in scores], 0)
         g.output(each, "member_logits", "float32", [len(scores), *shape])
-    for name, value, sizes in ends:
-        g.output(value, name, "float32", sizes)
+    for part in ends:
+        g.output(part.value, part.name, "float32", part.shape)
 
 
 def _input(g: Graph, member: nn.Module) -> Value:
@@ -82,8 +89,8 @@ def _input(g: Graph, member: nn.Module) -> Value:
 
 def _one(
     g: Graph, model: Classifier, x: Value, lengths: Value, ending: str, *, every_step: bool
-) -> tuple[Value, list[tuple[str, Value, list[int | str]]]]:
-    """The scores of one network, and the outputs of its state: name, value, shape."""
+) -> tuple[Value, list[Part]]:
+    """The scores of one network, and the outputs of its state."""
     module = model.recurrent
     shape, streams = module.shape, not module.shape.bidirectional
     state, carried = [], {}
@@ -91,18 +98,17 @@ def _one(
         state = state_inputs(g, shape, tuple(f"{name}{ending}" for name in module.kind.state))
         carried = {} if every_step else carried_inputs(g, model.readout, module.output_size, ending)
     states, last = recurrent(g, module, layer(g, x, model.inputs), state, lengths)
-    if every_step:
-        read, new = states, {}
-    else:
+    read, new = states, dict[str, Value]()
+    if not every_step:
         directions = 2 if shape.bidirectional else 1
         read, new = pool(g, states, last[0], lengths, model.readout, model.attention, carried, directions)
     scores = layer(g, read if model.head is None else layer(g, read, model.head), model.output)
     if not streams:
         return scores, []
     names = zip(module.kind.state, last, strict=True)
-    ends = [(f"next_{name}{ending}", one, [shape.layers, "B", shape.hidden_size]) for name, one in names]
-    wide = {name: module.output_size if name in ("sum", "max") else 1 for name in CARRIED[model.readout]}
-    return scores, [*ends, *((f"next_{name}{ending}", one, ["B", wide[name]]) for name, one in new.items())]
+    ends = [Part(f"next_{name}{ending}", one, (shape.layers, "B", shape.hidden_size)) for name, one in names]
+    ends += [Part(f"next_{name}{ending}", one, ("B", width(name, module.output_size))) for name, one in new.items()]
+    return scores, ends
 
 
 def _mean(g: Graph, scores: list[Value]) -> Value:

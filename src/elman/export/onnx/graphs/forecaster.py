@@ -112,7 +112,7 @@ def _numbers(g: Graph, model: DirectForecaster, values: Value, known: Value | No
         rows.append(g.op("Slice", known, [0], T, [0]))
     segments = g.join(rows, 2)
     if layout.segment > 1:
-        count = T / [layout.segment]
+        count = T / layout.segment
         apart = g.op("Reshape", segments, g.join([count, [layout.segment], B, [-1]], 0))
         segments = g.op("Reshape", g.op("Transpose", apart, perm=[0, 2, 1, 3]), g.join([count, B, [-1]], 0))
     _, state = recurrent(g, model.recurrent, segments, [])

@@ -34,7 +34,7 @@ def _with_differences(g: Graph, x: Value, lengths: Value, model: MultiScaleClass
     x = g.op("Where", real, x, 0.0)
     T = g.shape(x, 0)
     before = g.slice(x, 0, -1, 0)
-    later = g.op("Where", g.slice(real, [1], T, 0), g.slice(x, [1], T, 0) - before, 0.0)
+    later = g.op("Where", g.slice(real, 1, T, 0), g.slice(x, 1, T, 0) - before, 0.0)
     first = g.slice(x, 0, 1, 0)
     steps = g.join([first - first, later], 0) / model.difference.cpu().numpy()
     return g.join([x, steps], 2)
@@ -44,7 +44,7 @@ def _averaged(g: Graph, both: Value, count: int) -> Value:
     """The mean of every `count` steps; the last ones are filled up with zeros."""
     T = g.shape(both, 0)
     wanted = _ceil(T, count)
-    padded = _padded(g, both, g.value([0]), wanted * [count] - T)
+    padded = _padded(g, both, g.value([0]), wanted * count - T)
     whole = g.op("Reshape", padded, g.join([wanted, [count], g.shape(both, 1), g.shape(both, 2)], 0))
     return g.op("ReduceMean", whole, [1], keepdims=0)
 
@@ -55,10 +55,10 @@ def _patches(g: Graph, x: Value, lengths: Value, stride: int) -> tuple[Value, Va
     T, B, columns = (g.shape(x, axis) for axis in range(3))
     N = _ceil(T, stride)
     before = (size - stride) // 2
-    padded = _padded(g, x, g.value([before]), N * [stride] + [size - before] - T)
+    padded = _padded(g, x, g.value([before]), N * stride + (size - before) - T)
     pieces = []
     for number in range(PATCH):  # a patch is so many strides, each of which is one of every patch
-        own = g.slice(padded, g.value([number * stride]), (N + [number]) * [stride], 0)
+        own = g.slice(padded, g.value([number * stride]), (N + number) * stride, 0)
         pieces.append(g.op("Reshape", own, g.join([N, [stride], B, columns], 0)))
     whole = g.op("Transpose", g.join(pieces, 1), perm=[0, 2, 3, 1])  # (N, B, 2 I, size)
     return g.op("Reshape", whole, g.join([N, B, [-1]], 0)), _ceil(lengths, stride)

@@ -28,10 +28,15 @@ def carried_inputs(g: Graph, readout: Readout, size: int, ending: str) -> dict[s
     """The inputs of what a readout of D = `size` numbers carries; as before the first step where they are not given."""
     found = {}
     for name in CARRIED[readout]:
-        width = size if name in ("sum", "max") else 1
-        start = np.full((1, width), NOTHING[name], np.float32)
-        found[name] = g.input(f"state_{name}{ending}", "float32", ["B or 1", width], start)
+        numbers = width(name, size)
+        start = np.full((1, numbers), NOTHING[name], np.float32)
+        found[name] = g.input(f"state_{name}{ending}", "float32", ["B or 1", numbers], start)
     return found
+
+
+def width(name: str, size: int) -> int:
+    """How many numbers of a sequence are carried under a name, for states of `size`."""
+    return size if name in ("sum", "max") else 1
 
 
 def pool(

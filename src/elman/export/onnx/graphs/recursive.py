@@ -27,9 +27,9 @@ def recursive_forecaster(g: Graph, model: RecursiveForecaster, values: Value, kn
     rows = [_difference(g, values, lag)]
     scanned = [noise]
     if known is not None:
-        rows.append(g.op("Slice", known, [1], T + [1], [0]))
+        rows.append(g.op("Slice", known, [1], T + 1, [0]))
         # after the last step nothing is known, and nothing is asked: the last row stands in
-        ahead = g.join([g.op("Slice", known, T + [1], [END], [0]), g.slice(known, -1, END, 0)], 0)
+        ahead = g.join([g.op("Slice", known, T + 1, [END], [0]), g.slice(known, -1, END, 0)], 0)
         scanned.append(ahead)
     hidden, state = recurrent(g, model.recurrent, g.join(rows, 2), [])
     numbers = layer(g, g.op("Squeeze", g.slice(hidden, -1, END, 0), [0]), model.output)  # (B, Y Q)

@@ -37,7 +37,7 @@ def translator(g: Graph, model: Translator, begin: int) -> None:
             f"state_{part.name}",
             part.kind,
             [f"{size} or 1" if size == "N" else size for size in part.shape],
-            np.zeros([{"N": 1, "S": 1}.get(str(size), size) for size in part.shape], np.dtype(part.kind)),
+            np.zeros([1 if isinstance(size, str) else size for size in part.shape], np.dtype(part.kind)),
         )
         for part in kept
     ]

@@ -18,7 +18,7 @@ class ExportedClassifier(Exported, Classifier):
         super().__init__(session)
         self.states = session.state_names()
 
-    def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, **options: Any) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, **options: Any) -> Tensor:
         """Scores (B, C), or (K, B, C) of each member; (T, B, C) where the file answers at every step."""
         output = "member_logits" if each else "logits"
         return self.session([output], x=x, lengths=lengths)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class ExportedLanguageModel(Exported, LanguageModel):
             logits, *after = self.session(names, tokens=tokens, **self.named(self.states, state))
             return logits, tuple(after)
         total = tokens.new_zeros((), dtype=self.place.dtype)
-        for some, wanted in zip(tokens.split(STEPS_AT_ONCE), targets.split(STEPS_AT_ONCE), strict=True):
+        for some, wanted in zip(torch.split(tokens, STEPS_AT_ONCE), torch.split(targets, STEPS_AT_ONCE), strict=True):
             logits, state = self(some, state)
             flat = logits.flatten(0, 1)
             total = total + F.cross_entropy(flat, wanted.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
