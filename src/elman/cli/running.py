@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
 Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
-RunPath = Annotated[Path, Parameter(help="The run's folder, or a file that `elman export` wrote.")]
+RunPath = Annotated[Path, Parameter(help="The run's folder, or a file that elman export wrote.")]
 
 
 def evaluate(

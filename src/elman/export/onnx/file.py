@@ -110,7 +110,7 @@ def read_checked(path: Path) -> bytes:
     data = read_bytes(path)
     at = _sum_place(data)
     if at is None:
-        raise UserError(f"{path} was not exported by elman, or has lost its end; give a file that `export` wrote")
+        raise UserError(f"{path} was not exported by elman, or has lost its end; give a file that elman export wrote")
     zeroed = data[:at] + ZEROS.encode() + data[at + len(ZEROS) :]
     if hashlib.sha256(zeroed).hexdigest().encode() != data[at : at + len(ZEROS)]:
         raise UserError(f"{path} has changed since it was exported: its checksum differs; export its run again")

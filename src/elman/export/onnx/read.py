@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from elman.atomic_io import write_text
+from elman.data.io.files import path_kind
 from elman.export.onnx.file import Facts, read_checked
 from elman.export.onnx.running.in_place import in_place
 from elman.export.onnx.running.session import Session
@@ -56,5 +58,12 @@ def task_of(facts: Facts, path: Path) -> Task[Any]:
 
 
 def _open(path: Path) -> tuple[Session, Facts]:
+    changed = path.stat().st_mtime_ns if path_kind(path) == "file" else 0
+    return _opened(path, changed)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, changed: int) -> tuple[Session, Facts]:
+    """A file as it was when it last changed: the command line asks for its task first, and then for all of it."""
     session = Session(read_checked(path), str(path))
     return session, Facts.read(session.metadata, path)

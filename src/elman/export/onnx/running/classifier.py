@@ -7,16 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.export.onnx.running.session import NEXT, Exported, Session
+from elman.export.onnx.running.session import NEXT, Exported
 from elman.models.classifier import PREFIXES_AT_ONCE, Classifier
 
 
 class ExportedClassifier(Exported, Classifier):
     """In the place of a `Classifier` or of an ensemble of them."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self.states = session.state_names()
 
     def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, **options: Any) -> Tensor:
         """Scores (B, C), or (K, B, C) of each member; (T, B, C) where the file answers at every step."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.data.batching import IGNORE_INDEX
-from elman.export.onnx.running.session import NEXT, Exported, Session
+from elman.export.onnx.running.session import NEXT, Exported
 from elman.models.language_model import LanguageModel
 from elman.models.recurrent import State
 
@@ -17,10 +17,6 @@ STEPS_AT_ONCE = 256
 
 class ExportedLanguageModel(Exported, LanguageModel):
     """In the place of a `LanguageModel`."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self.states = session.state_names()
 
     @property
     def native_layer(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from elman.errors import UserError, optional_imports, plain_quotes
 QUIET = 4
 """onnxruntime writes what is fatal alone; what it raises is told by us."""
 STATE, NEXT = "state_", "next_"
-log = logging.getLogger("elman")
 
 
 class Session:
@@ -80,11 +78,15 @@ class Exported(nn.Module):
 
     Arguments:
         session: the graph.
+
+    Attributes:
+        states: the names of the state's parts; empty for a network that also reads from the end.
     """
 
     def __init__(self, session: Session) -> None:
         nn.Module.__init__(self)  # a subclass is also of the network's class, whose weights it does not have
         self.session = session
+        self.states = session.state_names()
         self.place = nn.Parameter(torch.zeros(0), requires_grad=False)  # tells where the model is
 
     def named(self, names: list[str], state: tuple[Tensor, ...]) -> dict[str, Tensor]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from elman.export.onnx.running.session import NEXT, Exported, Session
+from elman.export.onnx.running.session import NEXT, Exported
 from elman.models.recurrent import State
 from elman.models.transcriber import Transcriber
 
 
 class ExportedTranscriber(Exported, Transcriber):
     """In the place of a `Transcriber`; its logits are log-probabilities."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self.states = session.state_names()
 
     @property
     def both_directions(self) -> bool:

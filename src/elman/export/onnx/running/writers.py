@@ -24,9 +24,8 @@ class ExportedWriter(Exported):
 
     def __init__(self, session: Session, memory: tuple[str, ...]) -> None:
         super().__init__(session)
-        names = session.state_names()
-        self.states = [name for name in names if name not in memory]
-        self.kept = [name for name in names if name in memory]
+        self.kept = [name for name in self.states if name in memory]
+        self.states = [name for name in self.states if name not in memory]
 
     def read(self, **inputs: Tensor) -> tuple[State, State]:
         """The first state and the memory."""
