@@ -38,6 +38,7 @@ TYPES = {
     "float64": TensorProto.DOUBLE,
     "int64": TensorProto.INT64,
     "int32": TensorProto.INT32,
+    "uint8": TensorProto.UINT8,
     "bool": TensorProto.BOOL,
 }
 
@@ -132,7 +133,8 @@ class Graph:
                 scale = np.maximum(np.abs(array).max(axis=-1, keepdims=True) / LEVELS, np.finfo(np.float32).tiny)
                 array = np.rint(array / scale).astype(np.int8)
             elif self._is_packed(tensor):
-                array = array.astype(np.float16)
+                with np.errstate(over="ignore"):  # to infinity, which the measure of the loss refuses
+                    array = array.astype(np.float16)
             self._kept.append(keep)
             self._stored[key, "value"] = self._initializer(array, "weight")
             none = Value(self, "")

@@ -18,7 +18,7 @@ from elman.export.onnx.graphs.forecaster import forecaster
 from elman.export.onnx.graphs.language import language_model
 from elman.export.onnx.graphs.transcriber import transcriber
 from elman.export.onnx.graphs.translator import translator
-from elman.export.onnx.running.session import Exported
+from elman.export.onnx.running.session import ExportedNetwork
 from elman.models.captioner import Captioner
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
@@ -44,7 +44,7 @@ def write_network(g: Graph, task: Task[Any], model: nn.Module) -> None:
     Raises:
         UserError: it is of a class that has no form in ONNX, or has a part that has none.
     """
-    if isinstance(model, Exported):
+    if isinstance(model, ExportedNetwork):
         raise UserError("this is an exported file already; name the run that it was made of")
     if type(model) not in NETWORKS:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +25,7 @@ from elman.training.settings import CHOICES
 from elman.training.task import Task
 
 SCALER = "scaler.json"
+log = logging.getLogger("elman")
 
 
 def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
@@ -64,6 +66,7 @@ def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
         )
     found: dict[str, float] = {}
     if precision != "float32":
+        log.info("measuring on the validation part what `precision=%s` costs", precision)
         found = measured(run, exported, task)
         check_loss(run.task, found, precision)
         facts.measured.update(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor, nn
 
 from elman.errors import UserError
@@ -20,9 +21,8 @@ def linear(g: Graph, x: Value, weight: Tensor, bias: Tensor | None = None) -> Va
         product = g.op("MatMul", x, g.op("Transpose", g.weight(weight), perm=[1, 0]))
     else:
         quantised, size, zero = g.ops("DynamicQuantizeLinear", x, outputs=3)
-        shifted = g.op("Cast", g.cast(stored, "int32") + g.op("Cast", SHIFT, to=6), to=2)  # int32, uint8
-        columns = g.op("Transpose", shifted, perm=[1, 0])
-        whole = g.op("MatMulInteger", quantised, columns, zero, g.op("Cast", SHIFT, to=2))
+        columns = g.op("Transpose", g.cast(g.cast(stored, "int32") + np.int32(SHIFT), "uint8"), perm=[1, 0])
+        whole = g.op("MatMulInteger", quantised, columns, zero, np.uint8(SHIFT))
         product = g.cast(whole, "float32") * (size * g.op("Reshape", scale, [-1]))
     return product if bias is None else product + g.weight(bias)
 

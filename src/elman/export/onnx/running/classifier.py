@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.export.onnx.running.session import NEXT, Exported
+from elman.export.onnx.running.session import NEXT, ExportedNetwork
 from elman.models.classifier import PREFIXES_AT_ONCE, Classifier
 
 
-class ExportedClassifier(Exported, Classifier):
+class ExportedClassifier(ExportedNetwork, Classifier):
     """In the place of a `Classifier` or of an ensemble of them."""
 
     def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, **options: Any) -> Tensor:

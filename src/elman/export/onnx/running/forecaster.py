@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from elman.export.onnx.running.session import Exported, Session
+from elman.export.onnx.running.session import ExportedNetwork, Session
 from elman.models.forecasting.forecaster import Bounds, DirectForecaster, RecursiveForecaster
 from elman.models.forecasting.heads import Gaussian, Head
 
 
-class ExportedForecaster(Exported):
+class ExportedForecaster(ExportedNetwork):
     """What both kinds share: they are asked with scaled windows, and answer scaled.
 
     Arguments:

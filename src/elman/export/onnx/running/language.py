@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.data.batching import IGNORE_INDEX
-from elman.export.onnx.running.session import NEXT, Exported
+from elman.export.onnx.running.session import NEXT, ExportedNetwork
 from elman.models.language_model import LanguageModel
 from elman.models.recurrent import State
 
@@ -15,7 +15,7 @@ STEPS_AT_ONCE = 256
 """Steps whose logits are held together while a loss is summed."""
 
 
-class ExportedLanguageModel(Exported, LanguageModel):
+class ExportedLanguageModel(ExportedNetwork, LanguageModel):
     """In the place of a `LanguageModel`."""
 
     @property

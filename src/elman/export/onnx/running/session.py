@@ -73,7 +73,7 @@ class Session:
         return [name for name in order if name in names]
 
 
-class Exported(nn.Module):
+class ExportedNetwork(nn.Module):
     """What all exported models share: they are asked as the network is that they were exported from, on the CPU.
 
     Arguments:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from elman.export.onnx.running.session import NEXT, Exported
+from elman.export.onnx.running.session import NEXT, ExportedNetwork
 from elman.models.recurrent import State
 from elman.models.transcriber import Transcriber
 
 
-class ExportedTranscriber(Exported, Transcriber):
+class ExportedTranscriber(ExportedNetwork, Transcriber):
     """In the place of a `Transcriber`; its logits are log-probabilities."""
 
     @property

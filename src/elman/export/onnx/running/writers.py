@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.data.batching import IGNORE_INDEX
-from elman.export.onnx.running.session import NEXT, STATE, Exported, Session
+from elman.export.onnx.running.session import NEXT, STATE, ExportedNetwork, Session
 from elman.models.captioner import Captioner
 from elman.models.recurrent import State
 from elman.models.seq2seq import Translator
 
 
-class ExportedWriter(Exported):
+class ExportedWriter(ExportedNetwork):
     """What a captioner and a translator share.
 
     Arguments:
