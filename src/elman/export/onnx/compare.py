@@ -21,7 +21,6 @@ from elman.models.language_model import LanguageModel
 from elman.models.recurrent import Recurrent, State
 from elman.models.seq2seq import Translator
 from elman.models.transcriber import Transcriber
-from elman.tasks.memory.task import Task as MemoryTask
 from elman.training.task import Task
 
 MOST_APART = 1e-4
@@ -106,9 +105,9 @@ def _classified(task: Task[Any], model: Any, exported: Any, T: int, B: int, gene
     else:
         size = len(first.difference) if isinstance(first, MultiScaleClassifier) else first.recurrent.shape.input_size
         raw, scaled = _steps(task, size, T, B, generator)
-    every = {"every_step": True} if isinstance(task, MemoryTask) and task.settings.problem == "copy" else {}
+    every = {"every_step": True} if task.answer_kind == "classes at every step" else {}
     lengths = torch.full((B,), T) if every else _lengths(T, B)
-    yield model(scaled, lengths, **every), exported(raw, lengths)
+    yield model(scaled, lengths, **every), exported(raw, lengths, **every)
 
 
 def _forecast(task: Any, model: Any, exported: Any, B: int, generator: torch.Generator) -> Pairs:

@@ -13,7 +13,7 @@ from elman.data.scaling import Scaler
 from elman.errors import UserError
 from elman.export.onnx.graph import Graph
 from elman.export.onnx.graphs.captioner import captioner
-from elman.export.onnx.graphs.classifier import Answers, classifier
+from elman.export.onnx.graphs.classifier import classifier
 from elman.export.onnx.graphs.forecaster import forecaster
 from elman.export.onnx.graphs.language import language_model
 from elman.export.onnx.graphs.transcriber import transcriber
@@ -29,7 +29,6 @@ from elman.models.seq2seq import Translator
 from elman.models.transcriber import Transcriber
 from elman.tasks.captioning.task import Task as CaptioningTask
 from elman.tasks.forecasting.task import Task as ForecastingTask
-from elman.tasks.memory.task import Task as MemoryTask
 from elman.tasks.series.task import Task as SeriesTask
 from elman.tasks.speech.recordings import SpeechTask
 from elman.tasks.translation.task import Task as TranslationTask
@@ -74,13 +73,8 @@ def without_scale(scaler: Scaler) -> Scaler:
     return Scaler(np.zeros_like(scaler.mean), np.ones_like(scaler.std), scaler.difference)
 
 
-def _answers(task: Task[Any]) -> Answers:
-    problem = task.settings.problem if isinstance(task, MemoryTask) else ""
-    return "number" if problem == "adding" else "classes at every step" if problem == "copy" else "classes"
-
-
 def _classifier(g: Graph, task: Task[Any], model: nn.Module) -> None:
-    classifier(g, model, answers=_answers(task), scale=inner_scale(task))
+    classifier(g, model, answers=task.answer_kind, scale=inner_scale(task))
 
 
 def _language_model(g: Graph, task: Task[Any], model: LanguageModel) -> None:

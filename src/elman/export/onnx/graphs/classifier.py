@@ -7,12 +7,13 @@ Outputs: `logits` and what `answers` names, and the state after the last step.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from elman.errors import UserError
 from elman.export.onnx.graph import Dim, Graph, Value
 from elman.export.onnx.graphs.layers import layer
 from elman.export.onnx.graphs.multiscale import multi_scale
@@ -21,9 +22,7 @@ from elman.export.onnx.graphs.recurrent import lengths_input, recurrent, state_i
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
 from elman.models.classifier import Classifier
-
-Answers = Literal["classes", "number", "classes at every step"]
-"""What a classifier's output is: probabilities of classes, a number, or probabilities at every step."""
+from elman.training.task import AnswerKind
 
 
 class Part(NamedTuple):
@@ -38,13 +37,17 @@ def classifier(
     g: Graph,
     model: nn.Module,
     *,
-    answers: Answers = "classes",
+    answers: AnswerKind = "classes",
     scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> None:
     """Write a `Classifier`, a `MultiScaleClassifier` or an `Ensemble` of them.
 
     Arguments:
+        answers: what its output is: probabilities of classes, a number, or probabilities at every step.
         scale: (I,) what is taken from each channel of x (T, B, I), and what it is then divided by.
+
+    Raises:
+        UserError: it answers at every step, and is not of one direction that is read by its last state.
     """
     members = list(model.members) if isinstance(model, Ensemble) else [model]
     x = _input(g, members[0])
@@ -59,7 +62,10 @@ def classifier(
             scores.append(multi_scale(g, member, x, lengths))
         else:
             assert isinstance(member, Classifier)
-            one, end = _one(g, member, x, lengths, ending, every_step=answers == "classes at every step")
+            every_step = answers == "classes at every step"
+            if every_step and (member.readout != "last" or member.recurrent.shape.bidirectional):
+                raise UserError("an answer at every step needs `readout=last` and one direction to go to ONNX")
+            one, end = _one(g, member, x, lengths, ending, every_step=every_step)
             scores.append(one)
             ends += end
     logits = scores[0] if len(scores) == 1 else _mean(g, scores)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from elman.errors import UserError
 from elman.export.onnx.running.session import NEXT, ExportedNetwork
 from elman.models.classifier import PREFIXES_AT_ONCE, Classifier
 
@@ -14,10 +13,19 @@ from elman.models.classifier import PREFIXES_AT_ONCE, Classifier
 class ExportedClassifier(ExportedNetwork, Classifier):
     """In the place of a `Classifier` or of an ensemble of them."""
 
-    def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, **options: Any) -> Tensor:
-        """Scores (B, C), or (K, B, C) of each member; (T, B, C) where the file answers at every step."""
-        output = "member_logits" if each else "logits"
-        return self.session([output], x=x, lengths=lengths)[0]
+    def forward(self, x: Tensor, lengths: Tensor, *, each: bool = False, every_step: bool = False) -> Tensor:
+        """Scores (B, C), or (K, B, C) of each member; (T, B, C) at every step.
+
+        Raises:
+            UserError: the file was written to be asked otherwise: see `Task.answer_kind`.
+        """
+        (scores,) = self.session(["member_logits" if each else "logits"], x=x, lengths=lengths)
+        if every_step != (scores.dim() == (4 if each else 3)):
+            once = "at every step" if not every_step else "once a sequence"
+            raise UserError(
+                f"{self.session.name} answers {once}, and is asked otherwise; correct the task's answer_kind"
+            )
+        return scores
 
     def prefix_scores(self, x: Tensor) -> Tensor:
         """Scores after each prefix (T, C): as a stream, or in both directions each prefix anew."""
