@@ -78,10 +78,15 @@ def answers(task: Any, model: Any) -> Iterator[Answered]:
             utterances = task._held_out["test"] or task._held_out["validation"]
             heard = task._hear(model, utterances, 8)
             yield Answered([*heard.greedy, *heard.beam], torch.tensor([heard.loss]))
+            for one in utterances:
+                steps = torch.from_numpy(one.steps).unsqueeze(1)
+                yield Answered([], model(steps, torch.tensor([len(steps)])).log_softmax(-1))
         case CaptioningTask():
-            name = "test" if len(task.captioned.parts["test"]) else "validation"
-            figures, texts = task._metrics(model, name, task.decoding)
-            yield Answered(texts, torch.tensor(list(figures.values())))
+            from elman.tasks.captioning.steps import caption
+
+            part = task.captioned.parts["test" if len(task.captioned.parts["test"]) else "validation"]
+            found = caption(model, torch.from_numpy(part.vectors), task.vocabulary, task.decoding, 1)
+            yield Answered([one.tokens for one in found], torch.tensor([one.log_probability for one in found]))
         case TranslationTask():
             from elman.tasks.translation.steps import translate
 

@@ -12,7 +12,11 @@ import elman
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.export.onnx.file import SUM, Facts, read_checked
+from elman.models.classifier import Classifier
+from elman.models.config import RecurrentConfig
+from elman.nn.registry import register_cell, unregister_cell
 from tests.export.onnx.graphs import Session
+from tests.nn.minimal_gated_unit import KIND
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -84,6 +88,19 @@ def test_no_file_of_the_metadata_lands_elsewhere(name: str, here: Path) -> None:
     facts = Facts.read(Session(read_checked(elman.load("parity").export().path), "it").metadata, Path("it"))
     with pytest.raises(UserError, match="it keeps a file"):
         Facts.read(facts.metadata("0") | {f"elman.file.{name}": "{}"}, Path("x.onnx"))
+
+
+def test_a_run_with_a_cell_of_the_users_own_is_named(here: Path) -> None:
+    run = elman.load("parity")
+    register_cell(KIND)
+    try:
+        shape = RecurrentConfig(input_size=4, hidden_size=5, cell=KIND.name)
+        run.model = Classifier(torch.nn.Embedding(2, 4), shape, 2).eval()
+        with pytest.raises(UserError, match=f"the recurrent layer .`cell={KIND.name}`. is a cell of your own"):
+            run.export()
+    finally:
+        unregister_cell(KIND.name)
+    assert not (here / "parity/model.onnx").exists()
 
 
 def test_a_network_of_the_users_own_is_named(here: Path) -> None:
