@@ -77,10 +77,9 @@ def answers(task: Any, model: Any) -> Iterator[Answered]:
         case TranscriptTask():
             utterances = task._held_out["test"] or task._held_out["validation"]
             heard = task._hear(model, utterances, 8)
-            yield Answered([*heard.greedy, *heard.beam], torch.tensor([heard.loss]))
-            for one in utterances:
-                steps = torch.from_numpy(one.steps).unsqueeze(1)
-                yield Answered([], model(steps, torch.tensor([len(steps)])).log_softmax(-1))
+            each = [torch.from_numpy(one.steps).unsqueeze(1) for one in utterances]
+            scores = [model(steps, torch.tensor([len(steps)])).log_softmax(-1).flatten() for steps in each]
+            yield Answered([*heard.greedy, *heard.beam], torch.cat([torch.tensor([heard.loss]), *scores]))
         case CaptioningTask():
             from elman.tasks.captioning.steps import caption
 

@@ -23,6 +23,7 @@ from elman.models.decoding.config import Decoding
 from elman.models.decoding.sampling import generate
 from elman.models.language_model import LanguageModel
 from elman.models.seq2seq import Translator, TranslatorConfig
+from elman.models.squeezenet import SqueezeNet
 from elman.models.transcriber import Transcriber, log_probabilities
 from tests.export.onnx.graphs import APART, assert_near, session
 
@@ -88,6 +89,18 @@ def test_a_captioner_says_the_same(feature_as: tuple[str, ...], options: dict[st
         assert losses[0] == pytest.approx(losses[1], rel=APART)
         for decoding in DECODINGS:
             assert_same_texts(own, model, lambda one, features=features: one.start(features), decoding)
+
+
+def test_a_captioner_that_sees_takes_pictures() -> None:
+    sees = SqueezeNet().eval()
+    model = Captioner(17, 512, RecurrentConfig(input_size=6, hidden_size=8), feature_as=("first", "every")).eval()
+    graph = session(lambda g: captioner(g, model, BEGIN, sees))
+    pictures = torch.randint(256, (2, 224, 224, 3), dtype=torch.uint8)
+    want = model.start(sees(pictures))
+    for given in ({"pictures": pictures}, {"features": sees(pictures)}):
+        h, memory = graph(["next_h", "next_memory"], **given)
+        assert_near(h, want[0][0])
+        assert_near(memory, want[1][0])
 
 
 TRANSLATORS: list[dict[str, Any]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from elman.models.classifier import Classifier
 from elman.models.forecasting.forecaster import DirectForecaster, RecursiveForecaster
 from elman.models.language_model import LanguageModel
 from elman.models.seq2seq import Translator
+from elman.models.squeezenet import SqueezeNet
 from elman.models.transcriber import Transcriber
 from elman.tasks.captioning.task import Task as CaptioningTask
 from elman.tasks.forecasting.task import Task as ForecastingTask
@@ -34,6 +36,7 @@ from elman.tasks.speech.recordings import SpeechTask
 from elman.tasks.translation.task import Task as TranslationTask
 from elman.training.task import Task
 
+log = logging.getLogger("elman")
 Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -91,7 +94,20 @@ def _forecaster(g: Graph, task: ForecastingTask, model: DirectForecaster | Recur
 
 def _captioner(g: Graph, task: CaptioningTask, model: Captioner) -> None:
     assert task.vocabulary.bos is not None
-    captioner(g, model, task.vocabulary.bos)
+    captioner(g, model, task.vocabulary.bos, _network_that_sees(task))
+
+
+def _network_that_sees(task: CaptioningTask) -> SqueezeNet | None:
+    """What made the features, to go into the file; None for another's network, and where its weights cannot be had."""
+    from elman.models.image_features import MAKER, network_that_sees
+
+    if task.seen.maker != MAKER:
+        return None
+    try:
+        return network_that_sees()
+    except UserError as error:
+        log.warning("the file takes features and no pictures, since the network that sees cannot be had: %s", error)
+        return None
 
 
 def _translator(g: Graph, task: TranslationTask, model: Translator) -> None:

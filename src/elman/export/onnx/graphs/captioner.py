@@ -1,32 +1,39 @@
 """A captioner in ONNX, called in two ways. B pictures, D numbers of a picture, N texts, V words.
 
-With `features` (B, D) it looks: outputs are the first state and, where the picture is given at every step,
-`next_memory` (1, B, E). With `tokens` (N,) it writes: the state, `state_h` (L, N, H), and `state_memory` go in,
-`logits` (N, V) of the next word and the state come out. The first token is the begin mark.
+With `features` (B, D), or `pictures` (B, 224, 224, 3) where the network that sees is inside, it looks: outputs are the
+first state and, where the picture is given at every step, `next_memory` (1, B, E). With `tokens` (N,) it writes: the
+state, `state_h` (L, N, H), and `state_memory` go in, `logits` (N, V) of the next word and the state come out. The first
+token is the begin mark.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from elman.data.image.io import SIDE
 from elman.export.onnx.graph import Graph, Value
 from elman.export.onnx.graphs.layers import embedding, layer
 from elman.export.onnx.graphs.recurrent import recurrent, state_inputs, widened
+from elman.export.onnx.graphs.squeezenet import squeezenet
 from elman.export.onnx.graphs.two_ways import Part, two_ways
 from elman.models.captioner import Captioner
+from elman.models.squeezenet import SqueezeNet
 
 MEMORY = "memory"
 
 
-def captioner(g: Graph, model: Captioner, begin: int) -> None:
+def captioner(g: Graph, model: Captioner, begin: int, sees: SqueezeNet | None = None) -> None:
     """Write a `Captioner`.
 
     Arguments:
         begin: the begin mark.
+        sees: what made the features; then pictures may be given in their place.
     """
     names, shape = model.recurrent.kind.state, model.recurrent.shape
     E, D = model.embedding.embedding_dim, len(model.mean)
     features = g.input("features", "float32", ["B or 0", D], np.zeros((0, D), np.float32))
+    if sees is not None:
+        features = _seen(g, sees, features)
     tokens = g.input("tokens", "int64", ["N or 1"], np.array([begin]))
     state = state_inputs(g, shape, names)
     memory = []
@@ -44,6 +51,16 @@ def captioner(g: Graph, model: Captioner, begin: int) -> None:
         kept,
         said,
     )
+
+
+def _seen(g: Graph, sees: SqueezeNet, features: Value) -> Value:
+    """(B, D) the features of pictures, or those that are given."""
+    pictures = g.input("pictures", "uint8", ["B or 0", SIDE, SIDE, 3], np.zeros((0, SIDE, SIDE, 3), np.uint8))
+    with g.block() as block:
+        looks = g.close(block, [], [squeezenet(g, sees, pictures)])
+    with g.block() as block:
+        takes = g.close(block, [], [features])
+    return g.op("If", g.op("Greater", g.op("Size", pictures), 0), then_branch=looks, else_branch=takes)
 
 
 def _look(g: Graph, model: Captioner, features: Value) -> tuple[list[Value], list[Value]]:
