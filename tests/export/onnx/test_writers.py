@@ -142,14 +142,22 @@ def test_a_translator_writes_the_same(options: dict[str, Any]) -> None:
             assert_same_texts(own, model, start, decoding)
 
 
-def test_a_text_begins_with_the_begin_mark_where_no_token_is_given() -> None:
+@pytest.mark.parametrize("attention", ["none", "dot"])
+def test_texts_begin_with_the_begin_mark_where_no_tokens_are_given(attention: Any) -> None:
     shape = RecurrentConfig(input_size=6, hidden_size=8)
-    model = Translator(TranslatorConfig(source=11, target=13, recurrent=shape)).eval()
+    model = Translator(TranslatorConfig(source=11, target=13, recurrent=shape, attention=attention)).eval()
     graph = session(lambda g: translator(g, model, BEGIN))
-    source = torch.randint(11, (5, 1))
-    state, memory = graph(["next_h", "next_fed"], source=source)
-    logits = graph(["logits"], state_h=state, state_fed=memory)[0]
-    assert_near(logits, model(source, torch.tensor([5]), torch.tensor([[BEGIN]]))[0])
+    names = graph.state_names()
+    for B in (1, 3):
+        source, begin = torch.randint(11, (5, B)), torch.full((1, B), BEGIN)
+        first = graph([f"next_{name}" for name in names], source=source)
+        given = {f"state_{name}": part for name, part in zip(names, first, strict=True)}
+        assert_near(graph(["logits"], **given)[0], model(source, torch.full((B,), 5), begin)[0])
+    seen = Captioner(17, 5, shape).eval()
+    graph = session(lambda g: captioner(g, seen, BEGIN))
+    features = torch.randn(3, 5)
+    (h,) = graph(["next_h"], features=features)
+    assert_near(graph(["logits"], state_h=h)[0], seen(features, torch.full((1, 3), BEGIN))[0])
 
 
 def assert_same_texts(own: Any, model: Any, start: Callable[[Any], Any], decoding: Decoding) -> None:

@@ -84,6 +84,7 @@ def _write(
     g: Graph, model: Captioner, tokens: Value, state: list[Value], memory: list[Value]
 ) -> tuple[list[Value], list[Value]]:
     """The state after a word, and the logits of the next one."""
+    tokens = g.op("Expand", tokens, g.shape(state[0], 1))  # the begin mark, where it is not given, for all
     word = g.op("Unsqueeze", embedding(g, tokens, model.embedding.weight), [0])
     beside = widened(g, memory, g.shape(tokens, 0))
     hidden, last = recurrent(g, model.recurrent, g.join([word, *beside], 2), state)

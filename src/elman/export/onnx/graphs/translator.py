@@ -93,6 +93,7 @@ def _write(
     g: Graph, model: Translator, tokens: Value, state: list[Value], memory: list[Value]
 ) -> tuple[list[Value], list[Value]]:
     """The state after a token; the logits of the next one, and the attention's weights."""
+    tokens = g.op("Expand", tokens, g.shape(state[0], 1))  # the begin mark, where it is not given, for all
     x = g.op("Unsqueeze", embedding(g, tokens, model.target_embedding.weight) * model.scale, [0])
     columns, weights = g.shape(tokens, 0), []
     state = widened(g, state, columns)
