@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from elman.cli.tables import metrics_table, rich_table
+from elman.cli.terminal.tables import metrics_table, rich_table
 from elman.run import load, train
 from elman.tasks import recipe
 from elman.tasks.forecasting.settings import Settings

@@ -163,6 +163,8 @@ def test_without_the_command_line_it_says_so_in_one_line(bare: list[str]) -> Non
     ("code", "extra"),
     [
         ("from elman.plotting.style import new_figure", "plots"),
+        ("from elman.export.onnx.graph import Graph", "export"),
+        ("from elman.export.onnx.running.session import Session; Session(b'', 'x')", "export"),
         ("from elman.data.io.tables import read_table; read_table('x.csv')", "timeseries"),
         ("import elman; from elman.tasks.memory import Settings; elman.train('parity', Settings(), 'run')", "train"),
     ],

@@ -22,6 +22,7 @@ FLOORS = (
     {"models", "insight"},
     {"training"},
     {"tasks"},
+    {"export"},
     {"run"},
     {"cli"},
 )

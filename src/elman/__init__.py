@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from elman import data, insight, metrics, models, nn, plotting, tasks, training
+    from elman import data, export, insight, metrics, models, nn, plotting, tasks, training
     from elman.errors import MissingPackageError, UserError
     from elman.nn import RNN, RNNCell
     from elman.nn.convert import accelerate, restore
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from elman.run import Run, load, train
     from elman.tasks import register_task
 
-_PACKAGES = ("data", "insight", "metrics", "models", "nn", "plotting", "tasks", "training")
+_PACKAGES = ("data", "export", "insight", "metrics", "models", "nn", "plotting", "tasks", "training")
 _HOMES = {
     "MissingPackageError": "elman.errors",
     "RNN": "elman.nn",
@@ -41,6 +41,7 @@ __all__ = [
     "__version__",
     "accelerate",
     "data",
+    "export",
     "insight",
     "load",
     "metrics",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from elman.atomic_io import remove_leftovers
 from elman.data.io.files import path_kind, without_stray
 from elman.errors import UserError, optional_imports
+from elman.export.onnx.file import is_export
 from elman.tasks import task_module
 from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.report import Report
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from elman.export.trained import Exported
     from elman.insight.example import InspectionExample
     from elman.training.loop import Result
     from elman.training.run_state import NotFiniteError
@@ -100,6 +102,16 @@ class Run:
         else:
             yield from self.predict(inputs, options)
 
+    def export(self, to: str = "onnx", out: Path | str | None = None, precision: str = "float32") -> Exported:
+        """Write the run in another format: see `elman.export.export`.
+
+        Raises:
+            UserError: a part of the run has no form in it: says which.
+        """
+        from elman.export import export
+
+        return export(self, to, None if out is None else Path(out), precision)
+
     def _options(self, options: Any) -> Any:
         kind = self.task.options_type
         if options is not None and not isinstance(options, kind):
@@ -135,6 +147,35 @@ class Run:
         loss = self.task.loss(model, batch, ())
         mean: Tensor = loss.total / loss.count
         return mean
+
+
+class ExportedRun(Run):
+    """An exported file in the place of its run: evaluates and predicts alike, and has no network to look into.
+
+    Attributes:
+        folder: the file, as a path.
+        model: the graph, asked as the network is.
+    """
+
+    def inspection_example(self, given: str) -> InspectionExample:
+        """None: see `inspected`."""
+        raise self._nothing_inside()
+
+    @property
+    def inspected(self) -> nn.Module:
+        """None: a graph has no layers that torch could differentiate.
+
+        Raises:
+            UserError: always.
+        """
+        raise self._nothing_inside()
+
+    def batch(self) -> Any:
+        """None: see `inspected`."""
+        raise self._nothing_inside()
+
+    def _nothing_inside(self) -> UserError:
+        return UserError(f"{self.folder.path} is an exported file, a graph without layers; name the run it was made of")
 
 
 def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
@@ -249,7 +290,7 @@ def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolde
     """
     from elman.training.checks.sizes import check_sizes
 
-    check_task(folder, task_name)
+    check_task(folder.path, task_name)
     folder.check_same(settings)
     settings = settings.filled_from(folder.read()[1])
     goes_on = folder.has_checkpoint()
@@ -296,12 +337,14 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     """A trained run, ready to evaluate and predict.
 
     Arguments:
-        path: the run's folder.
+        path: the run's folder, or a file that it was exported to as ONNX.
         weights: the best ones on the validation part, or the last checkpoint's.
 
     Raises:
         UserError: no run there, or files that are damaged or do not fit.
     """
+    if is_export(Path(path)):
+        return _load_export(Path(path), weights, device)
     from elman.training.checkpoint import fill_model, group, load_weights
     from elman.training.checks.sizes import build_like, check_sizes
     from elman.training.tensor_files import read_tensors
@@ -322,10 +365,36 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     return Run(folder, task, model.to(device).eval(), header)
 
 
-def check_task(folder: RunFolder, task_name: str) -> None:
-    """Raise a UserError if the run in `folder` is of another task."""
-    name, _ = folder.read()
+def _load_export(path: Path, weights: str, device: str) -> ExportedRun:
+    from elman.export.onnx.read import read_onnx
+
+    if weights != "best":
+        raise UserError(f"{path} holds the best weights alone; leave `weights={weights}` out, or name the run's folder")
+    if device != "cpu":
+        raise UserError(f"{path} runs on the CPU, not on {device}; leave `device` out, or load the run's folder")
+    return ExportedRun(RunFolder(path), *read_onnx(path))
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a run, or a file that one was exported to, is there."""
+    return path_kind(path) == "file" if is_export(path) else RunFolder(path).exists()
+
+
+def task_name_of(path: Path) -> str:
+    """The name of the task of a run, or of a file that one was exported to.
+
+    Raises:
+        UserError: neither is there, or it is damaged.
+    """
+    if is_export(path):
+        from elman.export.onnx.read import task_of_file
+
+        return task_of_file(path)
+    return RunFolder(path).read()[0]
+
+
+def check_task(path: Path, task_name: str) -> None:
+    """Raise a UserError if the run at `path` is of another task."""
+    name = task_name_of(path)
     if name != task_name:
-        raise UserError(
-            f"{folder.path} is a run of the task {name}, not {task_name}; name a run of the task {task_name}"
-        )
+        raise UserError(f"{path} is a run of the task {name}, not {task_name}; name a run of the task {task_name}")

@@ -17,7 +17,7 @@ import elman.cli
 from elman import insight
 from elman.cli.main import INSPECTIONS
 from elman.cli.messages import show_json, show_rich
-from elman.cli.tables import metrics_table, rich_table
+from elman.cli.terminal.tables import metrics_table, rich_table
 from elman.training.report import Table
 
 OLD_RUNS = Path(__file__).parents[1] / "old_runs" / "runs_v0_1"

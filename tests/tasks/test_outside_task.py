@@ -50,6 +50,24 @@ def test_from_training_to_the_inside(tagged: Path, tmp_path: Path, capsys: pytes
     for words in (["flow"], ["unroll", "--input", "dogs can run"], ["units", "--input", "dogs can run"], ["states"]):
         main(["inspect", words[0], str(run), *words[1:], "--json"])
         assert json.loads(capsys.readouterr().out)["written"]
+    pytest.importorskip("onnxruntime", reason="running what was exported needs onnxruntime")
+    main(["export", str(run), "--to", "onnx"])
+    main(["predict", str(run / "model.onnx"), "the can is full", "dogs can run"])
+    main(["evaluate", str(run / "model.onnx"), "--json"])
+    *shown, figures = capsys.readouterr().out.splitlines()
+    assert shown[-2:] == ["the/DET can/NOUN is/VERB full/ADJ", "dogs/NOUN can/VERB run/VERB"]
+    assert json.loads(figures)["validation_accuracy"] == 1.0
+
+
+def test_how_its_network_is_asked_must_be_said(
+    tagged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="running what was exported needs onnxruntime")
+    main(["train", "tagger", "--data", str(tagged), "--out", str(tmp_path / "run"), *TINY])
+    monkeypatch.setattr(task_module("tagger").Task, "answer_kind", "classes")
+    file = elman.load(tmp_path / "run").export().path
+    with pytest.raises(UserError, match="answers once a sequence, and is asked otherwise"):
+        elman.load(file).predict("dogs can run")
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(tagged: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `elman train | evaluate | sample | predict | inspect | compare | data | info`."""
+"""The command line: `elman train | evaluate | sample | predict | export | inspect | compare | data | info`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def build_app(*, helping: bool = True) -> App:
         ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
         ("sample", "elman.cli.running:sample", "Let a trained language model write."),
         ("compare", "elman.cli.compare:compare", "Compare remedies for vanishing gradients."),
+        ("export", "elman.cli.export:export", "Take a run elsewhere: to ONNX."),
         ("features", "elman.cli.features:features", "Turn pictures into features for captioning."),
         ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
     ):
@@ -128,9 +129,9 @@ def run_first(words: list[str]) -> list[str]:
     """`evaluate --data A B RUN` with the run before its options: what follows `--data` are all data else."""
     if words[:1] != ["evaluate"] or len(words) < 3 or not words[1].startswith("-"):
         return words
-    from elman.training.run_folder import RunFolder
+    from elman.run import holds_run
 
-    runs = [place for place, word in enumerate(words) if place and RunFolder(Path(word)).exists()]
+    runs = [place for place, word in enumerate(words) if place and holds_run(Path(word))]
     if len(runs) != 1:
         return words
     return [words[0], words[runs[0]], *words[1 : runs[0]], *words[runs[0] + 1 :]]

@@ -18,8 +18,8 @@ from elman.cli.suggestions import advice
 from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
 from elman.errors import UserError
+from elman.run import holds_run, task_name_of
 from elman.tasks import task_module
-from elman.training.run_folder import RunFolder
 
 HELP_FLAGS = {"--help", "-h"}
 HELP = """Usage: elman predict RUN INPUT... [OPTIONS]
@@ -30,7 +30,7 @@ Example: elman predict runs/parity 1000010101 100011"""
 
 
 def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
-    """Put questions to a trained run: its folder, and the rest is for its task.
+    """Put questions to a trained run: its folder or a file it was exported to, and the rest is for its task.
 
     Example: elman predict runs/parity 1000010101 100011
     """
@@ -41,9 +41,9 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
     if place is None:
         raise UserError(f"{tokens[0]} comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]")
     if not tokens[place]:
-        raise UserError("RUN is an empty word; give the folder of a run")
+        raise UserError("RUN is an empty word; give the folder of a run, or an exported file")
     run = Path(tokens[place])
-    name, _ = RunFolder(run).read()
+    name = task_name_of(run)
     rest = [*tokens[:place], *tokens[place + 1 :]]
     called = shell_words(["elman", "predict", str(run)])
     usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
@@ -62,10 +62,10 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
 
 
 def _run_place(tokens: Sequence[str]) -> int | None:
-    """Where the run's folder stands: first, or after options where the first that holds a run stands."""
+    """Where the run stands: first, or after options where the first that holds a run stands."""
     if tokens and not tokens[0].startswith("-"):
         return 0
-    return next((place for place, token in enumerate(tokens) if RunFolder(Path(token)).exists()), None)
+    return next((place for place, token in enumerate(tokens) if holds_run(Path(token))), None)
 
 
 def check_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

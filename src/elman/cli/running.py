@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
 Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
-RunPath = Annotated[Path, Parameter(help="The run's folder.")]
+RunPath = Annotated[Path, Parameter(help="The run's folder, or a file that elman export wrote.")]
 
 
 def evaluate(
@@ -41,15 +41,15 @@ def evaluate(
 
     Example: elman evaluate runs/shakespeare
     """
-    from elman.run import load
+    from elman.run import ExportedRun, load
 
     loaded = load(run, weights=weights)
     report = loaded.examine(data)
-    written = [] if data else [table.write(run) for table in report.tables]
+    written = [] if data or isinstance(loaded, ExportedRun) else [table.write(run) for table in report.tables]
     if json:
         show_json(evaluation_facts(loaded, data, report))
         return
-    from elman.cli.tables import metrics_table, rich_table
+    from elman.cli.terminal.tables import metrics_table, rich_table
 
     on = " on " + " and ".join(map(str, data)) if data else ""
     title = f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}{on}"
@@ -98,14 +98,13 @@ def sample(
     from elman.kernels.decoder import SamplingParams
     from elman.run import check_task, load, text_of
     from elman.tasks.language import Task
-    from elman.training.run_folder import RunFolder
 
     if prompt is not None and prompt_file is not None:
         raise UserError("--prompt and --prompt-file are both given; leave one out")
     if length < 1 or samples < 1:
         raise UserError(f"--length is {length} and --samples is {samples}; both must be at least 1")
     params = SamplingParams(temperature, top_k, top_p, seed)
-    check_task(RunFolder(run), "language")
+    check_task(run, "language")
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
     prompt = text_of(prompt or "", "the prompt")

@@ -12,13 +12,22 @@ import torch
 from elman.data.datasets.cache import fetch
 from elman.data.image.features import Features
 from elman.data.image.io import read_picture
-from elman.models.squeezenet import FEATURES, load_squeezenet
+from elman.models.squeezenet import FEATURES, SqueezeNet, load_squeezenet
 
 MAKER = "squeezenet1.1"
 BATCH = 32
 WEIGHTS = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 """The file of the dataset squeezenet."""
 READERS = 2  # decoding leaves Python's lock
+
+
+def network_that_sees() -> SqueezeNet:
+    """SqueezeNet with its weights, which are downloaded once.
+
+    Raises:
+        UserError: they cannot be had.
+    """
+    return load_squeezenet(fetch("squeezenet") / WEIGHTS)
 
 
 def extract_features(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Features:
@@ -30,7 +39,7 @@ def extract_features(files: Sequence[Path], progress: Callable[[int, int], None]
     Raises:
         UserError: a picture that cannot be read; weights that cannot be had.
     """
-    model = load_squeezenet(fetch("squeezenet") / WEIGHTS)
+    model = network_that_sees()
     vectors = np.empty((len(files), FEATURES), np.float32)
     with ThreadPoolExecutor(READERS) as readers, torch.no_grad():
         pictures = readers.map(read_picture, files)

@@ -9,6 +9,8 @@ from elman.models.dropout import LockedDropout
 from elman.models.losses import output_loss
 from elman.models.recurrent import Recurrent, State
 from elman.nn.linear_cross_entropy import LinearCrossEntropy
+from elman.nn.rnn import RNN
+from elman.nn.streaming import is_packable
 
 
 class LanguageModel(nn.Module):
@@ -33,6 +35,12 @@ class LanguageModel(nn.Module):
         nn.init.normal_(self.embedding.weight, std=shape.input_size**-0.5 if tied else 0.3)
         if tied:
             self.decoder.weight = self.embedding.weight
+
+    @property
+    def native_layer(self) -> RNN | None:
+        """The recurrent layer where whole texts can be written by its native steps; None for others."""
+        layer = self.recurrent.layer
+        return layer if isinstance(layer, RNN) and is_packable(layer) else None
 
     def forward(self, tokens: Tensor, state: State = (), targets: Tensor | None = None) -> tuple[Tensor, State]:
         """Logits of the next token at every step, or the loss.

@@ -16,7 +16,8 @@ from elman.errors import UserError, optional_imports
 FEATURES = 512
 _MEANS = (103.939, 116.779, 123.68)  # of blue, green, red: what the weights were trained with
 _FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
-_POOLED_BEFORE = (0, 2, 4)  # the fire modules with a pooling layer in front
+POOLED_BEFORE = (0, 2, 4)
+"""The fire modules with a pooling layer in front."""
 
 
 class Fire(nn.Module):
@@ -52,7 +53,7 @@ class SqueezeNet(nn.Module):
         x = pictures.flip(-1).permute(0, 3, 1, 2).float() - self.means
         x = self.conv1(x).relu()
         for number, fire in enumerate(self.fires):
-            x = fire(self.pool(x) if number in _POOLED_BEFORE else x)
+            x = fire(self.pool(x) if number in POOLED_BEFORE else x)
         features: Tensor = x.mean(dim=(2, 3))
         return features
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=TrainingSettings)
 
+AnswerKind = Literal["classes", "number", "classes at every step"]
 Carry = tuple["Tensor", ...]
 """State carried from one step to the next, each tensor (layers, B, H): the batch is dimension 1."""
 
@@ -93,6 +94,11 @@ class Task(ABC, Generic[S]):
     """The validation metric that decides which weights are best; a key of what `evaluate` returns."""
     higher_is_better: bool = False
     """Whether a larger value of `metric` is better."""
+    answer_kind: AnswerKind = "classes"
+    """How a `Classifier` of the task is asked, for an export: once a sequence for classes or for a number, or at every
+    step, `every_step=True`."""
+    calibrates: ClassVar[bool] = False
+    """Whether `evaluate` also sets what the network keeps beside its weights, such as the width of intervals."""
     unit: str = "sequences"
     """What `Loss.count` counts, for the speed shown: "chars", "sequences"."""
     loss_unit: str = "nats"

@@ -11,7 +11,7 @@ from elman.kernels.decoder import SamplingParams, choose
 from elman.models.language_model import LanguageModel
 from elman.models.recurrent import State
 from elman.nn import RNN
-from elman.nn.streaming import is_packable, pack_for_steps
+from elman.nn.streaming import pack_for_steps
 
 BLOCK = 64
 """Tokens written in one native call: few enough that the user sees the text grow."""
@@ -46,8 +46,8 @@ def generate(
     try:
         with torch.no_grad():
             state: State = model(tokens[:-1])[1] if len(prompt) > 1 else ()
-            layer = model.recurrent.layer
-            if isinstance(layer, RNN) and is_packable(layer):
+            layer = model.native_layer
+            if layer is not None:
                 yield from _by_blocks(model, layer, tokens[-1], state, length, params, bfloat16)
             else:
                 yield from _by_steps(model, tokens[-1], state, length, params)

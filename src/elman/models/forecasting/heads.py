@@ -93,7 +93,7 @@ class Gaussian(Head):
     size = 2
 
     def __init__(self, level: float) -> None:
-        self._width = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
+        self.width = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
 
     def loss(self, numbers: Tensor, target: Tensor) -> Tensor:
         """The negative log-likelihood (...)."""
@@ -114,7 +114,7 @@ class Gaussian(Head):
 
     def interval(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """The middle `level` of the normal distribution (...)."""
-        half = self._width * self.std(numbers)
+        half = self.width * self.std(numbers)
         return numbers[..., 0] - half, numbers[..., 0] + half
 
 

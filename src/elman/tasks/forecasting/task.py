@@ -51,6 +51,7 @@ class Task(BaseTask[Settings]):
     takes = "arrays"
     input_suffixes = (".csv", ".tsv", ".parquet")
     writes = "the forecasts as a table and a picture"
+    calibrates = True
     unit = "windows"
     options_type = Options
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from elman.tasks.memory.settings import Options, Settings
 from elman.training.progress import display
 from elman.training.report import Report
-from elman.training.task import Carry, Loss, Prediction
+from elman.training.task import AnswerKind, Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Task(BaseTask[Settings]):
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
+        per_problem: dict[str, AnswerKind] = {"adding": "number", "copy": "classes at every step"}
+        self.answer_kind = per_problem.get(settings.problem, "classes")
         self.unit = "symbols" if settings.problem == "copy" else "answers"
         self.loss_unit = "squared error" if settings.problem == "adding" else f"nats per {self.unit[:-1]}"
 

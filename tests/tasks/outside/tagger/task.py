@@ -65,6 +65,7 @@ class Task(BaseTask[Settings]):
     metric = "accuracy"
     higher_is_better = True
     unit = "words"
+    answer_kind = "classes at every step"
     options_type = Options
 
     @cached_property

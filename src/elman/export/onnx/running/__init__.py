@@ -1,0 +1,1 @@
+"""Exported graphs in the place of the networks that they were exported from: one module each."""
