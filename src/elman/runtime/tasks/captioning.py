@@ -115,7 +115,7 @@ class CaptioningModel(Model):
                 names.append(f"picture {number}")
             if vectors.shape[1] != self.size:
                 raise UserError(
-                    f"input {number} has {vectors.shape[1]} numbers for a picture, and this run learned from {self.size}"
+                    f"input {number} has {vectors.shape[1]} numbers for a picture, and the run's have {self.size}"
                 )
             parts.append(vectors)
         return names, np.concatenate(parts)

@@ -23,7 +23,7 @@ Table = Mapping[str, Sequence[Any]]
 
 
 class Series(NamedTuple):
-    """One series: scaled values (N, Y + P), known (N + F, K) with the calendar, and which targets were measured (N, Y)."""
+    """One series: scaled values (N, Y + P), known (N + F, K) with the calendar, and what was measured (N, Y)."""
 
     name: str
     scale: Scale
@@ -121,7 +121,7 @@ def _one(
         if fitted.known:
             raise UserError(
                 f"{place} has {given} rows after its last value ({shown(grid[count - 1])}), and the forecast of"
-                f" {ahead} steps needs {', '.join(map(repr, fitted.known))} for each; add rows with these and an empty target"
+                f" {ahead} steps needs {', '.join(map(repr, fitted.known))} for each; add such rows, their target empty"
             )
         grid = np.concatenate([grid, span(grid[-1], fitted.frequency, ahead - given + 1)[1:]])
         known_scaled = np.zeros((len(grid), 0), np.float32)
