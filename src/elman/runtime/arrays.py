@@ -5,21 +5,19 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
 from elman.runtime.files import read_bytes
-from elman.runtime.tensors import Floats, read_safetensors
+from elman.runtime.tensors import Array, Floats, read_safetensors
 
 LARGEST_RATIO, UNCHECKED = 200, 1 << 26
 """How many times its own size a packed file may hold, and bytes up to which that does not matter."""
 FORMS = (".npz", ".npy", ".safetensors")
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an `.npz` file by name, or the one of an `.npy` file under the name "".
 
     Raises:
@@ -79,7 +77,7 @@ def read_features(path: Path) -> tuple[list[str], Floats]:
     return names, _checked(arrays[""], names, path)
 
 
-def _checked(vectors: NDArray[Any], names: list[str], path: Path) -> Floats:
+def _checked(vectors: Array, names: list[str], path: Path) -> Floats:
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
         raise UserError(
             f"{path} has features of shape {vectors.shape} and type {vectors.dtype}; vectors of numbers are wanted"

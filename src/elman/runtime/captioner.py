@@ -5,8 +5,6 @@ B pictures, D numbers in a picture's vector, V vocabulary, E embedding, H hidden
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from elman.runtime.classifier import linear_in
@@ -31,9 +29,7 @@ class Captioner:
         self.first = linear_in(weights, "first", E, D) if "first" in places else None
         self.initial = linear_in(weights, "initial", shape.layers * H, D) if "state" in places else None
         self.every = linear_in(weights, "every", E, D) if "every" in places else None
-        self.recurrent = Recurrent(
-            weights, "recurrent.layer.", 2 * E if self.every else E, replace(shape, bidirectional=False)
-        )
+        self.recurrent = Recurrent(weights, "recurrent.layer.", 2 * E if self.every else E, shape)
         self.narrow = linear_in(weights, "narrow", E, H) if tied else None
         self.output = (self.embedding, weights.take("output.bias", V)) if tied else linear_in(weights, "output", V, H)
 

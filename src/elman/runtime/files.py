@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +113,8 @@ class Settings:
         Raises:
             UserError: it is missing or no TOML.
         """
+        import tomllib
+
         try:
             return cls(tomllib.loads(read_text(path, LARGEST_SETTINGS)), path)
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

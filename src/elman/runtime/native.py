@@ -7,25 +7,21 @@ T steps, B sequences, I inputs, H hidden units, D directions, L layers, V vocabu
 from __future__ import annotations
 
 import ctypes
-import logging
 import struct
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import elman
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Array, Floats, Integers
 
 ABI = 5  # ELMAN_ABI in elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 THREADS = 1
 """Of a call: a server answers many at once, and one short sequence is not worth a second thread."""
 _pack_call = struct.Struct("=36q").pack  # elman_call, whose every field is eight bytes wide
-log = logging.getLogger("elman")
 
 
 @cache
@@ -35,11 +31,18 @@ def load_library() -> ctypes.CDLL | None:
         for path in sorted((Path(folder) / "kernels").glob("libelman.*")):
             library = ctypes.CDLL(str(path))
             if library.elman_abi() != ABI:
-                log.warning("%s is of another version of elman; the recurrence runs in numpy", path)
+                _say(f"{path} is of another version of elman")
                 return None
             return _declared(library)
-    log.warning("elman was installed without its native library; the recurrence runs in numpy, slower")
+    _say("elman was installed without its native library")
     return None
+
+
+def _say(why: str) -> None:
+    """Say once why there is no library."""
+    import logging
+
+    logging.getLogger("elman").warning("%s; the recurrence runs in numpy, slower", why)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
@@ -54,7 +57,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     return library
 
 
-def address(array: NDArray[Any] | None) -> int:
+def address(array: Array | None) -> int:
     """Where its numbers lie; 0, which is null, for None."""
     place: int = 0 if array is None else array.__array_interface__["data"][0]
     return place
@@ -82,7 +85,7 @@ class Layer:
         self._form = NONLINEARITIES[nonlinearity], int(residual)
         self.H = len(weights[0][1])
 
-    def __call__(self, x: Floats, h0: Floats | None, lengths: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+    def __call__(self, x: Floats, h0: Floats | None, lengths: Integers | None) -> tuple[Floats, Floats]:
         """Run over a batch.
 
         Arguments:
@@ -158,7 +161,7 @@ class Decoder:
 
     def generate(
         self, first: int, state: Floats, length: int, temperature: float, top_k: int, top_p: float, seed: int, draw: int
-    ) -> NDArray[np.int64]:
+    ) -> Integers:
         """`length` tokens that go on from the token `first`; state (L, 1, H) becomes that before the last of them.
 
         Arguments:

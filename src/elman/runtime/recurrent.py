@@ -7,23 +7,22 @@ T steps, B sequences, I inputs, H hidden units, L layers, D directions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
 from elman.runtime.files import Settings
 from elman.runtime.native import Decoder, Layer, load_library
-from elman.runtime.tensors import Floats
+from elman.runtime.records import Record
+from elman.runtime.tensors import Floats, Integers
 
 CELLS = {"rnn": 1, "lstm": 4, "gru": 3}
 """Cells, and how many gates each has."""
 State = tuple[Floats, ...]
 """(h,), or for the LSTM (h, c), each (L * D, B, H); () is zeros."""
 NORM_EPSILON = 1e-5
-Lengths = NDArray[np.int64]
+Lengths = Integers
 Directions = list[tuple[Floats, ...]]
 
 
@@ -64,8 +63,7 @@ class Weights:
         return UserError(f"{self.path} does not fit the settings beside it: {what}")
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Record):
     """What the recurrent part is made of: the settings of a run that say so."""
 
     hidden_size: int
@@ -266,7 +264,7 @@ def log_softmax(scores: Floats) -> Floats:
     return found
 
 
-def batches(lengths: Sequence[int], most: int) -> Iterator[NDArray[np.int64]]:
+def batches(lengths: Sequence[int], most: int) -> Iterator[Integers]:
     """The numbers of sequences, like lengths together, at most so many at a time."""
     order = np.argsort(np.asarray(lengths), kind="stable")
     for begin in range(0, len(order), most):

@@ -9,7 +9,7 @@ import numpy as np
 
 from elman.errors import UserError
 from elman.runtime.classifier import Classifier
-from elman.runtime.predictions import ClassPrediction, best_of
+from elman.runtime.predictions import ClassPrediction, class_prediction
 from elman.runtime.recurrent import State, softmax
 from elman.runtime.tensors import Floats
 
@@ -49,9 +49,7 @@ class ClassStream:
         if not self._count:
             raise UserError("nothing has come yet; give some of the sequence")
         shares: list[float] = softmax(self._model.answer(self._pooled())).tolist()
-        label, probability = best_of(self._classes, shares)
-        name = piece if isinstance(piece, str) else "stream"
-        return ClassPrediction(name, label, probability, dict(zip(self._classes, shares, strict=True)))
+        return class_prediction(piece if isinstance(piece, str) else "stream", self._classes, shares)
 
     def _take_in(self, states: Floats) -> None:
         first, self._last = not self._count, states[-1]

@@ -6,19 +6,27 @@ The format: eight bytes, the length of a JSON header, the header (name -> dtype,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
 from elman.runtime.files import COPY, read_bytes
 
-Floats = NDArray[np.float32]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+else:  # numpy.typing is an import that only types need
+    Array = Floats = Doubles = Integers = Flags = np.ndarray
+
 LARGEST = 1 << 34
 """Bytes of a file of weights, at most."""
 LARGEST_HEADER = 1 << 26
@@ -26,7 +34,7 @@ _TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
 _OLD = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """The tensors of a file, which share its memory and cannot be written to, and its metadata.
 
     Raises:
@@ -82,7 +90,7 @@ def _header(raw: bytes) -> tuple[dict[str, Any], int]:
     return header, 8 + size
 
 
-def _tensor(raw: bytes, begin: int, entry: dict[str, Any]) -> NDArray[Any]:
+def _tensor(raw: bytes, begin: int, entry: dict[str, Any]) -> Array:
     shape, (first, end) = entry["shape"], entry["data_offsets"]
     if not all(type(size) is int and 0 <= size <= len(raw) for size in (*shape, first, end)):
         raise ValueError("a shape or a place is no number that fits")
@@ -93,8 +101,10 @@ def _tensor(raw: bytes, begin: int, entry: dict[str, Any]) -> NDArray[Any]:
     return np.frombuffer(raw, dtype, count, begin + first).reshape(shape)
 
 
-def _checksum(tensors: dict[str, NDArray[Any]], header: str) -> str:
+def _checksum(tensors: dict[str, Array], header: str) -> str:
     """SHA-256 as `elman.training.tensor_files` computes it: over the header, then each tensor in order of name."""
+    import hashlib  # which loads OpenSSL
+
     found = hashlib.sha256(header.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.runtime.arrays import FORMS, read_features
 from elman.runtime.captioner import Captioner
 from elman.runtime.files import COPY, read_json
 from elman.runtime.model import Model, named
-from elman.runtime.predictions import Caption, WordChoice
+from elman.runtime.predictions import Prediction
+from elman.runtime.records import Record
 from elman.runtime.recurrent import Shape, Weights, softmax
 from elman.runtime.sampling import Hypothesis, check_sampling, search, uniform, write_one
 from elman.runtime.tensors import Floats
@@ -23,6 +24,27 @@ from elman.runtime.text.vocabulary import SPECIAL, Vocabulary
 LARGEST_FEATURE, MOST_BEAM = 1_000_000, 1000
 AT_ONCE = 250
 """Pictures that elman captions together, which decides the number of each draw."""
+
+
+class WordChoice(Record):
+    """How probable a word was, and what would have been the next best."""
+
+    word: str
+    probability: float
+    runner_up: str
+    runner_up_probability: float
+
+
+class Caption(Prediction):
+    """What a captioner writes about one picture, the probability of all of it, and the words where asked for."""
+
+    input: str
+    caption: str
+    probability: float
+    words: tuple[WordChoice, ...] = ()
+
+    def __str__(self) -> str:
+        return one_line_of(f"{self.input}  {self.caption}  ({self.probability:.2g})")
 
 
 class CaptioningModel(Model):

@@ -7,15 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.runtime.model import Model
-from elman.runtime.predictions import Forecast
+from elman.runtime.predictions import Prediction
 from elman.runtime.recurrent import Shape, Weights
 from elman.runtime.timeseries.calibration import Windows, widened
 from elman.runtime.timeseries.fitted import Fitted
 from elman.runtime.timeseries.forecaster import DirectForecaster, Layout, RecursiveForecaster
 from elman.runtime.timeseries.series import read_series, table_of
 from elman.runtime.timeseries.times import shown, span
+
+SHOWN_STEPS = 12
+
+
+class Forecast(Prediction):
+    """How one series goes on: F times, and for each target "forecast" and, with intervals, "lower" and "upper"."""
+
+    input: str
+    series: str
+    times: list[str]
+    targets: dict[str, dict[str, list[float]]]
+
+    def __str__(self) -> str:
+        lines = [one_line_of(" ".join(filter(None, [self.input, self.series])))]
+        for name, target in self.targets.items():
+            lines.append(f"  {one_line_of(name)}")
+            rows = list(zip(self.times, *target.values(), strict=True))
+            lines += [f"    {time}  {_with_ends(numbers)}" for time, *numbers in rows[:SHOWN_STEPS]]
+            if len(rows) > SHOWN_STEPS:
+                lines.append(f"    ... {len(rows) - SHOWN_STEPS} more")
+        return "\n".join(lines)
 
 
 class ForecastingModel(Model):
@@ -83,6 +104,11 @@ class ForecastingModel(Model):
             }
             found.append(Forecast(source, one.name, times, targets))
         return found
+
+
+def _with_ends(numbers: list[float]) -> str:
+    point, *ends = (f"{number:.6g}" for number in numbers)
+    return f"{point}  ({ends[0]} to {ends[1]})" if ends else point
 
 
 MODEL = ForecastingModel

@@ -12,7 +12,7 @@ from elman.errors import UserError
 from elman.runtime.classifier import linear_in
 from elman.runtime.model import Model
 from elman.runtime.native import Decoder
-from elman.runtime.predictions import Continuation
+from elman.runtime.predictions import Prediction
 from elman.runtime.recurrent import Recurrent, Shape, State, Weights, softmax
 from elman.runtime.sampling import check_sampling, choose, uniform
 from elman.runtime.tensors import Floats
@@ -21,6 +21,16 @@ from elman.runtime.text.vocabulary import Vocabulary
 BLOCK = 64
 """Tokens written in one native call."""
 MOST_LENGTH = 1_000_000_000
+
+
+class Continuation(Prediction):
+    """A prompt, and the text that a language model puts after it."""
+
+    prompt: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.prompt + self.text
 
 
 class LanguageModel(Model):

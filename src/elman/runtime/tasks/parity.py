@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.runtime.classifier import Classifier, embedding_in
 from elman.runtime.model import Model
-from elman.runtime.predictions import CopyPrediction, ParityPrediction, Prediction, SumPrediction
+from elman.runtime.predictions import Prediction
 from elman.runtime.recurrent import Shape, Weights, softmax
 from elman.runtime.streams import ClassStream
 from elman.runtime.tensors import Floats
@@ -22,6 +22,38 @@ BLANK, RECALL, REMEMBERED = 8, 9, 10
 SYMBOLS = RECALL + 1
 BITS, MARKED = 4, 2
 """Numbers that a step reads: of the embedding of a bit, and of a number and its mark."""
+
+
+class ParityPrediction(Prediction):
+    """YES or NO, and how probable that answer is."""
+
+    input: str
+    answer: str
+    probability: float
+
+    def __str__(self) -> str:
+        return one_line_of(f"{self.input}  {self.answer}")
+
+
+class SumPrediction(Prediction):
+    """The sum that the network gives, and the right one."""
+
+    input: str
+    answer: float
+    sum: float
+
+    def __str__(self) -> str:
+        return one_line_of(f"{self.input}  {self.answer:.3f}")
+
+
+class CopyPrediction(Prediction):
+    """The symbols that the network writes after the silence; "-" for a blank."""
+
+    input: str
+    answer: str
+
+    def __str__(self) -> str:
+        return one_line_of(f"{self.input}  {self.answer}")
 
 
 class ParityModel(Model):

@@ -11,11 +11,26 @@ from elman.errors import UserError
 from elman.runtime.classifier import Classifier, Ensemble, build, embedding_in
 from elman.runtime.files import names_in
 from elman.runtime.model import Model
-from elman.runtime.predictions import RunningPrediction, TextPrediction, best_of
+from elman.runtime.predictions import ClassPrediction, best_of
+from elman.runtime.records import Record
 from elman.runtime.recurrent import Shape, Weights, softmax
 from elman.runtime.streams import ClassStream
 from elman.runtime.tensors import Floats
 from elman.runtime.text.vocabulary import PAD, UNK, Vocabulary
+
+
+class RunningPrediction(Record):
+    """What a classifier predicts after one token."""
+
+    token: str
+    label: str
+    probability: float
+
+
+class TextPrediction(ClassPrediction):
+    """The class of one text, and the prediction after each token where that was asked for."""
+
+    opinion: tuple[RunningPrediction, ...] = ()
 
 
 class SentimentModel(Model):

@@ -13,7 +13,7 @@ from elman.runtime.arrays import read_series_file
 from elman.runtime.classifier import Classifier, MultiScaleClassifier, build, check_channels
 from elman.runtime.files import names_in
 from elman.runtime.model import Model, named
-from elman.runtime.predictions import ClassPrediction, best_of
+from elman.runtime.predictions import ClassPrediction, class_prediction
 from elman.runtime.recurrent import Shape, Weights, softmax
 from elman.runtime.scaling import Scaler
 from elman.runtime.streams import ClassStream
@@ -53,8 +53,7 @@ class SeriesModel(Model):
         found: list[ClassPrediction] = []
         for name, values in read:  # one by one: a batch would pad, and a patch reads past an end
             shares: list[float] = softmax(self.model(self.scaler(values)[:, None], np.array([len(values)])))[0].tolist()
-            label, probability = best_of(self.classes, shares)
-            found.append(ClassPrediction(name, label, probability, dict(zip(self.classes, shares, strict=True))))
+            found.append(class_prediction(name, self.classes, shares))
         return found
 
     def _series(self, given: Any, number: int) -> list[tuple[str, Floats]]:

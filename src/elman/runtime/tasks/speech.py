@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import UserError
+from elman.errors import UserError, one_line_of
 from elman.runtime.audio.frontend import FrontEnd
 from elman.runtime.audio.wav import heard, read_wav
 from elman.runtime.classifier import Classifier, linear_in, mean_probabilities
 from elman.runtime.ctc import Emitted, Greedy, PrefixBeam
 from elman.runtime.files import names_in
 from elman.runtime.model import Model, named
-from elman.runtime.predictions import ClassPrediction, Prediction, Transcript, best_of
+from elman.runtime.predictions import Prediction, class_prediction
 from elman.runtime.recurrent import Recurrent, Shape, State, Weights, log_softmax
 from elman.runtime.scaling import Scaler
 from elman.runtime.tensors import Floats
@@ -25,6 +25,18 @@ PIECE_SECONDS = 30
 CHUNK, CONTEXT = 512, 96
 """Steps that are transcribed at once in both directions, and steps on either side that are read with them."""
 MOST_BEAM = 1000
+
+
+class Transcript(Prediction):
+    """The text of one recording, how many seconds it has, and each symbol with the second at which it was heard."""
+
+    input: str
+    text: str
+    seconds: float
+    heard: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        return one_line_of(f"{self.input}  {self.text}")
 
 
 class SpeechModel(Model):
@@ -80,8 +92,7 @@ class SpeechModel(Model):
         if self.whole:
             most = round(PIECE_SECONDS / self.front_end.seconds)
             shares: list[float] = mean_probabilities(self.classifier, steps, most).tolist()
-            label, probability = best_of(self.names, shares)
-            return ClassPrediction(name, label, probability, dict(zip(self.names, shares, strict=True)))
+            return class_prediction(name, self.names, shares)
         decoder = PrefixBeam(beam) if beam > 1 else Greedy()
         for scores in self._scores(steps):
             decoder.push(scores)

@@ -9,16 +9,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Floats, Integers
 from elman.runtime.timeseries.forecaster import Bounds, DirectForecaster, RecursiveForecaster
 from elman.runtime.timeseries.series import Series
 
 FEWEST_TO_CALIBRATE, RECENT = 100, 336
 """Fewer windows say too little; so many count as recent."""
 STEPS_AT_ONCE = 1 << 16
-Places = NDArray[np.int64]
+Places = Integers
 """(W, 2) for each window the series, and the row of the first forecast step."""
 
 

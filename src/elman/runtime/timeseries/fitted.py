@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
 from elman.runtime.files import COPY, numbers_in, read_json
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Doubles, Floats
 from elman.runtime.timeseries.times import FEATURES, step_of
 
-Values = NDArray[np.float64]
+Values = Doubles
 Names = tuple[str, ...]
 LARGEST = 1e150
 

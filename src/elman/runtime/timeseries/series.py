@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
 from elman.runtime.model import named
 from elman.runtime.tables import number_of, read_columns
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Flags, Floats, Integers
 from elman.runtime.timeseries.fitted import LARGEST, Fitted, Scale, Values
 from elman.runtime.timeseries.times import Times, calendar, is_number, on_grid, parse_times, shown, span
 
@@ -29,7 +28,7 @@ class Series(NamedTuple):
     scale: Scale
     values: Floats
     known: Floats
-    observed: NDArray[np.bool_]
+    observed: Flags
     last: Any
     """The time of its last row."""
 
@@ -129,7 +128,7 @@ def _one(
     return Series(name, scale, scaled, known_scaled, observed, grid[count - 1])
 
 
-def _groups(table: Table, series_id: str) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(table: Table, series_id: str) -> list[tuple[str, Integers]]:
     """The rows of each series, the first seen first."""
     if not series_id:
         return [("", np.arange(len(next(iter(table.values())))))]

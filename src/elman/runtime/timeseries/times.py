@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.errors import UserError
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Array, Floats, Integers
 
-Times = NDArray[Any]
+Times = Array
 """(N,) datetime64[us], or numbers."""
 _STEP = re.compile(r"(\d*)([A-Za-z]+)(?:-([A-Z]{3}))?")
 _FIXED = {
@@ -159,7 +158,7 @@ def _date(cell: Any, order: str, place: str) -> datetime:
     return time
 
 
-def on_grid(times: Times, frequency: str, place: str) -> tuple[Times, NDArray[np.int64]]:
+def on_grid(times: Times, frequency: str, place: str) -> tuple[Times, Integers]:
     """All times from the first to the last at a step, and where among them the given ones stand.
 
     Raises:
