@@ -22,7 +22,6 @@ PATCH, FINEST, WIDEST = 8, 8, 4_096
 """See `elman.models.classification.multiscale`."""
 PREFIXES_AT_ONCE = 64
 MOST_HEAD = 65_536
-Inputs = Callable[[Floats], Floats]
 
 
 class Scorer(Protocol):
@@ -36,7 +35,7 @@ class Classifier:
     """Input layer, recurrent layers, a readout of the states, and the output layer; see `elman.models.classifier`.
 
     Arguments:
-        inputs: from x (T, B, ...) to vectors (T, B, I).
+        table: (V, I) the embedding of tokens; None reads vectors.
         default: the task's readout where the settings name none.
     """
 
@@ -44,14 +43,14 @@ class Classifier:
         self,
         weights: Weights,
         prefix: str,
-        inputs: Inputs,
+        table: Floats | None,
         input_size: int,
         shape: Shape,
         classes: int,
         settings: Settings,
         default: str = "last",
     ) -> None:
-        self.inputs, self.shape, self.classes = inputs, shape, classes
+        self.table, self.shape = table, shape
         self.recurrent = Recurrent(weights, f"{prefix}recurrent.layer.", input_size, shape)
         self.readout = settings.text("readout", default, READOUTS)
         size, small = self.recurrent.output_size, settings.flag("small_init")
@@ -68,6 +67,10 @@ class Classifier:
         whole = len(lengths) == 1 or bool((lengths == len(x)).all())
         states, last = self.recurrent(self.inputs(x), (), None if whole else lengths)
         return self.answer(pool(states, last[0], lengths, self.readout, self.attention))
+
+    def inputs(self, x: Floats) -> Floats:
+        """(..., I) vectors, from tokens (...) or from themselves."""
+        return x if self.table is None else self.table[x.astype(np.int64, copy=False)]
 
     def answer(self, read: Floats) -> Floats:
         """(..., C) scores from what is read of the states."""
@@ -266,17 +269,6 @@ def _mean(scores: list[Floats]) -> Floats:
     largest = each.max(axis=0)
     mean: Floats = largest + np.log(np.exp(each - largest).sum(axis=0)) - np.float32(np.log(len(scores)))
     return mean
-
-
-def embedding_in(weights: Weights, name: str, vocabulary: int, size: int) -> Inputs:
-    """An embedding as the input layer: tokens (...) to vectors (..., size)."""
-    table = weights.take(name, vocabulary, size)
-
-    def look_up(tokens: Floats) -> Floats:
-        found: Floats = table[tokens.astype(np.int64, copy=False)]
-        return found
-
-    return look_up
 
 
 def check_channels(values: Floats, channels: int, what: str) -> None:

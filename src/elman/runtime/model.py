@@ -95,12 +95,23 @@ class Model(ABC):
 
 
 def load(path: str | Path) -> Model:
-    """A trained run by its folder: its best weights.
+    """A trained run by its folder, with its best weights.
 
     Raises:
         UserError: no run there, files that are damaged or do not fit, or a task or cell that needs all of elman.
     """
     folder = Path(path)
+    settings = settings_of(folder)
+    tensors, header = read_weights(folder / "model.safetensors")
+    return assembled(folder, settings, Weights(tensors, folder / "model.safetensors"), header)
+
+
+def settings_of(folder: Path) -> Settings:
+    """The settings of the run in a folder.
+
+    Raises:
+        UserError: no run there, a damaged file, or a task that needs all of elman.
+    """
     source = folder / "settings.toml"
     if not folder.is_dir() or not source.exists():
         raise UserError(f"{folder} holds no run (no settings.toml in it); name the folder of a trained run")
@@ -108,12 +119,18 @@ def load(path: str | Path) -> Model:
     task = settings.text("task", "")
     if task not in TASKS:
         known = ", ".join(TASKS)
-        raise UserError(
-            f"{source} is of the task {task[:40]!r}, and elman.runtime has {known}; load it with elman itself"
-        )
-    kind: type[Model] = import_module(f"elman.runtime.tasks.{task}").MODEL
-    tensors, header = read_weights(folder / "model.safetensors")
-    model, weights = kind(folder, settings, header), Weights(tensors, folder / "model.safetensors")
+        raise UserError(f"{source} is of the task {task[:40]!r}, and elman.runtime has {known}; load it with elman")
+    return settings
+
+
+def assembled(folder: Path, settings: Settings, weights: Weights, header: dict[str, Any]) -> Model:
+    """The model of a run's settings, with these weights and what else its folder keeps.
+
+    Raises:
+        UserError: they do not fit each other.
+    """
+    kind: type[Model] = import_module(f"elman.runtime.tasks.{settings.text('task', '')}").MODEL
+    model = kind(folder, settings, header)
     model.build(weights)
     weights.close()
     return model

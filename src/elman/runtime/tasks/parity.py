@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from elman.errors import UserError, one_line_of
-from elman.runtime.classifier import Classifier, embedding_in
+from elman.runtime.classifier import Classifier
 from elman.runtime.model import Model
 from elman.runtime.predictions import Prediction
 from elman.runtime.recurrent import Shape, Weights, softmax
@@ -68,11 +68,11 @@ class ParityModel(Model):
         self.silence = s.integer("max_length", 40, 1, 100_000)
         shape = Shape.of(s, hidden_size=16)
         if self.problem == "adding":
-            self.model = Classifier(weights, "", lambda x: x, MARKED, shape, 1, s)
+            self.model = Classifier(weights, "", None, MARKED, shape, 1, s)
             return
         symbols, size, outputs = (2, BITS, len(ANSWERS)) if self.problem == "parity" else (SYMBOLS, SYMBOLS, SYMBOLS)
-        inputs = embedding_in(weights, "inputs.weight", symbols, size)
-        self.model = Classifier(weights, "", inputs, size, shape, outputs, s)
+        table = weights.take("inputs.weight", symbols, size)
+        self.model = Classifier(weights, "", table, size, shape, outputs, s)
 
     def answer(self, inputs: list[Any], options: dict[str, Any]) -> Sequence[Prediction]:
         """The answer to each input."""

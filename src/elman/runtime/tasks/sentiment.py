@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from elman.errors import UserError
-from elman.runtime.classifier import Classifier, Ensemble, build, embedding_in
+from elman.runtime.classifier import Classifier, Ensemble, build
 from elman.runtime.files import names_in
 from elman.runtime.model import Model
 from elman.runtime.predictions import ClassPrediction, best_of
@@ -52,8 +52,8 @@ class SentimentModel(Model):
         shape = Shape.of(s, bidirectional=s.flag("bidirectional", True))
 
         def make(prefix: str) -> Classifier:
-            inputs = embedding_in(weights, f"{prefix}inputs.weight", V, E)
-            return Classifier(weights, prefix, inputs, E, shape, C, s, "max")
+            table = weights.take(f"{prefix}inputs.weight", V, E)
+            return Classifier(weights, prefix, table, E, shape, C, s, "max")
 
         self.model = build(s, make)
 

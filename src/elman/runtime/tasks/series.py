@@ -37,7 +37,7 @@ class SeriesModel(Model):
 
         def make(prefix: str) -> Classifier | MultiScaleClassifier:
             if stride == scales == 1:
-                return Classifier(weights, prefix, lambda x: x, self.channels, shape, C, s, "mean-max")
+                return Classifier(weights, prefix, None, self.channels, shape, C, s, "mean-max")
             strides = [stride * 2**scale for scale in range(scales)]
             return MultiScaleClassifier(weights, prefix, self.channels, shape, C, strides, s)
 

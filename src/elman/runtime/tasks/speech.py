@@ -55,7 +55,7 @@ class SpeechModel(Model):
         if self.whole:
             self.names = names_in(self.folder / "classes.json")
             self.classifier = Classifier(
-                weights, "", lambda x: x, self.front_end.size, shape, len(self.names), s, "max"
+                weights, "", None, self.front_end.size, shape, len(self.names), s, "max"
             )
             return
         self.names = names_in(self.folder / "symbols.json")
