@@ -20,7 +20,6 @@ from elman.runtime.recurrent import softmax
 from elman.runtime.tasks.forecasting import ForecastingModel
 from elman.runtime.tasks.language import LanguageModel
 from elman.runtime.tasks.parity import ParityModel
-from elman.runtime.tasks.sentiment import SentimentModel
 from elman.runtime.tasks.series import SeriesModel
 from elman.runtime.tasks.speech import SpeechModel
 from elman.runtime.tensors import Array, Floats
@@ -83,7 +82,10 @@ class Compiled:
         """(3, F, Y) point, lower and upper end."""
         found = np.full((3, ahead, self.program.outputs), np.nan)
         ends = [found[number].ctypes for number in range(3)]
-        laid = np.ascontiguousarray(values, np.float64), None if known is None else np.ascontiguousarray(known, np.float64)
+        laid = (
+            np.ascontiguousarray(values, np.float64),
+            None if known is None else np.ascontiguousarray(known, np.float64),
+        )
         if self._call("forecast", laid[0].ctypes, None if laid[1] is None else laid[1].ctypes, series, *ends):
             raise ValueError("the program refuses the inputs")
         return found
@@ -116,7 +118,11 @@ def _pair(model: Model, compiled: Compiled, T: int, generator: np.random.Generat
         tokens = generator.integers(inputs, size=T)
         states, _ = model.recurrent(model.embedding[tokens][:, None])
         return states[:, 0] @ model.output[0].T + model.output[1], compiled.steps(tokens)
-    x = generator.integers(inputs, size=T) if compiled.program.tokens else generator.standard_normal((T, inputs)).astype(np.float32)
+    x = (
+        generator.integers(inputs, size=T)
+        if compiled.program.tokens
+        else generator.standard_normal((T, inputs)).astype(np.float32)
+    )
     read = x
     if isinstance(model, SeriesModel):
         x = x * model.scaler.std + model.scaler.mean
@@ -157,6 +163,3 @@ def _forecasts(model: ForecastingModel, compiled: Compiled, generator: np.random
         wide = np.maximum(network.widen, (bounds[0][:, 0] - bounds[1][:, 0]) / 2)
         parts += [np.minimum(bounds[0][:, 0] - wide, parts[0]), np.maximum(bounds[1][:, 0] + wide, parts[0])]
     return np.stack([fitted.in_units(part, scale) for part in parts]), got[: len(parts)]
-
-
-

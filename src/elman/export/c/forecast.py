@@ -43,7 +43,10 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
         SEGMENT=layout.segment, LAG=_lag(network), SERIES=len(fitted.scales),
     )  # fmt: skip
     scales = list(fitted.scales.values())
-    mean, std = source.doubles(np.stack([one.mean for one in scales])), source.doubles(np.stack([one.std for one in scales]))
+    mean, std = (
+        source.doubles(np.stack([one.mean for one in scales])),
+        source.doubles(np.stack([one.std for one in scales])),
+    )
     source.linear("layer", network.output)
     source.functions.append(_units(fitted.transform))
     source.functions.append(_scaling(fitted.transform, mean, std, measured + own, len(scales), bool(K)))
@@ -54,18 +57,26 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
         source.functions.append(_direct(source, network, cells))
     else:
         source.functions.append(_recursive(cells))
-    ends = _ends(widen, mean, std, measured + own, isinstance(network, DirectForecaster) and network.head.intervals != "none")
+    ends = _ends(
+        widen, mean, std, measured + own, isinstance(network, DirectForecaster) and network.head.intervals != "none"
+    )
     source.functions.append(ends.replace("NAME", source.name))
     name, recurrent = source.name, network.recurrent
     read = recurrent.H + (layout.horizon * K if isinstance(network, DirectForecaster) else 0)
     sizes = {"ROWS": layout.rows, "AHEAD": layout.horizon, "TARGETS": Y}
     state = (
-        "enum { " + ", ".join(f"{name.upper()}_{key} = {value}" for key, value in sizes.items()) + " };\n\ntypedef struct {\n"
+        "enum { "
+        + ", ".join(f"{name.upper()}_{key} = {value}" for key, value in sizes.items())
+        + " };\n\ntypedef struct {\n"
         f"    float h[{len(recurrent.layers) * recurrent.H * recurrent.parts}], work[{work_size(recurrent)}], x[{recurrent.input_size}];\n"
         f"    float values[{(layout.rows + layout.horizon) * measured}], known[{max(1, (layout.rows + layout.horizon) * K)}];\n"
         f"    float read[{read}], numbers[{len(network.output[0])}], point[{layout.horizon * Y}], ends[{2 * layout.horizon * Y}];\n}} {name};"
     )
-    intervals = "; the ends of the interval, or NULL" if isinstance(network, DirectForecaster) and network.head.intervals != "none" else "; lower and upper are not written"
+    intervals = (
+        "; the ends of the interval, or NULL"
+        if isinstance(network, DirectForecaster) and network.head.intervals != "none"
+        else "; lower and upper are not written"
+    )
     calendar = [f"{part} of {feature}" for part in ("sine", "cosine") for feature in fitted.calendar]
     calls = CALLS.format(
         name=name, NAME=name.upper(), columns=_listed(fitted.measured), known_columns=_listed([*fitted.known, *calendar]) or "nothing",
@@ -92,9 +103,17 @@ def _units(transform: str) -> str:
 
 
 def _scaling(transform: str, mean: str, std: str, columns: int, series: int, known: bool) -> str:
-    change = {"none": "", "log": "            if (j < TARGETS) value = log(value);\n", "sqrt": "            if (j < TARGETS) value = sqrt(value);\n"}
-    least = {"none": "", "log": " || (j < TARGETS && values[t * MEASURED + j] <= 0.0)", "sqrt": " || (j < TARGETS && values[t * MEASURED + j] < 0.0)"}
-    own = f"""            const int column = MEASURED + j;
+    change = {
+        "none": "",
+        "log": "            if (j < TARGETS) value = log(value);\n",
+        "sqrt": "            if (j < TARGETS) value = sqrt(value);\n",
+    }
+    least = {
+        "none": "",
+        "log": " || (j < TARGETS && values[t * MEASURED + j] <= 0.0)",
+        "sqrt": " || (j < TARGETS && values[t * MEASURED + j] < 0.0)",
+    }
+    own = """            const int column = MEASURED + j;
             const double value = known[t * KNOWN + j];
             if (!(fabs(value) < 1e150)) return -1;
             s->known[t * KNOWN + j] = (float)(j < OWN ? (value - mean[column]) / std[column] : value);
@@ -111,11 +130,14 @@ static int scale_inputs(STATE *s, const double *values, const double *known, int
         }}
 """
     if known:
-        return body + f"""    for (t = 0; t < ROWS + AHEAD; ++t)
+        return (
+            body
+            + f"""    for (t = 0; t < ROWS + AHEAD; ++t)
         for (j = 0; j < KNOWN; ++j) {{
 {own}        }}
     return 0;
 }}"""
+        )
     return body + "    (void)known;\n    return 0;\n}"
 
 
@@ -145,8 +167,15 @@ def _direct(source: Source, network: DirectForecaster, cells: str) -> str:
     else:
         minus = relative
     known = "for (j = 0; j < KNOWN; ++j) *x++ = s->known[(t * SEGMENT + r) * KNOWN + j];" if layout.known else ""
-    ahead = "for (j = 0; j < AHEAD * KNOWN; ++j) s->read[HIDDEN + j] = s->known[ROWS * KNOWN + j];" if layout.known else ""
-    anchor = {"none": "0.0f", "last": "v[(ROWS - 1) * MEASURED + y]", "season": "v[(ROWS - LAG + f % LAG) * MEASURED + y]", "line": "line(s, f, y)"}
+    ahead = (
+        "for (j = 0; j < AHEAD * KNOWN; ++j) s->read[HIDDEN + j] = s->known[ROWS * KNOWN + j];" if layout.known else ""
+    )
+    anchor = {
+        "none": "0.0f",
+        "last": "v[(ROWS - 1) * MEASURED + y]",
+        "season": "v[(ROWS - LAG + f % LAG) * MEASURED + y]",
+        "line": "line(s, f, y)",
+    }
     line = _line(source, network.line, layout.own, layout.known) if layout.anchor == "line" else ""
     share = float_text(network.share - 1)
     blended = f"            anchor += {share} * n[0];\n" if layout.blended else ""
@@ -187,7 +216,9 @@ static void ask(STATE *s) {{
 
 def _line(source: Source, line: dict[str, Floats], own: int, known: int) -> str:
     weight, bias = source.vector(line["weight"]), source.vector(line["bias"])
-    parts = [f"    for (t = 0; t < ROWS; ++t) sum += {weight}[(y * AHEAD + f) * ROWS + t] * s->values[t * MEASURED + y];\n"]
+    parts = [
+        f"    for (t = 0; t < ROWS; ++t) sum += {weight}[(y * AHEAD + f) * ROWS + t] * s->values[t * MEASURED + y];\n"
+    ]
     if own:
         parts.append(
             f"    for (t = 0; t < ROWS; ++t)\n        for (j = 0; j < OWN; ++j)\n            sum += {source.vector(line['known'])}[((y * AHEAD + f) * ROWS + t) * OWN + j] * s->known[t * KNOWN + j];\n"
@@ -246,13 +277,13 @@ def _ends(widen: str, mean: str, std: str, columns: int, intervals: bool) -> str
                   double *upper) {{
     const double *mean, *std;
     int f, y;
-{'' if intervals else none}{keep}    if (!values || series < 0 || series >= SERIES || (KNOWN && !known) || scale_inputs(s, values, known, series)) return -1;
+{"" if intervals else none}{keep}    if (!values || series < 0 || series >= SERIES || (KNOWN && !known) || scale_inputs(s, values, known, series)) return -1;
     mean = {mean} + series * {columns}, std = {std} + series * {columns};
     ask(s);
     for (f = 0; f < AHEAD; ++f)
         for (y = 0; y < TARGETS; ++y) {{
             point[f * TARGETS + y] = in_units((double)s->point[f * TARGETS + y] * std[y] + mean[y]);
-{inside if intervals else ''}        }}
+{inside if intervals else ""}        }}
     return 0;
 }}"""
 

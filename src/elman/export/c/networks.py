@@ -169,7 +169,12 @@ def write_steps(
     top = f"s->h + {(layers - 1) * state}"
     lines = [f"    {say}({top}, s->between, output);"]
     if pooled:
-        lines = ["    const pooled *p = &s->pooled;", "    float *read = s->read;", f"    {pull}", f"    {say}(read, s->between, output);"]
+        lines = [
+            "    const pooled *p = &s->pooled;",
+            "    float *read = s->read;",
+            f"    {pull}",
+            f"    {say}(read, s->between, output);",
+        ]
     source.functions.append(f"void {name}_answer({name} *s, float *output) {{\n" + "\n".join(lines) + "\n}")
     struct = f"{structs}typedef struct {{\n    " + "\n    ".join(fields) + f"\n}} {name};"
     sizes = f"enum {{ {name.upper()}_INPUTS = {_inputs(reading)}, {name.upper()}_OUTPUTS = {answer.width} }};\n\n"
@@ -189,7 +194,9 @@ def write_whole(
 ) -> Program:
     """A classifier that needs the whole sequence: both directions, several time scales, or several networks."""
     name, first = source.name, members[0]
-    networks = [net for one in members for net in (one.recurrent if isinstance(one, MultiScaleClassifier) else [one.recurrent])]
+    networks = [
+        net for one in members for net in (one.recurrent if isinstance(one, MultiScaleClassifier) else [one.recurrent])
+    ]
     cells = iter(write_recurrent(source, networks))
     source.use("whole")
     tokens, size, readout = readings[0].tokens, networks[0].output_size, first.readout
@@ -224,16 +231,22 @@ def write_whole(
             number += 1
             lines.append(f"    states = {call};\n    count = {count};\n    read = s->read + {slot * each};")
             if pooled:
-                lines.append(f"    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {{\n        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}")
+                lines.append(
+                    f"    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {{\n        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}"
+                )
             else:
-                lines.append("    for (j = 0; j < SIZE; ++j) read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];")
+                lines.append(
+                    "    for (j = 0; j < SIZE; ++j) read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];"
+                )
         say = answer.write(source, place)
         lines.append(f"    {say}(s->read, s->between, output);")
         local = ["    const float *states;", "    float *read;", "    int count;"]
         local += ["    pooled *p = &s->pooled;", "    int t;"] if pooled else ["    int j;"]
         local += ["    view v;"] if views else []
         source.functions.append(
-            f"static void ask_{place}(STATE *s, const {kind} *input, int T, float *output) {{\n" + "\n".join([*local, *lines]) + "\n}"
+            f"static void ask_{place}(STATE *s, const {kind} *input, int T, float *output) {{\n"
+            + "\n".join([*local, *lines])
+            + "\n}"
         )
         runs.append(f"ask_{place}(s, input, steps, s->said);")
     width, K = answers[0].width, len(members)
@@ -248,7 +261,11 @@ def write_whole(
     source.functions.append(
         f"int {name}_all({name} *s, {argument}, int steps, float *output) {{\n    int j;\n{checks}{body}    return 0;\n}}"
     )
-    structs = f"typedef struct {{\n    float count, top, sum[{size}], largest[{size}];\n}} {name}_pooled;\n\n" if pooled else ""
+    structs = (
+        f"typedef struct {{\n    float count, top, sum[{size}], largest[{size}];\n}} {name}_pooled;\n\n"
+        if pooled
+        else ""
+    )
     between, widest = max(answer.hidden for answer in answers), max(net.input_size for net in networks)
     state, work = networks[0].H * networks[0].parts, work_size(networks[0])
     fields = [
@@ -267,7 +284,14 @@ def write_whole(
 
 
 def write_transcriber(
-    source: Source, facts: Facts, recurrent: Recurrent, reading: Reading, answer: Answer, said: str, what: str, most: int
+    source: Source,
+    facts: Facts,
+    recurrent: Recurrent,
+    reading: Reading,
+    answer: Answer,
+    said: str,
+    what: str,
+    most: int,
 ) -> Program:
     """A transcriber in both directions: the scores of every step of a whole recording."""
     name = source.name
@@ -345,7 +369,9 @@ def _finished(
     source: Source, facts: Facts, state: str, calls: str, kind: str, reading: Reading, width: int, pooled: bool
 ) -> Program:
     source.pooled = pooled
-    return program(source, facts, state, calls, kind=kind, inputs=_inputs(reading), outputs=width, tokens=reading.tokens)
+    return program(
+        source, facts, state, calls, kind=kind, inputs=_inputs(reading), outputs=width, tokens=reading.tokens
+    )
 
 
 def members_of(model: Classifier | MultiScaleClassifier | Ensemble) -> list[Classifier | MultiScaleClassifier]:

@@ -36,17 +36,27 @@ def header_text(name: str, body: str, head: str) -> str:
     """A header with its guard, for C and for C++."""
     guard = f"{name.upper()}_H"
     return (
-        f"{head}\n#ifndef {guard}\n#define {guard}\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n"
+        f'{head}\n#ifndef {guard}\n#define {guard}\n\n#ifdef __cplusplus\nextern "C" {{\n#endif\n\n'
         f"{body.strip()}\n\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
     )
 
 
 def program(
-    source: Source, facts: dict[str, str], state: str, calls: str, *, kind: str, inputs: int, outputs: int, tokens: bool = False
+    source: Source,
+    facts: dict[str, str],
+    state: str,
+    calls: str,
+    *,
+    kind: str,
+    inputs: int,
+    outputs: int,
+    tokens: bool = False,
 ) -> Program:
     """A header with the state and the calls, and the source behind it."""
     name = source.name
     what = {"end": "h", "name": name, **facts}
     body = f"{state.strip()}\n\n{calls.strip()}"
     head = HEAD.format(**what)
-    return Program(header_text(name, body, head), source.text(HEAD.format(**{**what, "end": "c"})), kind, inputs, outputs, tokens)
+    return Program(
+        header_text(name, body, head), source.text(HEAD.format(**{**what, "end": "c"})), kind, inputs, outputs, tokens
+    )

@@ -36,18 +36,25 @@ def write_program(model: Model, name: str, precision: str) -> Program:
     match model:
         case LanguageModel():
             answer = Answer([model.output], [1.0], "")
-            facts |= _facts("a language model", f"A step is a token, its number in the run's vocabulary of {len(model.vocabulary)}.")
+            facts |= _facts(
+                "a language model", f"A step is a token, its number in the run's vocabulary of {len(model.vocabulary)}."
+            )
             reading = Reading(model.recurrent.input_size, model.embedding)
             return write_steps(source, facts, model.recurrent, reading, answer, "logits of the next token", ", a token")
         case ParityModel():
             return _parity(source, facts, model)
         case SentimentModel():
-            facts |= _facts("a classifier of texts", f"A step is a token, its number in the run's vocabulary of {len(model.vocabulary)}.")
+            facts |= _facts(
+                "a classifier of texts",
+                f"A step is a token, its number in the run's vocabulary of {len(model.vocabulary)}.",
+            )
             most, what = min(model.longest, 1 << 16), ", each a token"
             return _classifier(source, facts, model.model, None, model.classes, what, most)
         case SeriesModel():
             facts |= _facts("a classifier of series", f"A step is {model.channels} numbers as they were measured.")
-            return _classifier(source, facts, model.model, model.scaler, model.classes, f" of {model.channels} numbers", MOST_STEPS)
+            return _classifier(
+                source, facts, model.model, model.scaler, model.classes, f" of {model.channels} numbers", MOST_STEPS
+            )
         case SpeechModel():
             return _speech(source, facts, model)
         case ForecastingModel():
@@ -68,11 +75,17 @@ def _parity(source: Source, facts: dict[str, str], model: ParityModel) -> Progra
     last, said, about = {
         "parity": ("softmax", "probabilities of NO and YES", "A step is a bit, 0 or 1."),
         "adding": ("", "the sum", "A step is a number from 0 to 1 and its mark, 0 or 1."),
-        "copy": ("softmax", "probabilities of the ten symbols", "A step is 0 to 7, 8 for nothing, or 9 for the sign to write."),
+        "copy": (
+            "softmax",
+            "probabilities of the ten symbols",
+            "A step is 0 to 7, 8 for nothing, or 9 for the sign to write.",
+        ),
     }[model.problem]
     facts |= _facts(f"the problem {model.problem}", about)
     answer = answer_of(classifier, last)
-    return write_steps(source, facts, classifier.recurrent, reading, answer, said, "", classifier.readout, classifier.attention)
+    return write_steps(
+        source, facts, classifier.recurrent, reading, answer, said, "", classifier.readout, classifier.attention
+    )
 
 
 def _classifier(
@@ -88,12 +101,20 @@ def _classifier(
     members = members_of(model)
     one = members[0]
     if isinstance(one, Classifier):
-        readings = [Reading(member.recurrent.input_size, _table(member), scaler) for member in members if isinstance(member, Classifier)]
+        readings = [
+            Reading(member.recurrent.input_size, _table(member), scaler)
+            for member in members
+            if isinstance(member, Classifier)
+        ]
         if len(members) == 1 and not one.shape.bidirectional:
-            return write_steps(source, facts, one.recurrent, readings[0], answer_of(one), said, what, one.readout, one.attention)
+            return write_steps(
+                source, facts, one.recurrent, readings[0], answer_of(one), said, what, one.readout, one.attention
+            )
         return write_whole(source, facts, members, readings, said, what, most)
     channels = len(one.difference)
-    return write_whole(source, facts, members, [Reading(channels)] * len(members), said, what, most, scaler or _unscaled(channels))
+    return write_whole(
+        source, facts, members, [Reading(channels)] * len(members), said, what, most, scaler or _unscaled(channels)
+    )
 
 
 def _speech(source: Source, facts: dict[str, str], model: SpeechModel) -> Program:

@@ -41,4 +41,3 @@ def write_recurrent(source: Source, networks: list[Recurrent]) -> list[str]:
 def work_size(network: Recurrent) -> int:
     """Numbers that a step computes with."""
     return WORK[network.shape.cell] * network.H
-

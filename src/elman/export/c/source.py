@@ -61,7 +61,9 @@ class Source:
 
     def vector(self, values: Array) -> str:
         """The name of an array of floats."""
-        return self._array("float", (float_text(value) for value in np.asarray(values).reshape(-1).tolist()), values.size)
+        return self._array(
+            "float", (float_text(value) for value in np.asarray(values).reshape(-1).tolist()), values.size
+        )
 
     def doubles(self, values: Array) -> str:
         """The name of an array of doubles."""
@@ -104,7 +106,9 @@ class Source:
     def _array(self, kind: str, words: Iterable[str], size: int) -> str:
         self._numbers += size
         if self._numbers > MOST_NUMBERS:
-            raise UserError(f"the run has more than {MOST_NUMBERS:,} numbers, too many for a C source; export it to onnx")
+            raise UserError(
+                f"the run has more than {MOST_NUMBERS:,} numbers, too many for a C source; export it to onnx"
+            )
         name, listed = f"n{len(self._data)}", list(words) or ["0"]
         rows = (", ".join(listed[place : place + _ROW]) for place in range(0, len(listed), _ROW))
         self._data.append(f"static const {kind} {name}[] = {{\n    " + ",\n    ".join(rows) + "};")

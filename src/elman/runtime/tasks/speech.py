@@ -54,9 +54,7 @@ class SpeechModel(Model):
         self.whole = s.text("answer", "class", ("class", "symbols")) == "class"
         if self.whole:
             self.names = names_in(self.folder / "classes.json")
-            self.classifier = Classifier(
-                weights, "", None, self.front_end.size, shape, len(self.names), s, "max"
-            )
+            self.classifier = Classifier(weights, "", None, self.front_end.size, shape, len(self.names), s, "max")
             return
         self.names = names_in(self.folder / "symbols.json")
         kind = s.text("symbols", "auto", ("auto", "words", "characters"))
