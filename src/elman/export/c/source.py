@@ -13,8 +13,8 @@ from elman.runtime.tensors import Array, Floats
 
 PARTS = Path(__file__).parent / "parts"
 NEEDS: dict[str, tuple[str, ...]] = {
-    "tanh": ("power",),
-    "sigmoid": ("power",),
+    "tanh": ("power", "power_lanes"),
+    "sigmoid": ("power", "power_lanes"),
     "softmax": ("power",),
     "log_softmax": ("power",),
     "cell_lstm": ("cell", "tanh", "sigmoid"),
@@ -42,7 +42,7 @@ class Source:
         self.name, self.precision = name, precision
         self._data: list[str] = []
         self._numbers = 0
-        self._parts = ["base", f"multiply_{precision}"]
+        self._parts = ["base", "lanes", f"multiply_{precision}"]
         self._defines: dict[str, int] = {"SCALED": int(precision == "int8")}
         self._tables: list[str] = []
         self.functions: list[str] = []
