@@ -156,15 +156,16 @@ def write_steps(
     reader, say = reading.write(source), answer.write(source)
     argument = "int token" if reading.tokens else "const float *input"
     source.functions.append(f"void {name}_reset({name} *s) {{ memset(s, 0, sizeof *s); }}")
-    check = f"    if (token < 0 || token >= {len(reading.table)}) return -1;\n" if reading.table is not None else ""
+    check = _check(reading, "1", "token") if reading.tokens else _check(reading, str(reading.size), "input[j]")
     given = "&token" if reading.tokens else "input"
     after = "    pool_state_in(s, step_layers(s, {0}, s->x));" if pooled else "    step_layers(s, {0}, s->x);"
     if pooled:
         source.functions.append(
             f"static void pool_state_in(STATE *s, const float *h) {{\n    pooled *p = &s->pooled;\n    {push}\n}}"
         )
+    local = "" if reading.tokens else "    int j;\n"
     source.functions.append(
-        f"int {name}_read({name} *s, {argument}) {{\n{check}    {reader}({given}, s->x);\n{after.format(cells)}\n    return 0;\n}}"
+        f"int {name}_read({name} *s, {argument}) {{\n{local}{check}    {reader}({given}, s->x);\n{after.format(cells)}\n    return 0;\n}}"
     )
     top = f"s->h + {(layers - 1) * state}"
     lines = [f"    {say}({top}, s->between, output);"]
@@ -251,9 +252,7 @@ def write_whole(
         runs.append(f"ask_{place}(s, input, steps, s->said);")
     width, K = answers[0].width, len(members)
     checks = f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
-    if readings[0].table is not None:
-        V = len(readings[0].table)
-        checks += f"    for (j = 0; j < steps; ++j)\n        if (input[j] < 0 || input[j] >= {V}) return -1;\n"
+    checks += _check(readings[0], "steps" if tokens else f"steps * {readings[0].size}", "input[j]")
     body = f"    for (j = 0; j < {width}; ++j) output[j] = 0.0f;\n"
     for run in runs:
         body += f"    {run}\n    for (j = 0; j < {width}; ++j) output[j] += s->said[j] / {float(K):g}.0f;\n"
@@ -303,9 +302,9 @@ def write_transcriber(
         f"static void read_step(const void *data, int t, float *x) {{\n    {reader}((const float *)data + (size_t)t * {I}, x);\n}}"
     )
     source.functions.append(
-        f"int {name}_all({name} *s, const float *input, int steps, float *output) {{\n    const float *states;\n    int t;\n"
+        f"int {name}_all({name} *s, const float *input, int steps, float *output) {{\n    const float *states;\n    int j, t;\n"
         f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
-        f"    states = run_layers(s, {cells}, read_step, input, steps);\n"
+        f"{_check(reading, f'steps * {I}', 'input[j]')}    states = run_layers(s, {cells}, read_step, input, steps);\n"
         f"    for (t = 0; t < steps; ++t) {say}(states + (size_t)t * SIZE, s->between, output + (size_t)t * {V});\n    return 0;\n}}"
     )
     state = recurrent.H * recurrent.parts
@@ -359,6 +358,15 @@ static void read_patch(const void *data, int n, float *x) {{
         }}
 }}""")
     return "view"
+
+
+def _check(reading: Reading, count: str, each: str) -> str:
+    """C that returns -1 where an input is no token, or not finite."""
+    wrong = f"!({each} - {each} == 0.0f)"
+    if reading.table is not None:
+        wrong = f"{each} < 0 || {each} >= {len(reading.table)}"
+    loop = "" if each == "token" else f"    for (j = 0; j < {count}; ++j)\n    "
+    return f"{loop}    if ({wrong}) return -1;\n"
 
 
 def _inputs(reading: Reading) -> int:
