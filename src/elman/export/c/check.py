@@ -1,4 +1,4 @@
-"""A program beside the model that it was made of, on inputs that are drawn: compiled where a compiler is, and called."""
+"""A program beside its model, on inputs drawn at random: compiled, where a compiler is, and called."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Compiled:
 
 
 def largest_difference(model: Model, program: Program, name: str) -> float:
-    """How far the program's numbers are from the model's: absolutely below 1, relatively above. NaN without a compiler."""
+    """How far a program's numbers are from its model's: absolutely below 1, relatively above; NaN: no compiler."""
     command = compiler()
     if command is None:
         return float("nan")
@@ -118,19 +118,16 @@ def _pair(model: Model, compiled: Compiled, T: int, generator: np.random.Generat
         tokens = generator.integers(inputs, size=T)
         states, _ = model.recurrent(model.embedding[tokens][:, None])
         return states[:, 0] @ model.output[0].T + model.output[1], compiled.steps(tokens)
-    x = (
-        generator.integers(inputs, size=T)
-        if compiled.program.tokens
-        else generator.standard_normal((T, inputs)).astype(np.float32)
-    )
-    read = x
-    if isinstance(model, SeriesModel):
-        x = x * model.scaler.std + model.scaler.mean
-        read = model.scaler(x)
-    elif isinstance(model, SpeechModel) and (scaler := model.front_end.scaler) is not None:
-        stack = model.front_end.stack
-        x = x * np.tile(scaler.std, stack) + np.tile(scaler.mean, stack)
-        read = (x - np.tile(scaler.mean, stack)) / np.tile(scaler.std, stack)
+    x: Array = generator.standard_normal((T, inputs)).astype(np.float32)
+    if compiled.program.tokens:
+        x = generator.integers(inputs, size=T)
+    read: Array = x
+    scaler = model.scaler if isinstance(model, SeriesModel) else None
+    scaler = model.front_end.scaler if isinstance(model, SpeechModel) else scaler
+    if scaler is not None:
+        mean, std = (np.tile(one, inputs // len(scaler.mean)) for one in (scaler.mean, scaler.std))
+        x = x * std + mean
+        read = (x - mean) / std
     if isinstance(model, SpeechModel) and not model.whole:
         scores, _ = model.log_probabilities(read, ())
         return scores, compiled.steps(x) if compiled.program.kind == "steps" else compiled.whole(x)

@@ -39,8 +39,8 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
     (cells,) = write_recurrent(source, [network.recurrent])
     source.use("streamed")
     source.define(
-        ROWS=layout.rows, AHEAD=layout.horizon, TARGETS=Y, MEASURED=measured, OWN=own, KNOWN=K, NUMBERS=network.head.size,
-        SEGMENT=layout.segment, LAG=_lag(network), SERIES=len(fitted.scales),
+        ROWS=layout.rows, AHEAD=layout.horizon, TARGETS=Y, MEASURED=measured, OWN=own, KNOWN=K,
+        NUMBERS=network.head.size, SEGMENT=layout.segment, LAG=_lag(network), SERIES=len(fitted.scales),
     )  # fmt: skip
     scales = list(fitted.scales.values())
     mean, std = (
@@ -63,14 +63,16 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
     source.functions.append(ends.replace("NAME", source.name))
     name, recurrent = source.name, network.recurrent
     read = recurrent.H + (layout.horizon * K if isinstance(network, DirectForecaster) else 0)
+    states, rows = len(recurrent.layers) * recurrent.H * recurrent.parts, layout.rows + layout.horizon
+    steps = layout.horizon * Y
     sizes = {"ROWS": layout.rows, "AHEAD": layout.horizon, "TARGETS": Y}
     state = (
         "enum { "
         + ", ".join(f"{name.upper()}_{key} = {value}" for key, value in sizes.items())
         + " };\n\ntypedef struct {\n"
-        f"    float h[{len(recurrent.layers) * recurrent.H * recurrent.parts}], work[{work_size(recurrent)}], x[{recurrent.input_size}];\n"
-        f"    float values[{(layout.rows + layout.horizon) * measured}], known[{max(1, (layout.rows + layout.horizon) * K)}];\n"
-        f"    float read[{read}], numbers[{len(network.output[0])}], point[{layout.horizon * Y}], ends[{2 * layout.horizon * Y}];\n}} {name};"
+        f"    float h[{states}], work[{work_size(recurrent)}], x[{recurrent.input_size}];\n"
+        f"    float values[{rows * measured}], known[{max(1, rows * K)}], read[{read}];\n"
+        f"    float numbers[{len(network.output[0])}], point[{steps}], ends[{2 * steps}];\n}} {name};"
     )
     intervals = (
         "; the ends of the interval, or NULL"
@@ -79,9 +81,14 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
     )
     calendar = [f"{part} of {feature}" for part in ("sine", "cosine") for feature in fitted.calendar]
     calls = CALLS.format(
-        name=name, NAME=name.upper(), columns=_listed(fitted.measured), known_columns=_listed([*fitted.known, *calendar]) or "nothing",
-        series=_listed(list(fitted.scales)) if fitted.series_id else "0", targets=_listed(fitted.targets), intervals=intervals,
-    )  # fmt: skip
+        name=name,
+        NAME=name.upper(),
+        columns=_listed(fitted.measured),
+        known_columns=_listed([*fitted.known, *calendar]) or "nothing",
+        series=_listed(list(fitted.scales)) if fitted.series_id else "0",
+        targets=_listed(fitted.targets),
+        intervals=intervals,
+    )
     return program(source, facts, state, calls, kind="forecast", inputs=measured, outputs=Y)
 
 
@@ -149,7 +156,7 @@ static void ends_of(const float *n, float *ends) {
     ends[1] = n[0] > n[1] ? (n[0] > n[2] ? n[0] : n[2]) : (n[1] > n[2] ? n[1] : n[2]);
 }"""
     width = float_text(float(head._width))
-    return f"""/* The ends of the interval of one value: the middle of a normal distribution, its deviation by softplus. */
+    return f"""/* The ends of the interval of one value: the middle of a normal distribution. */
 static void ends_of(const float *n, float *ends) {{
     const float half = {width} * ((n[1] > 20.0f ? n[1] : log1pf(expf(n[1]))) + 1e-3f);
     ends[0] = n[0] - half;
@@ -163,7 +170,8 @@ def _direct(source: Source, network: DirectForecaster, cells: str) -> str:
     if layout.anchor in ("last", "line"):
         minus = f"{relative} - (j < TARGETS ? v[(ROWS - 1) * MEASURED + j] : 0.0f)"
     elif layout.anchor == "season":
-        minus = f"j >= TARGETS ? {relative} : t * SEGMENT + r < LAG ? 0.0f : {relative} - v[(t * SEGMENT + r - LAG) * MEASURED + j]"
+        before = "v[(t * SEGMENT + r - LAG) * MEASURED + j]"
+        minus = f"j >= TARGETS ? {relative} : t * SEGMENT + r < LAG ? 0.0f : {relative} - {before}"
     else:
         minus = relative
     known = "for (j = 0; j < KNOWN; ++j) *x++ = s->known[(t * SEGMENT + r) * KNOWN + j];" if layout.known else ""
@@ -221,14 +229,25 @@ def _line(source: Source, line: dict[str, Floats], own: int, known: int) -> str:
     ]
     if own:
         parts.append(
-            f"    for (t = 0; t < ROWS; ++t)\n        for (j = 0; j < OWN; ++j)\n            sum += {source.vector(line['known'])}[((y * AHEAD + f) * ROWS + t) * OWN + j] * s->known[t * KNOWN + j];\n"
+            "    for (t = 0; t < ROWS; ++t)\n        for (j = 0; j < OWN; ++j)\n"
+            f"            sum += {source.vector(line['known'])}[((y * AHEAD + f) * ROWS + t) * OWN + j]"
+            " * s->known[t * KNOWN + j];\n"
         )
     if known:
         parts.append(
-            f"    for (j = 0; j < KNOWN; ++j) sum += {source.vector(line['ahead'])}[(y * AHEAD + f) * KNOWN + j] * s->known[(ROWS + f) * KNOWN + j];\n"
+            "    for (j = 0; j < KNOWN; ++j)\n"
+            f"        sum += {source.vector(line['ahead'])}[(y * AHEAD + f) * KNOWN + j]"
+            " * s->known[(ROWS + f) * KNOWN + j];\n"
         )
     count = "int t, j;" if own or known else "int t;"
-    return f"/* The line through the window, f steps ahead. */\nstatic float line(const STATE *s, int f, int y) {{\n    float sum = {bias}[y * AHEAD + f];\n    {count}\n{''.join(parts)}    return sum;\n}}\n\n"
+    return f"""/* The line through the window, f steps ahead. */
+static float line(const STATE *s, int f, int y) {{
+    float sum = {bias}[y * AHEAD + f];
+    {count}
+{"".join(parts)}    return sum;
+}}
+
+"""
 
 
 def _recursive(cells: str) -> str:
@@ -273,11 +292,12 @@ def _ends(widen: str, mean: str, std: str, columns: int, intervals: bool) -> str
 """
     none = "    (void)lower;\n    (void)upper;\n"
     keep = "" if intervals else f"    (void){widen};\n"
-    return f"""int NAME_forecast(NAME *s, const double *values, const double *known, int series, double *point, double *lower,
-                  double *upper) {{
+    return f"""int NAME_forecast(NAME *s, const double *values, const double *known, int series, double *point,
+                  double *lower, double *upper) {{
     const double *mean, *std;
     int f, y;
-{"" if intervals else none}{keep}    if (!values || series < 0 || series >= SERIES || (KNOWN && !known) || scale_inputs(s, values, known, series)) return -1;
+{"" if intervals else none}{keep}    if (!values || series < 0 || series >= SERIES || (KNOWN && !known)) return -1;
+    if (scale_inputs(s, values, known, series)) return -1;
     mean = {mean} + series * {columns}, std = {std} + series * {columns};
     ask(s);
     for (f = 0; f < AHEAD; ++f)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from elman.errors import UserError
+from elman.export.c.layers import Answer, Reading, answer_of
 from elman.export.c.program import Program, program
 from elman.export.c.recurrent import work_size, write_recurrent
 from elman.export.c.source import Source, float_text
@@ -27,93 +28,6 @@ WHOLE_CALLS = """
    Returns 0, or -1 where it cannot be one. */
 int {name}_all({name} *s, {argument}, int steps, float *output);
 """
-
-
-class Reading:
-    """How a step is read: a token by a table, or numbers that are scaled first.
-
-    Arguments:
-        table: (V, I), of tokens.
-        scaler: of numbers.
-        size: I.
-    """
-
-    def __init__(self, size: int, table: Floats | None = None, scaler: Scaler | None = None) -> None:
-        self.size, self.table, self.scaler = size, table, scaler
-
-    @property
-    def tokens(self) -> bool:
-        """Whether a step is a token."""
-        return self.table is not None
-
-    def write(self, source: Source, number: int = 0) -> str:
-        """The name of the C function that makes the input x of one step; it returns -1 where there is none."""
-        name = f"read_input_{number}"
-        if self.table is not None:
-            source.use("embed")
-            table, scale = source.matrix(self.table, by_columns=False)
-            body = f"    embed({table}, {scale}, {self.size}, *input, x);"
-            source.functions.append(f"static void {name}(const int *input, float *x) {{\n{body}\n}}")
-            return name
-        line = "x[j] = input[j];"
-        if self.scaler is not None:
-            line = f"x[j] = (input[j] - {source.vector(self.scaler.mean)}[j % {len(self.scaler.mean)}]) / {source.vector(self.scaler.std)}[j % {len(self.scaler.std)}];"
-        body = f"    int j;\n    for (j = 0; j < {self.size}; ++j) {line}"
-        source.functions.append(f"static void {name}(const float *input, float *x) {{\n{body}\n}}")
-        return name
-
-
-class Answer:
-    """How states become an answer: C statements from `float *output` after what is read of the states.
-
-    Arguments:
-        layers: linear layers, one after the other, with relu between.
-        gains: what each is multiplied by.
-        last: "softmax", "log_softmax" or "" for nothing.
-    """
-
-    def __init__(self, layers: list[tuple[Floats, Floats]], gains: list[float], last: str) -> None:
-        self.layers, self.gains, self.last = layers, gains, last
-
-    @property
-    def width(self) -> int:
-        """Numbers of an answer."""
-        return len(self.layers[-1][0])
-
-    @property
-    def hidden(self) -> int:
-        """Numbers between two layers; 1 where there is one."""
-        return max([1, *(len(layer[0]) for layer in self.layers[:-1])])
-
-    def write(self, source: Source, number: int = 0) -> str:
-        """The name of the C function from what is read (and room for the layer between) to the output."""
-        name, lines, given = f"say_{number}", list[str](), "read"
-        for place, (layer, gain) in enumerate(zip(self.layers, self.gains, strict=True)):
-            final = place == len(self.layers) - 1
-            target = "output" if final else "between"
-            source.linear(f"layer_{number}_{place}", layer, gain)
-            lines.append(f"    apply(&layer_{number}_{place}, {given}, {target});")
-            if not final:
-                source.use("relu")
-                lines.append(f"    relu_all(between, {len(layer[0])});")
-            given = target
-        if self.last:
-            source.use(self.last)
-            lines.append(f"    {self.last}(output, {self.width});")
-        lines.insert(0, "    (void)between;")
-        head = f"static void {name}(const float *read, float *between, float *output) {{"
-        source.functions.append("\n".join([head, *lines, "}"]))
-        return name
-
-
-def answer_of(model: Classifier | MultiScaleClassifier, last: str = "softmax") -> Answer:
-    """How a classifier answers; a head's gain on what it reads goes into the head's weights."""
-    if model.head is None:
-        gain = model.score_gain if isinstance(model, Classifier) else 1.0
-        return Answer([model.output], [gain], last)
-    gain = model.read_gain if isinstance(model, Classifier) else 1.0
-    head = model.head[0] * gain, model.head[1]
-    return Answer([(head[0].astype("float32"), head[1]), model.output], [1.0, 1.0], last)
 
 
 def _pooling(source: Source, readout: str, attention: tuple[Floats, Floats] | None, number: int = 0) -> tuple[str, str]:
@@ -151,7 +65,7 @@ def write_steps(
     fields.append(f"float read[{read}], between[{answer.hidden}];")
     structs = ""
     if pooled:
-        structs = f"typedef struct {{\n    float count, top, sum[{recurrent.H}], largest[{recurrent.H}];\n}} {name}_pooled;\n\n"
+        structs = _pooled_struct(name, recurrent.H)
         fields.append(f"{name}_pooled pooled;")
     reader, say = reading.write(source), answer.write(source)
     argument = "int token" if reading.tokens else "const float *input"
@@ -165,7 +79,8 @@ def write_steps(
         )
     local = "" if reading.tokens else "    int j;\n"
     source.functions.append(
-        f"int {name}_read({name} *s, {argument}) {{\n{local}{check}    {reader}({given}, s->x);\n{after.format(cells)}\n    return 0;\n}}"
+        f"int {name}_read({name} *s, {argument}) {{\n{local}{check}    {reader}({given}, s->x);\n"
+        f"{after.format(cells)}\n    return 0;\n}}"
     )
     top = f"s->h + {(layers - 1) * state}"
     lines = [f"    {say}({top}, s->between, output);"]
@@ -233,11 +148,13 @@ def write_whole(
             lines.append(f"    states = {call};\n    count = {count};\n    read = s->read + {slot * each};")
             if pooled:
                 lines.append(
-                    f"    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {{\n        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}"
+                    "    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {\n"
+                    f"        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}"
                 )
             else:
                 lines.append(
-                    "    for (j = 0; j < SIZE; ++j) read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];"
+                    "    for (j = 0; j < SIZE; ++j)\n"
+                    "        read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];"
                 )
         say = answer.write(source, place)
         lines.append(f"    {say}(s->read, s->between, output);")
@@ -258,13 +175,10 @@ def write_whole(
         body += f"    {run}\n    for (j = 0; j < {width}; ++j) output[j] += s->said[j] / {float(K):g}.0f;\n"
     argument = f"const {kind} *input"
     source.functions.append(
-        f"int {name}_all({name} *s, {argument}, int steps, float *output) {{\n    int j;\n{checks}{body}    return 0;\n}}"
+        f"int {name}_all({name} *s, {argument}, int steps, float *output) {{\n"
+        f"    int j;\n{checks}{body}    return 0;\n}}"
     )
-    structs = (
-        f"typedef struct {{\n    float count, top, sum[{size}], largest[{size}];\n}} {name}_pooled;\n\n"
-        if pooled
-        else ""
-    )
+    structs = _pooled_struct(name, size) if pooled else ""
     between, widest = max(answer.hidden for answer in answers), max(net.input_size for net in networks)
     state, work = networks[0].H * networks[0].parts, work_size(networks[0])
     fields = [
@@ -274,9 +188,8 @@ def write_whole(
     ]
     struct = f"{structs}typedef struct {{\n    " + "\n    ".join(fields) + f"\n}} {name};"
     sizes = (
-        f"/* Define it before this header is read, everywhere alike, to change the longest sequence. */\n#ifndef {name.upper()}_MOST_STEPS\n"
-        f"#define {name.upper()}_MOST_STEPS {most}\n#endif\n\n"
-        f"enum {{ {name.upper()}_INPUTS = {_inputs(readings[0])}, {name.upper()}_OUTPUTS = {width} }};\n\n"
+        _most_steps(name, most)
+        + f"enum {{ {name.upper()}_INPUTS = {_inputs(readings[0])}, {name.upper()}_OUTPUTS = {width} }};\n\n"
     )
     calls = WHOLE_CALLS.format(name=name, NAME=name.upper(), argument=argument, answer=said, what=what)
     return _finished(source, facts, sizes + struct, calls, "whole", readings[0], width, pooled)
@@ -299,19 +212,21 @@ def write_transcriber(
     reader, say = reading.write(source), answer.write(source)
     I, V = reading.size, answer.width
     source.functions.append(
-        f"static void read_step(const void *data, int t, float *x) {{\n    {reader}((const float *)data + (size_t)t * {I}, x);\n}}"
+        "static void read_step(const void *data, int t, float *x) {\n"
+        f"    {reader}((const float *)data + (size_t)t * {I}, x);\n}}"
     )
     source.functions.append(
-        f"int {name}_all({name} *s, const float *input, int steps, float *output) {{\n    const float *states;\n    int j, t;\n"
+        f"int {name}_all({name} *s, const float *input, int steps, float *output) {{\n"
+        "    const float *states;\n    int j, t;\n"
         f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
         f"{_check(reading, f'steps * {I}', 'input[j]')}    states = run_layers(s, {cells}, read_step, input, steps);\n"
-        f"    for (t = 0; t < steps; ++t) {say}(states + (size_t)t * SIZE, s->between, output + (size_t)t * {V});\n    return 0;\n}}"
+        f"    for (t = 0; t < steps; ++t)\n"
+        f"        {say}(states + (size_t)t * SIZE, s->between, output + (size_t)t * {V});\n    return 0;\n}}"
     )
     state = recurrent.H * recurrent.parts
     struct = (
-        f"/* Define it before this header is read, everywhere alike, to change the longest sequence. */\n#ifndef {name.upper()}_MOST_STEPS\n"
-        f"#define {name.upper()}_MOST_STEPS {most}\n#endif\n\n"
-        f"enum {{ {name.upper()}_INPUTS = {I}, {name.upper()}_OUTPUTS = {V} }};\n\ntypedef struct {{\n"
+        _most_steps(name, most)
+        + f"enum {{ {name.upper()}_INPUTS = {I}, {name.upper()}_OUTPUTS = {V} }};\n\ntypedef struct {{\n"
         f"    float h[{state}], work[{work_size(recurrent)}], x[{I}], between[1];\n"
         f"    float states[2][{name.upper()}_MOST_STEPS * {recurrent.output_size}];\n}} {name};"
     )
@@ -367,6 +282,19 @@ def _check(reading: Reading, count: str, each: str) -> str:
         wrong = f"{each} < 0 || {each} >= {len(reading.table)}"
     loop = "" if each == "token" else f"    for (j = 0; j < {count}; ++j)\n    "
     return f"{loop}    if ({wrong}) return -1;\n"
+
+
+def _pooled_struct(name: str, size: int) -> str:
+    """The type of what is kept of the states that were read."""
+    return f"typedef struct {{\n    float count, top, sum[{size}], largest[{size}];\n}} {name}_pooled;\n\n"
+
+
+def _most_steps(name: str, most: int) -> str:
+    """The longest sequence that a state has room for, as a definition that the user may change."""
+    return (
+        "/* Define it before this header is read, everywhere alike, to change the longest sequence. */\n"
+        f"#ifndef {name.upper()}_MOST_STEPS\n#define {name.upper()}_MOST_STEPS {most}\n#endif\n\n"
+    )
 
 
 def _inputs(reading: Reading) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 
 from elman.errors import UserError
 from elman.export.c.forecast import check_size, write_forecaster
-from elman.export.c.networks import Answer, Reading, answer_of, members_of, write_steps, write_transcriber, write_whole
+from elman.export.c.layers import Answer, Reading, answer_of
+from elman.export.c.networks import members_of, write_steps, write_transcriber, write_whole
 from elman.export.c.program import Program
 from elman.export.c.source import Source
 from elman.runtime.classifier import Classifier, Ensemble, MultiScaleClassifier

@@ -1,4 +1,4 @@
-"""One C source file as it grows: numbers as data, the parts of the engine that are used, and the model's own functions."""
+"""One C source file as it grows: numbers as data, the parts of the engine in use, and the model's own functions."""
 
 from __future__ import annotations
 

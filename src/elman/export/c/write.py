@@ -1,4 +1,4 @@
-"""`elman export RUN` in C: write the program, compare it with the run, measure what rounding costs, write both files."""
+"""`elman export RUN` in C: the program, how far it is from the run, what rounding costs, and both files."""
 
 from __future__ import annotations
 

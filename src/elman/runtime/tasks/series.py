@@ -104,7 +104,7 @@ def array_of(given: Any, what: str) -> Floats:
         raise UserError(f"{what} is no array of numbers ({str(error)[:80]}); give (T, I)") from error
     if values.ndim not in (1, 2):
         raise UserError(f"{what} has shape {values.shape}; give (T, I), or (T,) for one channel")
-    return values.reshape(len(values), -1)
+    return values[:, None] if values.ndim == 1 else values
 
 
 def filled(values: Floats, interpolate: bool, what: str) -> Floats:
