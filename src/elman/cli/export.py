@@ -18,7 +18,7 @@ def export(
     run: Annotated[Path, Parameter(help="The run's folder.")],
     /,
     *,
-    to: Annotated[Literal["onnx", "c"], Parameter(help="The format: onnx, or a C header and source.")],
+    to: Annotated[Literal["onnx", "c"], Parameter(help="The format: onnx, or C source.")],
     out: Annotated[
         Path | None,
         Parameter(help="The file to write; inside the run's folder if not given, as model.onnx or model.c."),
@@ -26,8 +26,8 @@ def export(
     precision: Annotated[
         Literal["float32", "float16", "int8"],
         Parameter(
-            help="Of the weights: float16 (onnx alone) halves the file, int8 quarters it; what that loses is measured on the "
-            "validation part, and refused where it is more than 1 %."
+            help="Of the weights: float16 (onnx alone) halves the file, int8 quarters it; what that loses is measured on "
+            "the validation part, and refused where it is more than 1 %."
         ),
     ] = "float32",
     weights: Weights = "best",
