@@ -26,8 +26,8 @@ def export(
     precision: Annotated[
         Literal["float32", "float16", "int8"],
         Parameter(
-            help="Of the weights: float16 (onnx alone) halves the file, int8 quarters it; what that loses is measured on "
-            "the validation part, and refused where it is more than 1 %."
+            help="Of the weights: float16 (onnx alone) halves the file, int8 quarters it; what that loses is measured "
+            "on the validation part, and refused where it is more than 1 %."
         ),
     ] = "float32",
     weights: Weights = "best",

@@ -41,8 +41,8 @@ def test_a_program_compiles_as_c99_and_as_cpp_without_a_warning(name: str, preci
     program = write_program(load(OLD_RUNS / name), "model", precision)
     (tmp_path / "model.h").write_text(program.header)
     (tmp_path / "model.c").write_text(program.source)
-    for compiler in (C99, CPP):
-        subprocess.run([*compiler, *STRICT, "-fsyntax-only", "model.c"], cwd=tmp_path, check=True)
+    for language in (C99, CPP):
+        subprocess.run([*language, *STRICT, "-fsyntax-only", "model.c"], cwd=tmp_path, check=True)
     assert "alloc" not in program.source.replace("no allocation", "")
 
 
