@@ -99,6 +99,12 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
             speech.whole(steps)
 
 
+def test_names_cannot_end_a_comment() -> None:
+    from elman.export.c.program import listed
+
+    assert listed(["a**//b", "*/ int x; /*", "c\\", "??/", "é"]) == "ab,  int x , c, , "
+
+
 MAIN = """#include <stdio.h>
 #include "model.h"
 static model state;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from elman.errors import UserError
-from elman.export.c.program import Program, program
+from elman.export.c.program import Program, listed, program
 from elman.export.c.recurrent import work_size, write_recurrent
 from elman.export.c.source import Source, float_text
 from elman.runtime.tasks.forecasting import ForecastingModel
@@ -83,20 +83,13 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
     calls = CALLS.format(
         name=name,
         NAME=name.upper(),
-        columns=_listed(fitted.measured),
-        known_columns=_listed([*fitted.known, *calendar]) or "nothing",
-        series=_listed(list(fitted.scales)) if fitted.series_id else "0",
-        targets=_listed(fitted.targets),
+        columns=listed(fitted.measured),
+        known_columns=listed([*fitted.known, *calendar]) or "nothing",
+        series=listed(fitted.scales) if fitted.series_id else "0",
+        targets=listed(fitted.targets),
         intervals=intervals,
     )
     return program(source, facts, state, calls, kind="forecast", inputs=measured, outputs=Y)
-
-
-def _listed(names: object) -> str:
-    """Names in a comment, without what would end it."""
-    listed = list(names)  # type: ignore[call-overload]
-    shown = ", ".join("".join(c for c in str(name) if c.isprintable() and c.isascii()) for name in listed[:8])
-    return shown.replace("*/", "").replace("/*", "").replace("\\", "") + (", ..." if len(listed) > 8 else "")
 
 
 def _lag(network: DirectForecaster | RecursiveForecaster) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from elman.export.c.source import Source
@@ -30,6 +31,15 @@ class Program(NamedTuple):
     inputs: int
     outputs: int
     tokens: bool = False
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names in a comment, without what might end it."""
+    some = list(names)
+    shown = [
+        "".join(c for c in name if c.isascii() and (c.isalnum() or c in " -_.,:()%+='"))[:40] for name in some[:most]
+    ]
+    return ", ".join(shown) + (", ..." if len(some) > most else "")
 
 
 def header_text(name: str, body: str, head: str) -> str:

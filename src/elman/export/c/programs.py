@@ -10,7 +10,7 @@ from elman.errors import UserError
 from elman.export.c.forecast import check_size, write_forecaster
 from elman.export.c.layers import Answer, Reading, answer_of
 from elman.export.c.networks import members_of, write_steps, write_transcriber, write_whole
-from elman.export.c.program import Program
+from elman.export.c.program import Program, listed
 from elman.export.c.source import Source
 from elman.runtime.classifier import Classifier, Ensemble, MultiScaleClassifier
 from elman.runtime.model import Model
@@ -98,7 +98,7 @@ def _classifier(
     what: str,
     most: int,
 ) -> Program:
-    said = "probabilities of " + _names(classes)
+    said = "probabilities of " + listed(classes)
     members = members_of(model)
     one = members[0]
     if isinstance(one, Classifier):
@@ -130,7 +130,7 @@ def _speech(source: Source, facts: dict[str, str], model: SpeechModel) -> Progra
     if model.whole:
         return _classifier(source, facts, model.classifier, front.scaler, model.names, what, MOST_STEPS)
     answer = Answer([model.output], [1.0], "log_softmax")
-    said = "log-probabilities of nothing and of " + _names(model.names)
+    said = "log-probabilities of nothing and of " + listed(model.names)
     reading = Reading(front.size, None, front.scaler)
     if not model.recurrent.shape.bidirectional:
         return write_steps(source, facts, model.recurrent, reading, answer, said, what)
@@ -140,12 +140,6 @@ def _speech(source: Source, facts: dict[str, str], model: SpeechModel) -> Progra
 def _table(model: Classifier) -> Any:
     """The embedding of a classifier of tokens; None of one that reads numbers."""
     return model.table
-
-
-def _names(names: tuple[str, ...]) -> str:
-    """Classes in a comment, without what would end it."""
-    shown = ["".join(c for c in name if c.isprintable() and c.isascii())[:40] for name in names[:12]]
-    return ", ".join(shown).replace("*/", "").replace("/*", "").replace("\\", "") + (", ..." if len(names) > 12 else "")
 
 
 def _unscaled(channels: int) -> Scaler:
