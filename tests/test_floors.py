@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOORS = (
     {"errors"},
     {"atomic_io"},
-    {"kernels"},
+    {"kernels", "runtime"},
     {"ops"},
     {"nn", "data", "plotting"},
     {"metrics"},
@@ -27,8 +27,8 @@ FLOORS = (
     {"cli"},
 )
 ONE_PART = {"__main__": "cli"}
-# Parts that may not import all that lies below: data knows no model, plots no network
-ALONE = {"data": {"errors", "atomic_io"}, "plotting": {"errors", "atomic_io"}}
+# Parts that may not import all that lies below: data knows no model, plots no network, the runtime no torch
+ALONE = {part: {"errors", "atomic_io"} for part in ("data", "plotting", "runtime")}
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 

@@ -58,11 +58,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PACKAGES:
-        return import_module(f"elman.{name}")
-    if name not in _HOMES:
+    if name not in _PACKAGES and name not in _HOMES:
         raise AttributeError(f"module 'elman' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    try:
+        home = import_module(_HOMES.get(name, f"elman.{name}"))
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("elman."):
+            raise
+        message = f"elman-runtime is installed, which has elman.runtime alone; pip install elman for elman.{name}"
+        raise ImportError(message, name=error.name) from error
+    if name in _PACKAGES:
+        return home
+    value = getattr(home, name)
     globals()[name] = value
     return value
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "export"]
 
-FORMATS = {"onnx": "elman.export.onnx.write:write_onnx"}
+FORMATS = {"onnx": "elman.export.onnx.write:write_onnx", "c": "elman.export.c.write:write_c"}
 """The formats, and the function of each: see `elman.export.trained.Exporter`."""
 
 

@@ -37,12 +37,12 @@ def _metric(task: Task[Any], model: nn.Module) -> float:
     return found[f"validation_{task.metric}"] if task.calibrates else found[task.metric]
 
 
-def check_loss(task: Task[Any], found: dict[str, float], precision: str) -> None:
-    """Raise a UserError where a file loses more than `MOST_LOST`, and more than `SMALL`."""
+def check_loss(task: Task[Any], found: dict[str, float], precision: str, others: str = "float16 or float32") -> None:
+    """Raise a UserError where a file loses more than `MOST_LOST`, and more than `SMALL`; `others` lose less."""
     before, after = found[RUN], found[FILE]
     lost = before - after if task.higher_is_better else after - before
     if not lost <= max(SMALL, MOST_LOST * abs(before)):  # not a number is a loss, too
         raise UserError(
             f"`precision={precision}` loses too much: {task.metric} on the validation part is {after:.4g}, of the run"
-            f" {before:.4g}, and at most {MOST_LOST:.0%} may be lost; choose float16 or float32"
+            f" {before:.4g}, and at most {MOST_LOST:.0%} may be lost; choose {others}"
         )

@@ -1,0 +1,1 @@
+"""From sound to the steps that a network reads: WAV files, log-mel spectra, and their scale."""

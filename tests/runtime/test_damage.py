@@ -1,0 +1,120 @@
+"""What is wrong with a run or an input is one line that says what, where, and what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.errors import UserError
+from elman.runtime import load
+from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS
+from tests.runtime.test_runs import LOADED
+
+FILES = [
+    (name, path.name)
+    for name in LOADED
+    for path in sorted((OLD_RUNS / name).iterdir())
+    if path.name not in ("metrics.csv", "last.safetensors")
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(OLD_RUNS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "file"), FILES)
+def test_a_damaged_file_is_one_line(name: str, file: str, here: Path) -> None:
+    whole, generator = (here / name / file).read_bytes(), random.Random(f"{name} {file}")
+    for turn in range(40):
+        raw = bytearray(whole)
+        if turn % 4 == 0:
+            del raw[generator.randrange(len(raw)) :]
+        elif turn % 4 == 1:
+            raw[generator.randrange(len(raw))] ^= 1 << generator.randrange(8)
+        elif turn % 4 == 2:
+            at = generator.randrange(len(raw))
+            raw[at:at] = bytes(generator.choices(b'0123456789-[]{}",:.eE\\u', k=5))
+        else:
+            at = generator.randrange(len(raw))
+            raw[at : at + generator.randrange(1, 9)] = b""
+        (here / name / file).write_bytes(raw)
+        with contextlib.suppress(UserError):  # nothing else; and a changed setting may still allow an answer
+            load(name).predict(EXPECTED[name]["inputs"])
+
+
+def header_of(path: Path, change: dict[str, Any]) -> None:
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header = {**json.loads(raw[8 : 8 + size]), **change}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + size :])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]},
+        {"dtype": "F32", "shape": [-1, -4], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [1 << 20, 1 << 20, 0], "data_offsets": [0, 0]},
+        {"dtype": "F99", "shape": [4], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": 4, "data_offsets": [0, 16]},
+        {"shape": [4]},
+        [],
+    ],
+)
+def test_a_header_that_lies_takes_no_memory(entry: Any, here: Path) -> None:
+    header_of(here / "parity" / "model.safetensors", {"output.bias": entry})
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"is damaged|does not fit|has changed"):
+        load("parity")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("parity", "10x", "'x' at place 3 of '10x' is neither 0 nor 1"),
+        ("parity", 7, "input 1 of 1 is '7', of type int"),
+        ("parity", [], "nothing to predict"),
+        ("sentiment-words", ["good", " "], "text 2 of 2 is empty"),
+        ("sentiment-words", "\udce9", "input 1 of 1 is not UTF-8"),
+        ("series-memory", np.zeros((3, 5)), "has 5 channels where the training part has 2"),
+        ("series-memory", np.zeros((0, 2)), "has no steps"),
+        ("series-memory", np.array([[np.nan, 1.0]]), "the value of step 1, channel 1 is missing"),
+        ("series-memory", "nothing.csv", "there is no file nothing.csv"),
+        ("speech-class", "data/one.csv", "is no WAV file"),
+        ("speech-class", np.zeros(100), "is silent"),
+        ("speech-class", np.full(100, np.nan), "samples that are no numbers"),
+        ("captioning", [0.5, 0.5], "numbers for a picture, and the run's have"),
+        ("forecasting-direct", {"a": [1]}, "has no column"),
+        ("forecasting-direct", "data/one.csv", "has two columns called"),
+        ("forecasting-direct", 3, "input 1 is '3', of type int"),
+    ],
+)
+def test_a_wrong_input_is_said(name: str, given: Any, message: str, here: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load(name).predict(given)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"opinion": 3}, {"length": 3}, {"opinion": None}])
+def test_a_wrong_option_is_said(options: dict[str, Any], here: Path) -> None:
+    with pytest.raises(UserError, match=r"`(opinion|length)` is"):
+        load("sentiment-words").predict("good", **options)
+
+
+def test_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no run \(no settings.toml in it\)"):
+        load(tmp_path)

@@ -1,0 +1,135 @@
+"""The runtime says what the run says: version 0.1's runs of every task, and every cell and option of new ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import elman
+from elman.errors import UserError
+from elman.runtime import load
+from elman.runtime.model import TASKS
+from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS
+from tests.runtime.runs import assert_alike, begun
+
+LOADED = [name for name in EXPECTED if not name.startswith("translation")]
+TEXT = "one for sorrow,\ntwo for joy, three for a girl"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the small runs as the working folder."""
+    shutil.copytree(OLD_RUNS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_it_predicts_as_version_0_1_did(name: str, here: Path) -> None:
+    predictions = [one.to_json() for one in load(name).predict(EXPECTED[name]["inputs"])]
+    assert_alike(predictions, EXPECTED[name]["best"]["predictions"])
+
+
+def test_every_task_is_met() -> None:
+    assert {load(OLD_RUNS / name).task for name in LOADED} == set(TASKS)
+
+
+def test_a_task_without_a_form_is_said(here: Path) -> None:
+    with pytest.raises(UserError, match=r"is of the task 'translation', and elman.runtime has language, parity"):
+        load("translation-dot")
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"layer_norm": True}, {"cell": "lstm"}, {"cell": "gru"}])
+def test_every_cell_writes_the_same_text(
+    options: dict[str, Any], nonlinearity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "cell" in options and nonlinearity == "relu":
+        pytest.skip("gated cells have no other function")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT * 30)
+    more = {} if "cell" in options else {"nonlinearity": nonlinearity}
+    folder = begun(
+        tmp_path / "run",
+        "language",
+        data=("text.txt",),
+        hidden_size=24,
+        layers=2,
+        tied=True,
+        embedding_size=24,
+        **options,
+        **more,
+    )
+    run, model = elman.load(folder), load(folder)
+    want = [one.to_json() for one in run.predict(["one for", ""])]
+    assert [one.to_json() for one in model.predict(["one for", ""])] == want
+    stream = model.stream()
+    stream.push("one ")
+    stream.push("for")
+    assert "".join(stream.write(200)) == want[0]["text"]
+    again = "".join(model.write("one for", 50, top_k=3, top_p=0.9, seed=5))
+    assert again == "".join(model.write("one for", 50, top_k=3, top_p=0.9, seed=5))
+
+
+@pytest.mark.parametrize("readout", ["last", "mean", "sum", "max", "mean-max", "attention"])
+@pytest.mark.parametrize(
+    "more", [{}, {"bidirectional": False}, {"cell": "gru", "layers": 2}, {"head": 5, "members": 3, "folds": 0}]
+)
+def test_every_readout_judges_alike(
+    readout: str, more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(OLD_RUNS / "data", tmp_path / "data")
+    folder = begun(
+        tmp_path / "run", "sentiment", data="data/reviews.csv", readout=readout, hidden_size=9, embedding_size=6,
+        **{"members": 1, "folds": 0, **more},
+    )  # fmt: skip
+    texts = ["A good film, it's GREAT!", "…", "bad " * 90]
+    run, model = elman.load(folder), load(folder)
+    assert_alike([one.to_json() for one in model.predict(texts)], [one.to_json() for one in run.predict(texts)])
+    short = model.predict(texts[:1], opinion=False)[0]
+    assert short.opinion == ()
+    if more == {"bidirectional": False}:
+        stream = model.stream()
+        for piece in ("A good ", "film, ", "it's GREAT!"):
+            said = stream.push(piece)
+        assert_alike(said.probabilities, short.probabilities)
+    else:
+        with pytest.raises(UserError, match=r"`bidirectional=False`|several networks"):
+            model.stream()
+
+
+@pytest.mark.parametrize(
+    "more", [{"stride": 2, "scales": 2}, {"stride": 9, "scales": 1}, {"stride": 1, "scales": 1, "bidirectional": False}]
+)
+def test_series_of_every_scale(more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(OLD_RUNS / "data", tmp_path / "data")
+    folder = begun(tmp_path / "run", "series", data="data/waves.npz", hidden_size=7, members=1, folds=0, **more)
+    run, model = elman.load(folder), load(folder)
+    channels = len(model.scaler.mean)
+    series = [np.random.default_rng(n).normal(size=(n, channels)).astype(np.float32) for n in (1, 2, 17, 40)]
+    assert_alike([one.to_json() for one in model.predict(series)], [one.to_json() for one in run.predict(series)])
+    assert_alike(
+        [one.to_json() for one in model.predict("data/waves.npz")],
+        [one.to_json() for one in run.predict("data/waves.npz")],
+    )
+    if not more.get("bidirectional", True):
+        stream = model.stream()
+        answers = [stream.push(part) for part in np.array_split(series[-1], 4)]
+        assert_alike(answers[-1].probabilities, model.predict(series[-1:])[0].probabilities)
+
+
+def test_without_the_native_library_numbers_are_the_same(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.runtime import recurrent
+
+    monkeypatch.setattr(recurrent, "load_library", lambda: None)
+    for name in LOADED:
+        assert_alike(
+            [one.to_json() for one in load(name).predict(EXPECTED[name]["inputs"])],
+            EXPECTED[name]["best"]["predictions"],
+        )
