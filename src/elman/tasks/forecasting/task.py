@@ -65,13 +65,28 @@ class Task(BaseTask[Settings]):
     @classmethod
     def new(cls, settings: Settings) -> Self:
         """A task with its settings found from the data where they were left open."""
+        return cls(settings)._settled()
+
+    @classmethod
+    def of(cls, settings: Settings, table: pd.DataFrame) -> Self:
+        """A task whose series are a table in memory, in place of what `settings.data` names.
+
+        Raises:
+            UserError: the table cannot be read, or not be learned from.
+        """
+        from elman.data.timeseries.forecasting import read_all_series
+
         task = cls(settings)
-        if settings.left_open():
+        task._read = read_all_series(table, settings.reading())
+        return task._settled()
+
+    def _settled(self) -> Self:
+        if self.settings.left_open():
             from elman.tasks.forecasting.anchors import settle
 
-            task._anchors, task.choices = settle(settings, task._read)
-            task.settings, task.data = task._anchors.settings, task._anchors.data
-        return task
+            self._anchors, self.choices = settle(self.settings, self._read)
+            self.settings, self.data = self._anchors.settings, self._anchors.data
+        return self
 
     @cached_property
     def _read(self) -> SourceSeries:

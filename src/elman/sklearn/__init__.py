@@ -1,0 +1,6 @@
+"""Floor 7: networks and reservoirs as estimators of scikit-learn; see docs/estimators.md."""
+
+from elman.sklearn.classifier import RNNClassifier
+from elman.sklearn.regressor import RNNRegressor
+
+__all__ = ["RNNClassifier", "RNNRegressor"]
