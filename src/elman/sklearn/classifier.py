@@ -139,7 +139,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) the label of each sequence."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
 
 def labels_of(estimator: Any, y: ArrayLike, count: int) -> NDArray[np.int64]:

@@ -5,6 +5,9 @@ N sequences, T steps, I channels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,12 +51,18 @@ def sequences_of(estimator: Any, X: Any, *, reset: bool, interpolate: bool = Fal
     return _checked(estimator, list(values[:, :, None] if values.ndim == 2 else values), reset, interpolate)
 
 
-def _valid(check: Any, *given: Any, **options: Any) -> NDArray[np.float64]:
-    """scikit-learn's own check, its message on one line."""
+@contextmanager
+def one_line() -> Iterator[None]:
+    """scikit-learn's own checks inside, their messages on one line."""
     try:
-        values: NDArray[np.float64] = check(*given, dtype=np.float64, ensure_all_finite=False, **options)
+        yield
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from error
+
+
+def _valid(check: Any, *given: Any, **options: Any) -> NDArray[np.float64]:
+    with one_line():
+        values: NDArray[np.float64] = check(*given, dtype=np.float64, ensure_all_finite=False, **options)
     return values
 
 
@@ -118,8 +127,6 @@ def _checked(
         if (np.isinf(one) & np.isfinite(given)).any():
             raise UserError(f"X[{number}] contains infinity or a value too large for float32; look for what is so large")
     if interpolate:
-        from pathlib import Path
-
         small = [r.values for r in checked([Record(v, "", Path(f"X[{n}]")) for n, v in enumerate(small)], True)]
     if reset:
         estimator.channels_ = channels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def train_in_memory(task: Task[Any]) -> tuple[nn.Module, Result]:
         task: with its data and all settings in place.
 
     Returns:
-        the model with the best weights on the validation part, on the CPU in evaluation mode; and how the run ended.
+        the model with the best weights on the validation part, on the CPU in evaluation mode; and how the run ended, with
+        the metrics of these weights.
 
     Raises:
         UserError: the loss is not finite.
@@ -38,5 +40,5 @@ def train_in_memory(task: Task[Any]) -> tuple[nn.Module, Result]:
         result = train(task, task.settings, folder, start_accelerator(task.settings))
         task.begins = False
         model = task.build_model()
-        load_weights(folder.weights, model)
-    return model.eval(), result
+        best = load_weights(folder.weights, model)
+    return model.eval(), replace(result, metrics={name: best[name] for name in result.metrics})
