@@ -26,7 +26,7 @@ with optional_imports():
     from elman.sklearn.tables import SeriesTable, dates_of, rows_to_come, table_of
 
 PLAIN = (
-    *("cell", "layers", "dropout", "mode", "window", "horizon", "anchor", "combine", "season", "transform"),
+    *("cell", "layers", "dropout", "mode", "window", "horizon", "anchor", "combine", "season"),
     *("intervals", "level", "hidden_size", "steps", "batch_size", "lr", "validation", "missing", "frequency", "device"),
 )
 """Parameters that are settings of the task `forecasting`."""
@@ -46,7 +46,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         horizon: F, steps that are forecast at once; longer forecasts go on from their own.
         window: rows that are looked back on.
         mode: "direct", all steps at once, or "recursive", one after the other.
-        anchor, combine, season, transform: see `elman.tasks.forecasting.Settings`.
+        anchor, combine, season: see `elman.tasks.forecasting.Settings`; so is `target_transform`, there `transform`.
         intervals, level: how intervals are made, and the share of values that they shall cover.
         cell, hidden_size, layers, dropout: the recurrent part.
         steps, batch_size, lr: optimiser steps, windows in one, and the peak learning rate of AdamW.
@@ -75,7 +75,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         anchor: Literal["auto", "none", "last", "season", "line"] = "auto",
         combine: Literal["auto", "anchor", "none"] = "auto",
         season: int = 0,
-        transform: Literal["auto", "none", "log", "sqrt"] = "auto",
+        target_transform: Literal["auto", "none", "log", "sqrt"] = "auto",
         intervals: Literal["auto", "quantile", "gaussian", "none"] = "auto",
         level: float = 0.8,
         cell: str = "rnn",
@@ -104,7 +104,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         self.anchor = anchor
         self.combine = combine
         self.season = season
-        self.transform = transform
+        self.target_transform = target_transform
         self.intervals = intervals
         self.level = level
         self.cell = cell
@@ -146,7 +146,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
         roles = {name: _names(getattr(self, name)) for name in ROLES[:-1]} | {"series_id": self.series_id}
         table = self._table(X, y, roles)
-        fixed = {"data": "table", "test": 0.0, **table.roles}
+        fixed = {"data": "table", "test": 0.0, "transform": self.target_transform, **table.roles}
         settings = settings_from(Settings, self, PLAIN, **fixed)
         task = Task.of(settings, table.rows)
         with telling(self, self.verbose):
