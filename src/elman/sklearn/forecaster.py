@@ -31,6 +31,9 @@ PLAIN = (
 )
 """Parameters that are settings of the task `forecasting`."""
 ROLES = ("time", "target", "past", "known", "series_id")
+_WHY = "row k of predict(X) is the k-th step after the rows of fit, so that the order of rows and how many there are matter"
+EXPECTED_FAILED_CHECKS = {"check_methods_sample_order_invariance": _WHY, "check_methods_subset_invariance": _WHY}
+"""For scikit-learn's `check_estimator(RNNForecaster(), expected_failed_checks=...)`: what a forecaster cannot have, and why."""
 
 
 class RNNForecaster(RegressorMixin, BaseEstimator):
@@ -293,7 +296,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             history = pd.concat([history, X], ignore_index=isinstance(history.index, pd.RangeIndex))
         elif table.kind == "one":
             future = self._future(X)
-        steps = horizon or (len(X) if X is not None and table.kind == "one" else s.horizon)
+        steps = horizon or (s.horizon if future is None else len(future))
         if future is not None and steps > len(future):
             raise UserError(f"`horizon` is {steps}, and X has {len(future)} rows; give the covariates of every step")
         return going_on(self.task_, self.model_, history, future, steps)
