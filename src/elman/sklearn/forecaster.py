@@ -135,8 +135,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
         Arguments:
             X: without y the series: (N,), (N, Y), a Series with dates, a list of these, (S, N, Y), or a data frame
-                that `elman train forecasting` would read, with `target` and the other roles as parameters. With y the
-                covariates (N, K).
+                that `elman train forecasting` would read, with `target` and the other roles as parameters; of a frame whose
+                index holds dates, without roles, each column is a target. With y the covariates (N, K).
             y: the series, (N,) or (N, Y).
 
         Raises:
@@ -147,8 +147,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             from elman.tasks.forecasting.task import Task
             from elman.training.in_memory import train_in_memory
 
-        roles = {name: _names(getattr(self, name)) for name in ROLES[:-1]} | {"series_id": self.series_id}
-        table = self._table(X, y, roles)
+        table = self._table(X, y, self._roles())
         fixed = {"data": "table", "test": 0.0, "transform": self.target_transform, **table.roles}
         settings = settings_from(Settings, self, PLAIN, **fixed)
         task = Task.of(settings, table.rows)
@@ -174,13 +173,14 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         dates = dates_of(X) if dates_of(X) is not None else dates_of(y)
         return table_of(covariates if dates is None else pd.DataFrame(covariates, dates), targets, roles)
 
-    def predict(self, X: Any = None, *, horizon: int | None = None) -> Any:
+    def predict(self, X: Any = None, *, horizon: int | None = None, history: Any = None) -> Any:
         """How the series go on.
 
         Arguments:
             X: covariates of the rows to come, (F, K); of a data frame of many columns its rows to come. Or a number of
                 steps. What was learned without covariates needs none.
             horizon: steps to forecast, `settings_.horizon` by default; with covariates as many as they have rows.
+            history: series to go on from in place of those of `fit`, of the same kind; without covariates.
 
         Returns:
             (F,) or (F, Y) as y was; of many series a list of these, or (S, F, Y) as X was.
@@ -188,7 +188,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         Raises:
             UserError: covariates are missing, or of other columns than in `fit`.
         """
-        return self._shaped(self._going_on(X, horizon).values())
+        return self._shaped(self._going_on(X, horizon, history).values())
 
     def predict_interval(self, X: Any = None, *, horizon: int | None = None) -> tuple[Any, Any]:
         """The lower and the upper ends of intervals that shall cover `level` of the values, each as `predict` returns.
@@ -258,8 +258,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             raise UserError(f"`start` is {start:g} and `stride` is {stride}; both must be above 0")
         table = self.table_
         if X is not None:
-            roles = {name: _names(getattr(self, name)) for name in ROLES[:-1]} | {"series_id": self.series_id}
-            table = clone(self)._table(X, y, roles)
+            table = clone(self)._table(X, y, self._roles())
         if retrain:
             return self._refitted(table, start, ahead, stride)
         return historical(self.task_, self.model_, table.rows, start, ahead, stride)
@@ -284,22 +283,32 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             raise UserError(f"no forecast has room: after `start={start:g}` there must be {ahead} rows")
         return pd.concat(found, ignore_index=True)
 
-    def _going_on(self, X: Any, horizon: int | None) -> GoingOn:
+    def _going_on(self, X: Any, horizon: int | None, history: Any = None) -> GoingOn:
         check_is_fitted(self)
-        s, table = self.settings_, self.table_
+        s, table = self.settings_, self.table_ if history is None else self._other(history)
         if isinstance(X, int | np.integer):
             X, horizon = None, int(X)
         if horizon is not None and horizon < 1:
             raise UserError(f"`horizon` is {horizon}; it must be at least 1")
-        history, future = table.rows, None
+        rows, future = table.rows, None
         if table.kind == "frame" and isinstance(X, pd.DataFrame):
-            history = pd.concat([history, X], ignore_index=isinstance(history.index, pd.RangeIndex))
+            rows = pd.concat([rows, X], ignore_index=isinstance(rows.index, pd.RangeIndex))
         elif table.kind == "one":
             future = self._future(X)
         steps = horizon or (s.horizon if future is None else len(future))
         if future is not None and steps > len(future):
             raise UserError(f"`horizon` is {steps}, and X has {len(future)} rows; give the covariates of every step")
-        return going_on(self.task_, self.model_, history, future, steps)
+        return going_on(self.task_, self.model_, rows, future, steps)
+
+    def _other(self, given: Any) -> SeriesTable:
+        """Other series of the kind of those of `fit`."""
+        table = table_of(given, None, self._roles())
+        if table.kind != self.table_.kind or self.settings_.known or table.roles != self.table_.roles:
+            raise UserError("`history` is of another kind than the series of `fit`, or there are covariates; fit anew")
+        return table
+
+    def _roles(self) -> dict[str, Any]:
+        return {name: _names(getattr(self, name)) for name in ROLES[:-1]} | {"series_id": self.series_id}
 
     def _future(self, X: Any) -> pd.DataFrame | None:
         """The rows to come, of what was learned with covariates."""

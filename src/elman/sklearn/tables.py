@@ -52,7 +52,7 @@ def table_of(X: Any, y: Any, roles: dict[str, Any]) -> SeriesTable:
         UserError: there is no series, or a role is named for what has no named columns.
     """
     own = any(roles.values())
-    if y is None and isinstance(X, pd.DataFrame):
+    if y is None and isinstance(X, pd.DataFrame) and (own or dates_of(X) is None or not _all_numbers(X)):
         return SeriesTable(X, roles, "frame", flat=False)
     if own:
         named = ", ".join(f"`{name}`" for name, value in roles.items() if value)
@@ -66,7 +66,7 @@ def table_of(X: Any, y: Any, roles: dict[str, Any]) -> SeriesTable:
     if np.ndim(X) == 3:
         return _several(list(np.asarray(X)), "panel")
     values, index = _values(X, "the series"), dates_of(X)
-    names = target_names(values)
+    names = _names_of(X) or target_names(values)
     rows = pd.DataFrame({TIME: _times(index, len(values)), **_columns(values, names)})
     return SeriesTable(rows, {"time": (TIME,), "target": names}, "one", flat=np.ndim(X) == 1)
 
@@ -152,6 +152,17 @@ def _values(given: Any, what: str) -> NDArray[np.float64]:
     if values.ndim not in (1, 2) or not values.size:
         raise UserError(f"{what} has shape {values.shape}, with no steps or of too many dimensions; give (N,) or (N, Y)")
     return values.reshape(len(values), -1)
+
+
+def _all_numbers(frame: pd.DataFrame) -> bool:
+    return all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes) and _names_of(frame) is not None
+
+
+def _names_of(given: Any) -> tuple[str, ...] | None:
+    """The names of a series or of a frame's columns, where each has one of its own."""
+    names = tuple(given.columns) if isinstance(given, pd.DataFrame) else (getattr(given, "name", None),)
+    good = all(isinstance(name, str) and name not in (TIME, SERIES) for name in names) and len(set(names)) == len(names)
+    return names if good else None
 
 
 def dates_of(given: Any) -> pd.Index | None:

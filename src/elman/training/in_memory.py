@@ -14,14 +14,15 @@ from elman.training.checkpoint import load_weights
 from elman.training.loop import Result, train
 from elman.training.optim import start_accelerator
 from elman.training.run_folder import RunFolder
+from elman.training.signals import Interrupted
 from elman.training.task import Task
 
 
 def train_in_memory(task: Task[Any]) -> tuple[nn.Module, Result]:
     """Train a task's model by its settings.
 
-    The loop is that of every run, and so are its checkpoints, which lie in a temporary folder meanwhile. torch's random
-    state is afterwards what it was.
+    The loop is that of every run; the best weights lie in a temporary folder meanwhile. torch's random state is
+    afterwards what it was.
 
     Arguments:
         task: with its data and all settings in place.
@@ -37,7 +38,10 @@ def train_in_memory(task: Task[Any]) -> tuple[nn.Module, Result]:
     task.prepare()
     with tempfile.TemporaryDirectory(prefix="elman-") as place, torch.random.fork_rng():
         folder = RunFolder(Path(place))
-        result = train(task, task.settings, folder, start_accelerator(task.settings))
+        try:
+            result = train(task, task.settings, folder, start_accelerator(task.settings), checkpoints=False)
+        except Interrupted as stopped:
+            raise KeyboardInterrupt("training was stopped; nothing is kept") from stopped
         task.begins = False
         model = task.build_model()
         best = load_weights(folder.weights, model)
