@@ -29,7 +29,7 @@ _TAGS = {
     "capability:missing_values": False,
     "capability:categorical_in_X": False,
 }
-_QUICK = {"steps": 5, "hidden_size": 4, "random_state": 0}
+_QUICK: dict[str, Any] = {"steps": 5, "hidden_size": 4, "random_state": 0}
 
 
 class Classifier(BaseClassifier):
@@ -66,7 +66,8 @@ class Classifier(BaseClassifier):
         if hasattr(self.estimator_, "predict_proba"):
             shares: NDArray[np.float64] = self.estimator_.predict_proba(_sequences(X))
             return shares
-        return (self._predict(X)[:, None] == self.estimator_.classes_).astype(np.float64)
+        certain: NDArray[np.float64] = (self._predict(X)[:, None] == self.estimator_.classes_).astype(np.float64)
+        return certain
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:

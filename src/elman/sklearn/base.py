@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from elman.errors import UserError, optional_imports
 from elman.sklearn.inputs import Sequences, sequences_of
@@ -22,6 +22,8 @@ with optional_imports():
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from elman.data.scaling import Scale, Scaler
+    from elman.models.config import Readout
     from elman.training.task import Task
 
 S = TypeVar("S", bound=TrainingSettings)
@@ -47,7 +49,9 @@ def settings_from(kind: type[S], estimator: Any, names: tuple[str, ...], **fixed
         if name in given:
             raise UserError(f"`settings` has {name!r}, which is a parameter of its own; give it as `{name}=`")
         if name not in known:
-            raise UserError(f"`settings` has {name!r}, which is no setting here; choose among {', '.join(sorted(known))}")
+            raise UserError(
+                f"`settings` has {name!r}, which is no setting here; choose among {', '.join(sorted(known))}"
+            )
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     plain = {name: value for name, value in given.items() if value is not None}
     return kind(**{"seed": seed, **_plain(plain), **(more or {}), **fixed})
@@ -56,6 +60,13 @@ def settings_from(kind: type[S], estimator: Any, names: tuple[str, ...], **fixed
 def _plain(given: dict[str, Any]) -> dict[str, Any]:
     """numpy's numbers, of which grids of parameters are often made, as Python's."""
     return {name: value.item() if hasattr(value, "item") else value for name, value in given.items()}
+
+
+NETWORK = (
+    *("cell", "hidden_size", "layers", "bidirectional", "readout", "dropout", "stride", "scales", "members", "folds"),
+    *("augment", "scale", "steps", "batch_size", "lr", "validation_share", "device"),
+)
+"""Parameters that are settings of the task `series`."""
 
 
 class SequenceEstimator(BaseEstimator):
@@ -75,6 +86,8 @@ class SequenceEstimator(BaseEstimator):
     random_state: Any
     interpolate: bool
     verbose: int
+    channels_: int
+    scaler_: Scaler
 
     def _sequences(self, X: Any, *, reset: bool) -> Sequences:
         return sequences_of(self, X, reset=reset, interpolate=self.interpolate)
@@ -112,3 +125,54 @@ class SequenceEstimator(BaseEstimator):
         tags.input_tags.allow_nan = bool(self.interpolate)
         tags.target_tags.required = True
         return tags
+
+
+class SequenceNetwork(SequenceEstimator):
+    """The parameters of `RNNClassifier` and `RNNRegressor`; see the former."""
+
+    def __init__(
+        self,
+        *,
+        cell: str = "rnn",
+        hidden_size: int = 0,
+        layers: int = 1,
+        bidirectional: bool = True,
+        readout: Readout = "mean-max",
+        dropout: float | None = None,
+        stride: int = 0,
+        scales: int = 0,
+        members: int = 0,
+        folds: int = -1,
+        augment: float | None = None,
+        scale: Scale = "channels",
+        steps: int = 0,
+        batch_size: int = 0,
+        lr: float = 3e-3,
+        validation_share: float = 0.1,
+        interpolate: bool = False,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        settings: Mapping[str, Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.layers = layers
+        self.bidirectional = bidirectional
+        self.readout = readout
+        self.dropout = dropout
+        self.stride = stride
+        self.scales = scales
+        self.members = members
+        self.folds = folds
+        self.augment = augment
+        self.scale = scale
+        self.steps = steps
+        self.batch_size = batch_size
+        self.lr = lr
+        self.validation_share = validation_share
+        self.interpolate = interpolate
+        self.device = device
+        self.settings = settings
+        self.random_state = random_state
+        self.verbose = verbose

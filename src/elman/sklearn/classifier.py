@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman.errors import UserError, optional_imports
-from elman.sklearn.base import SequenceEstimator, settings_from
+from elman.sklearn.base import NETWORK, SequenceNetwork, settings_from
 
 with optional_imports():
     from sklearn.base import ClassifierMixin
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-if TYPE_CHECKING:
-    from elman.data.scaling import Scale
-    from elman.models.config import Readout
 
-NETWORK = (
-    *("cell", "hidden_size", "layers", "bidirectional", "readout", "dropout", "stride", "scales", "members", "folds"),
-    *("augment", "scale", "steps", "batch_size", "lr", "validation_share", "device"),
-)
-"""Parameters that are settings of the task `series`."""
-
-
-class RNNClassifier(ClassifierMixin, SequenceEstimator):
+class RNNClassifier(ClassifierMixin, SequenceNetwork):
     """The class of a sequence, by the networks of `elman train series`.
 
     Parameters that are 0 or -1 by default are found from the data, as the command does: how many networks there are,
@@ -39,11 +28,11 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         layers: recurrent layers, one on the other.
         bidirectional: also read from the end to the beginning.
         readout: what is read of the states: "last", "mean", "sum", "max", "mean-max" or "attention".
-        dropout: share of values dropped between layers and at the output.
+        dropout: share of values dropped between layers and at the output, 0.2 where it is None.
         stride, scales: steps of the series for one of the network, and recurrent parts with ever longer ones; with 1
             and 1 the network reads each step by itself.
         members, folds: networks whose probabilities are averaged, and the cross-validation among them.
-        augment: how strongly sequences are varied in training; 0 never.
+        augment: how strongly sequences are varied in training; 0 never, -1 or None by their number.
         scale: how channels are scaled: "channels", "all" or "none".
         steps, batch_size, lr: optimiser steps, sequences in one, and the peak learning rate of AdamW.
         validation_share: held out of every class to choose the best weights, where there is no cross-validation.
@@ -56,53 +45,6 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     Attributes:
         classes_: (C,) the labels.
     """
-
-    def __init__(
-        self,
-        *,
-        cell: str = "rnn",
-        hidden_size: int = 0,
-        layers: int = 1,
-        bidirectional: bool = True,
-        readout: Readout = "mean-max",
-        dropout: float = 0.2,
-        stride: int = 0,
-        scales: int = 0,
-        members: int = 0,
-        folds: int = -1,
-        augment: float = -1,
-        scale: Scale = "channels",
-        steps: int = 0,
-        batch_size: int = 0,
-        lr: float = 3e-3,
-        validation_share: float = 0.1,
-        interpolate: bool = False,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
-        settings: Mapping[str, Any] | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.layers = layers
-        self.bidirectional = bidirectional
-        self.readout = readout
-        self.dropout = dropout
-        self.stride = stride
-        self.scales = scales
-        self.members = members
-        self.folds = folds
-        self.augment = augment
-        self.scale = scale
-        self.steps = steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.validation_share = validation_share
-        self.interpolate = interpolate
-        self.device = device
-        self.settings = settings
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Train on sequences X and their labels y (N,).
@@ -140,7 +82,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) the label of each sequence."""
         best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
 
 
 def labels_of(estimator: Any, y: ArrayLike, count: int) -> NDArray[np.int64]:

@@ -31,9 +31,9 @@ PLAIN = (
 )
 """Parameters that are settings of the task `forecasting`."""
 ROLES = ("time", "target", "past", "known", "series_id")
-_WHY = "row k of predict(X) is the k-th step after the rows of fit, so that the order of rows and how many there are matter"
+_WHY = "row k of predict(X) is the k-th step after the rows of fit, so that the order and the number of rows matter"
 EXPECTED_FAILED_CHECKS = {"check_methods_sample_order_invariance": _WHY, "check_methods_subset_invariance": _WHY}
-"""For scikit-learn's `check_estimator(RNNForecaster(), expected_failed_checks=...)`: what a forecaster cannot have, and why."""
+"""For scikit-learn's `check_estimator(RNNForecaster(), expected_failed_checks=...)`: what it cannot pass, and why."""
 
 
 class RNNForecaster(RegressorMixin, BaseEstimator):
@@ -135,8 +135,8 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
         Arguments:
             X: without y the series: (N,), (N, Y), a Series with dates, a list of these, (S, N, Y), or a data frame
-                that `elman train forecasting` would read, with `target` and the other roles as parameters; of a frame whose
-                index holds dates, without roles, each column is a target. With y the covariates (N, K).
+                that `elman train forecasting` would read, with `target` and the other roles as parameters; of a frame
+                whose index holds dates, without roles, each column is a target. With y the covariates (N, K).
             y: the series, (N,) or (N, Y).
 
         Raises:

@@ -53,7 +53,7 @@ class GoingOn:
         ]
 
     def table(self) -> pd.DataFrame:
-        """A row for each series, target and step: series, time, target, forecast and, of those at once, lower, upper."""
+        """A row for each series, target and step: series, time, target, forecast, and of those at once lower, upper."""
         rows = []
         for parts in self.series:
             for target in parts[0].continued.stretches:
@@ -67,9 +67,7 @@ class GoingOn:
         return pd.concat(rows, ignore_index=True)
 
 
-def going_on(
-    task: Task, model: nn.Module, history: pd.DataFrame, future: pd.DataFrame | None, steps: int
-) -> GoingOn:
+def going_on(task: Task, model: nn.Module, history: pd.DataFrame, future: pd.DataFrame | None, steps: int) -> GoingOn:
     """Forecast what follows on a history.
 
     Arguments:
@@ -83,7 +81,11 @@ def going_on(
     from elman.tasks.forecasting.settings import Options
 
     s, roles = task.settings, task.fitted.roles
-    if s.mode == "direct" and steps > s.horizon and (roles.past or roles.time_parts or (roles.known and future is None)):
+    if (
+        s.mode == "direct"
+        and steps > s.horizon
+        and (roles.past or roles.time_parts or (roles.known and future is None))
+    ):
         raise UserError(f"with these columns forecasts reach {s.horizon} steps; fit again with a larger `horizon`")
     recursive = s.mode == "recursive"
     at_once, found = (steps if recursive else s.horizon), []

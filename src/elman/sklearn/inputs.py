@@ -123,9 +123,11 @@ def _checked(
             _check_finite(one, number, columns is not None)
     with np.errstate(over="ignore"):  # to infinity, which is refused
         small = [one.astype(np.float32) for one in sequences]
-    for number, (one, given) in enumerate(zip(small, sequences, strict=True)):
-        if (np.isinf(one) & np.isfinite(given)).any():
-            raise UserError(f"X[{number}] contains infinity or a value too large for float32; look for what is so large")
+    for number, (short, given) in enumerate(zip(small, sequences, strict=True)):
+        if (np.isinf(short) & np.isfinite(given)).any():
+            raise UserError(
+                f"X[{number}] contains infinity or a value too large for float32; look for what is so large"
+            )
     if interpolate:
         small = [r.values for r in checked([Record(v, "", Path(f"X[{n}]")) for n, v in enumerate(small)], True)]
     if reset:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman.errors import UserError, optional_imports
-from elman.sklearn.base import SequenceEstimator, settings_from
-from elman.sklearn.classifier import NETWORK
+from elman.sklearn.base import NETWORK, SequenceNetwork, settings_from
 
 with optional_imports():
     from sklearn.base import RegressorMixin
     from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
-if TYPE_CHECKING:
-    from elman.data.scaling import Scale
-    from elman.models.config import Readout
 
-
-class RNNRegressor(RegressorMixin, SequenceEstimator):
+class RNNRegressor(RegressorMixin, SequenceNetwork):
     """A number, or several, that belong to a sequence. Sequences may have any lengths.
 
     Targets are scaled to mean 0 and standard deviation 1 in training; what is lowered is their squared error.
@@ -29,56 +23,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     Arguments:
         cell, hidden_size, layers, bidirectional, readout, dropout, stride, scales, members, folds, augment, scale,
             steps, batch_size, lr, validation_share, interpolate, device, settings, random_state, verbose: see
-            `RNNClassifier`. Members' answers are averaged. `augment` is 0, since a number may depend on what
-            is varied, such as size or tempo; -1 lets the data decide, as for classes.
+            `RNNClassifier`. Members' answers are averaged. `dropout` and `augment` are 0 where they are None, since
+            a number may depend on what is varied, such as size or tempo.
     """
-
-    def __init__(
-        self,
-        *,
-        cell: str = "rnn",
-        hidden_size: int = 0,
-        layers: int = 1,
-        bidirectional: bool = True,
-        readout: Readout = "mean-max",
-        dropout: float = 0.0,
-        stride: int = 0,
-        scales: int = 0,
-        members: int = 0,
-        folds: int = -1,
-        augment: float = 0,
-        scale: Scale = "channels",
-        steps: int = 0,
-        batch_size: int = 0,
-        lr: float = 3e-3,
-        validation_share: float = 0.1,
-        interpolate: bool = False,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
-        settings: Mapping[str, Any] | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.layers = layers
-        self.bidirectional = bidirectional
-        self.readout = readout
-        self.dropout = dropout
-        self.stride = stride
-        self.scales = scales
-        self.members = members
-        self.folds = folds
-        self.augment = augment
-        self.scale = scale
-        self.steps = steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.validation_share = validation_share
-        self.interpolate = interpolate
-        self.device = device
-        self.settings = settings
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Train on sequences X and their targets y, (N,) or (N, O).
@@ -92,7 +39,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         from elman.tasks.series.regression import RegressionTask
         from elman.tasks.series.settings import Settings
 
-        settings = settings_from(Settings, self, NETWORK, data="memory", interpolate=False, best_by="loss")
+        fixed: dict[str, Any] = {name: 0.0 for name in ("dropout", "augment") if getattr(self, name) is None}
+        fixed |= {"data": "memory", "interpolate": False, "best_by": "loss"}
+        settings = settings_from(Settings, self, NETWORK, **fixed)
         sequences = self._sequences(X, reset=True)
         targets = targets_of(self, y, len(sequences))
         self._needs_several(len(sequences))

@@ -1,4 +1,4 @@
-"""`ReservoirClassifier` and `ReservoirRegressor`: a reservoir that is not trained, and a linear readout by ridge regression.
+"""`ReservoirClassifier` and `ReservoirRegressor`: a reservoir that is not trained, and a readout by ridge regression.
 
 N sequences, T steps, I channels, H hidden units, O targets.
 """
@@ -161,7 +161,9 @@ class ReservoirClassifier(ClassifierMixin, _ReservoirEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) the label of each sequence."""
         scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
 
 
 class ReservoirRegressor(RegressorMixin, _ReservoirEstimator):
@@ -241,7 +243,9 @@ class ReservoirRegressor(RegressorMixin, _ReservoirEstimator):
             raise UserError("ReservoirRegressor requires y to be passed, but the target y is None")
         targets = [np.asarray(one, dtype=np.float64) for one in y]
         if [len(one) for one in targets] != [len(one) for one in sequences]:
-            raise UserError("with `every_step` y has a target for each step of each sequence of X, and here it has others")
+            raise UserError(
+                "with `every_step` y has a target for each step of each sequence of X, and here it has others"
+            )
         if {one.ndim for one in targets} not in ({1}, {2}):
             raise UserError("with `every_step` each sequence of y is (T,) or (T, O)")
         self.one_target_ = targets[0].ndim == 1

@@ -44,7 +44,7 @@ def table_of(X: Any, y: Any, roles: dict[str, Any]) -> SeriesTable:
     """What `fit` was given as a table.
 
     Arguments:
-        X: with y its covariates (N, K), checked; else the series: (N,), (N, Y), (S, N, Y), a list of series, or a frame.
+        X: with y its covariates (N, K), checked; else the series: (N,), (N, Y), (S, N, Y), a list, or a frame.
         y: (N,), (N, Y), or None.
         roles: that the user named, for a frame.
 
@@ -150,7 +150,9 @@ def _values(given: Any, what: str) -> NDArray[np.float64]:
     except (TypeError, ValueError) as error:
         raise UserError(f"{what} holds something that is no number; give numbers alone") from error
     if values.ndim not in (1, 2) or not values.size:
-        raise UserError(f"{what} has shape {values.shape}, with no steps or of too many dimensions; give (N,) or (N, Y)")
+        raise UserError(
+            f"{what} has shape {values.shape}, with no steps or of too many dimensions; give (N,) or (N, Y)"
+        )
     return values.reshape(len(values), -1)
 
 

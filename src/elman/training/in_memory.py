@@ -28,8 +28,8 @@ def train_in_memory(task: Task[Any]) -> tuple[nn.Module, Result]:
         task: with its data and all settings in place.
 
     Returns:
-        the model with the best weights on the validation part, on the CPU in evaluation mode; and how the run ended, with
-        the metrics of these weights.
+        the model with the best weights on the validation part, on the CPU in evaluation mode; and how the run ended,
+        with the metrics of these weights.
 
     Raises:
         UserError: the loss is not finite.

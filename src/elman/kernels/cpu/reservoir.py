@@ -1,7 +1,7 @@
 """The states of a reservoir in native code: the leaky rate form with a sparse W_hh that is not trained.
 
-The equation is that of `elman.kernels.general.reference` with a W_hh that is mostly zeros. T steps, B sequences, I inputs,
-H hidden units, which stand in G groups of 8; K connections of all groups.
+The equation is that of `elman.kernels.general.reference` with a W_hh that is mostly zeros. T steps, B sequences,
+I inputs, H hidden units, which stand in G groups of 8; K connections of all groups.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ReservoirWeights(NamedTuple):
 class ReservoirCall(ctypes.Structure):
     """elman_reservoir_call of native/elman_reservoir.h; tests/native compares it with what the library reports."""
 
-    _fields_ = [  # noqa: RUF012  (as ctypes wants it)
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("T", "B", "I", "H", "K", "dtype", "nonlinearity")),
         *((name, ctypes.c_void_p) for name in ("x", "h0", "w_ih", "bias", "leak", "starts", "sources", "values", "h")),
         ("h_stride", ctypes.c_int64 * 2),

@@ -72,7 +72,9 @@ class EchoState:
             UserError: the sizes do not fit, a value is not finite, or nothing is left after the washout.
         """
         targets = [_matrix(one, "y") for one in _listed(y)]
-        inputs = [np.zeros((len(one), 0)) for one in targets] if x is None else [_matrix(one, "x") for one in _listed(x)]
+        inputs = (
+            [np.zeros((len(one), 0)) for one in targets] if x is None else [_matrix(one, "x") for one in _listed(x)]
+        )
         if [len(one) for one in inputs] != [len(one) for one in targets]:
             raise UserError("x and y have sequences of different lengths, or another number of them")
         outputs = targets[0].shape[1]

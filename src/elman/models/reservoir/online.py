@@ -21,8 +21,8 @@ Values = NDArray[np.float64]
 class RecursiveLeastSquares:
     """W (F, O) after each pair of features and targets, as ridge regression on all pairs so far has it.
 
-    With `forgetting` below 1 a pair k steps ago counts forgetting^k (Haykin 2002, section 9.3). P is kept symmetric, and
-    the update is of rank 1.
+    With `forgetting` below 1 a pair k steps ago counts forgetting^k (Haykin 2002, section 9.3). The update has rank 1,
+    and P is kept symmetric.
 
     Arguments:
         features, outputs: F and O.
@@ -53,8 +53,9 @@ class RecursiveLeastSquares:
 def force(
     network: EchoState, y: Any, x: Any = None, *, ridge: float = 1.0, every: int = 2, forgetting: float = 1.0
 ) -> Values:
-    """Train the readout of a reservoir with feedback while it is fed its own outputs: first-order, reduced and controlled
-    error learning (Sussillo and Abbott 2009, equations 3 to 5).
+    """Train the readout of a reservoir with feedback while it is fed its own outputs.
+
+    First-order reduced and controlled error learning (Sussillo and Abbott 2009, equations 3 to 5).
 
     Errors are kept small from the first steps on, so that what is fed back is nearly what is wanted and the network
     learns to be stable with it.

@@ -24,7 +24,7 @@ def intrinsic_plasticity(
     epochs: int = 5,
     piece: int = 10,
 ) -> Reservoir:
-    """Adapt f(g a + b) of each unit in place (Schrauwen, Wardermann, Verstraeten, Steil and Stroobandt 2008, eq. 9 and 10).
+    """Adapt f(g a + b) of each unit in place (Schrauwen et al. 2008, equations 9 and 10).
 
     The gradient of the Kullback-Leibler divergence from a normal distribution is taken as the mean over a piece of
     `piece` steps, the states of which are computed at once, where the paper takes every step by itself. The gain g
@@ -47,7 +47,10 @@ def intrinsic_plasticity(
         raise UserError(f"`std` {std}, `lr` {lr}, `epochs` {epochs} and `piece` {piece} must be above 0")
     inputs = torch.from_numpy(np.asarray(x, dtype=np.float64).reshape(len(x), -1)).to(reservoir.bias.dtype)
     H, variance = reservoir.hidden_size, std**2
-    leak, groups = reservoir.leak[:H], torch.repeat_interleave(torch.arange(len(reservoir.starts) - 1), reservoir.starts.diff())
+    leak, groups = (
+        reservoir.leak[:H],
+        torch.repeat_interleave(torch.arange(len(reservoir.starts) - 1), reservoir.starts.diff()),
+    )
     state = torch.zeros(1, H, dtype=inputs.dtype)
     for _ in range(epochs):
         for start in range(0, len(inputs), piece):

@@ -1,6 +1,7 @@
 """Ridge regression on rows that come in pieces, for many ridges at once.
 
-n rows, F features, O targets, R ridges. W and b minimise |Y - A W - 1 b|^2 + ridge |W|^2; the intercept b is not shrunk.
+n rows, F features, O targets, R ridges. W and b minimise |Y - A W - 1 b|^2 + ridge |W|^2; the intercept b is not
+shrunk.
 """
 
 from __future__ import annotations
@@ -159,11 +160,12 @@ class _Products(_Kept):
 
 
 class _Triangle(_Kept):
-    """The triangle R of their QR factorisation. Behind its first row, the mean's, it is that of the rows less their mean."""
+    """The triangle R of their QR factorisation; behind its first row, the mean's, that of the rows less their mean."""
 
     def add(self, rows: Values) -> None:
         self.count += len(rows)
-        self.matrix = np.linalg.qr(np.concatenate([self.matrix, rows]), mode="r")
+        triangle: Values = np.linalg.qr(np.concatenate([self.matrix, rows]), mode="r")  # type: ignore[assignment]
+        self.matrix = triangle
 
     def joined(self, other: _Kept) -> _Kept:
         both = _Triangle(0)

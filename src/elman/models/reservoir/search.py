@@ -80,14 +80,21 @@ def search(
 
     def network(v: int) -> EchoState:
         a, radius, scale = settings[v]
-        drawn = {"leak": a, "spectral_radius": radius, "input_scale": scale, "seed": seed + v, **options}
+        drawn: dict[str, Any] = {
+            "leak": a,
+            "spectral_radius": radius,
+            "input_scale": scale,
+            "seed": seed + v,
+            **options,
+        }
         return EchoState(Reservoir(size, hidden_size, **drawn), ridge=ridges, washout=washout, validation=validation)
 
     def run(v: int) -> tuple[float, int, Trial]:
         fitted = network(v).fit(x, y)
         assert fitted.readout is not None
         error = float(np.nanmin(fitted.errors))
-        trial = Trial(*settings[v], fitted.readout.ridge, error)
+        a, radius, scale = settings[v]
+        trial = Trial(a, radius, scale, fitted.readout.ridge, error)
         tell(trial)
         return error, v, trial
 

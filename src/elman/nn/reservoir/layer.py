@@ -158,7 +158,12 @@ class Reservoir(nn.Module):
             return reservoir_states(x.detach(), h0.detach(), weights, self.nonlinearity)
         H = self.hidden_size
         inputs = GeneralInputs(
-            x, h0, self.w_ih[:, :H].t().contiguous(), self.weight_hh, self.bias[:H].contiguous(), self.leak[:H].contiguous()
+            x,
+            h0,
+            self.w_ih[:, :H].t().contiguous(),
+            self.weight_hh,
+            self.bias[:H].contiguous(),
+            self.leak[:H].contiguous(),
         )
         return run_general(inputs, general_options(self.nonlinearity, False, False, "rate"))[0]
 
@@ -176,7 +181,9 @@ def _check(
     I: int, H: int, leak: float | Tensor, radius: float, density: float, nonlinearity: str, O: int, dtype: torch.dtype
 ) -> None:
     if I < 0 or H < 1 or O < 0 or I + O < 1:
-        raise UserError(f"{I} inputs, {H} hidden units and {O} fed back: there must be units, and something that drives them")
+        raise UserError(
+            f"{I} inputs, {H} hidden units and {O} fed back: there must be units, and something that drives them"
+        )
     a = torch.as_tensor(leak, dtype=torch.float64)
     if a.dim() > 1 or (a.dim() and len(a) != H) or not bool(((a > 0) & (a <= 1)).all()):
         raise UserError(f"`leak` is {leak}; give a number above 0 and at most 1, or one for each of {H} units")

@@ -231,7 +231,7 @@ class Task(BaseTask[Settings]):
         return self._judge(model, self._seen_in_training).metrics("")
 
     def ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
-        """Forecasts for windows, their intervals calibrated by `past` windows of the same series, as the settings say."""
+        """Forecasts for windows; their intervals calibrated by `past` windows of the same series, where asked for."""
         from elman.models.forecasting.forecaster import Forecaster
         from elman.models.forecasting.inference import ask
 

@@ -70,7 +70,7 @@ class RegressionTask(Task):
     @property
     def outputs(self) -> int:
         """O."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
 
     @cached_property
     def _folds(self) -> NDArray[np.int64]:
