@@ -1,4 +1,4 @@
-"""Every check that sktime and aeon have for estimators, of ours: `python benchmarks/adapters.py sktime aeon`. Minutes."""
+"""Every check of sktime and aeon, of our adapters: `python benchmarks/adapters.py sktime aeon`. It takes minutes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def main() -> None:
             found = check(kind)
             failed = {name: result for name, result in found.items() if result != "PASSED"}
             failures += len(failed)
-            print(f"{package} {kind.__name__}: {len(found)} checks, {len(failed)} failed, {time.monotonic() - begun:.0f} s")
+            seconds = time.monotonic() - begun
+            print(f"{package} {kind.__name__}: {len(found)} checks, {len(failed)} failed, {seconds:.0f} s")
             for name, result in failed.items():
                 print(f"  {name}: {str(result)[:200]}")
     sys.exit(failures > 0)

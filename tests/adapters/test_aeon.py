@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("aeon", reason="aeon is not installed here")
-from elman.adapters import aeon as adapters
 from aeon.testing.estimator_checking import check_estimator
+
+from elman.adapters import aeon as adapters
 
 
 @pytest.mark.parametrize("kind", [adapters.Regressor, adapters.Forecaster])

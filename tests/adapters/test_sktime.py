@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("sktime", reason="sktime is not installed here")
-from elman.adapters import sktime as adapters
 from sktime.utils.estimator_checks import check_estimator
+
+from elman.adapters import sktime as adapters
 
 
 @pytest.mark.parametrize("kind", [adapters.Classifier, adapters.Regressor, adapters.Forecaster])

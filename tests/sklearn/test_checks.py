@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, of every estimator; and what it is used with: pipelines, grids, cross-validation, pickles."""
+"""scikit-learn's own checks of every estimator, and what they are used with: pipelines, grids, folds, pickles."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_covariates_must_be_known_and_say_how_many_steps_there_are() -> None:
     assert fitted.predict(X[100:103]).shape == (3,)
     np.testing.assert_allclose(fitted.predict(X[100:104]), fitted.predict(X[100:])[:4])
     for wrong in (None, X[100:, :1]):
-        with pytest.raises(UserError, match="covariates|features"):
+        with pytest.raises(UserError, match=r"covariates|features"):
             fitted.predict(wrong)
     with pytest.raises(UserError, match="intervals reach 4 steps"):
         fitted.predict_interval(X[100:])
@@ -73,7 +73,7 @@ def test_what_cannot_be_forecast_is_said_in_one_line() -> None:
     gap = SERIES.copy()
     gap[50] = np.nan
     ways: list[tuple[Any, str]] = [
-        (gap, "NaN|missing|empty"),
+        (gap, r"NaN|missing|empty"),
         (SERIES[:2], "too few"),
         (np.ones(50), "constant"),
         (["a", "b", "c"], "no number"),

@@ -46,7 +46,9 @@ def test_a_sequence_gets_the_same_answer_alone_and_among_longer_ones(estimator: 
 def test_regression_learns_a_number_of_ragged_sequences() -> None:
     series = [DRAW.normal(size=(DRAW.integers(4, 9), 1)) for _ in range(120)]
     y = np.array([[one.mean(), one[-1, 0]] for one in series]) * [10, 1] + [1000, 0]
-    fitted = RNNRegressor(**{**QUICK, "steps": 150, "hidden_size": 24}, lr=1e-2, random_state=0).fit(series[:90], y[:90])
+    fitted = RNNRegressor(**{**QUICK, "steps": 150, "hidden_size": 24}, lr=1e-2, random_state=0).fit(
+        series[:90], y[:90]
+    )
     assert fitted.score(series[90:], y[90:]) > 0.5  # 0 is the mean of the targets
     assert ReservoirRegressor(random_state=0).fit(series[:90], y[:90]).score(series[90:], y[90:]) > 0.9
 

@@ -18,6 +18,8 @@ from elman.errors import UserError
 
 Values = NDArray[np.float64]
 Solver = Literal["products", "qr"]
+ROWS = 1_024
+"""Rows that are taken in at once, at least."""
 MANY = 16
 """Ridges from which on one decomposition is less work than a factorisation for each."""
 
@@ -57,10 +59,20 @@ class RidgeStream:
 
     def add(self, features: Values, targets: Values, *, held_out: bool = False) -> None:
         """Take in rows (n, F) and their targets (n, O)."""
-        if self._shift is None and len(features):
+        if not len(features):
+            return
+        if self._shift is None:
             self._shift = np.concatenate([[0.0], features.mean(axis=0), targets.mean(axis=0)])
-        rows = np.concatenate([np.ones((len(features), 1)), features, targets], axis=1)
-        self._parts[held_out].add(rows - self._shift)
+        F, most = self.features, max(ROWS, 2 * self.features)
+        rows = np.empty(
+            (min(most, len(features)), 1 + F + self.outputs)
+        )  # stays in a cache
+        for start in range(0, len(features), most):
+            part = rows[: min(most, len(features) - start)]
+            part[:, 0] = 1
+            np.subtract(features[start : start + most], self._shift[1 : F + 1], out=part[:, 1 : F + 1])
+            np.subtract(targets[start : start + most], self._shift[F + 1 :], out=part[:, F + 1 :])
+            self._parts[held_out].add(part)
 
     def readouts(self, ridges: Sequence[float]) -> list[Readout]:
         """One of all rows for each ridge.
