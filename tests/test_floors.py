@@ -23,7 +23,8 @@ FLOORS = (
     {"training"},
     {"tasks"},
     {"export"},
-    {"run"},
+    {"run", "sklearn"},
+    {"adapters"},
     {"cli"},
 )
 ONE_PART = {"__main__": "cli"}

@@ -16,6 +16,8 @@ EXTRAS = {
     "timeseries": ("pandas", "pyarrow"),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "tensorboard": ("tensorboard",),
+    "sktime": ("sktime",),
+    "aeon": ("aeon",),
 }
 """The extras of pyproject.toml, and the packages that each brings, by the names they are imported by."""
 EXTRA_OF = {package: extra for extra, packages in EXTRAS.items() for package in packages}

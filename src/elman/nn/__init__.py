@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from elman.nn.ctrnn import CTRNN
     from elman.nn.linear_cross_entropy import LinearCrossEntropy
     from elman.nn.registry import CellKind, Gate, StepMap, cell_kind, cell_names, kind_of, register_cell
+    from elman.nn.reservoir.layer import Reservoir
     from elman.nn.rnn import RNN
     from elman.nn.stack import Stack, stack
     from elman.nn.streaming import pack_for_steps
@@ -20,6 +21,7 @@ _HOMES = {
     "LinearCrossEntropy": "elman.nn.linear_cross_entropy",
     "CTRNN": "elman.nn.ctrnn",
     "RNN": "elman.nn.rnn",
+    "Reservoir": "elman.nn.reservoir.layer",
     "Stack": "elman.nn.stack",
     "stack": "elman.nn.stack",
     "RNNCell": "elman.nn.cell",
@@ -42,6 +44,7 @@ __all__ = [
     "Gate",
     "LinearCrossEntropy",
     "RNNCell",
+    "Reservoir",
     "Stack",
     "StepMap",
     "cell_kind",

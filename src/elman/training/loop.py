@@ -40,7 +40,13 @@ class Result:
 
 
 def train(
-    task: Task[Any], settings: TrainingSettings, folder: RunFolder, accelerator: Accelerator, *, resume: bool = False
+    task: Task[Any],
+    settings: TrainingSettings,
+    folder: RunFolder,
+    accelerator: Accelerator,
+    *,
+    resume: bool = False,
+    checkpoints: bool = True,
 ) -> Result:
     """Train `task`'s model by `settings`, into `folder`.
 
@@ -48,6 +54,7 @@ def train(
 
     Arguments:
         resume: go on from the folder's checkpoint, to the same weights as a run that was never stopped.
+        checkpoints: whether to save states to resume from, and metrics.csv; the best weights are saved in any case.
 
     Raises:
         UserError: the loss is not finite, a file cannot be written, or the checkpoint does not fit.
@@ -72,6 +79,8 @@ def train(
     metrics: dict[str, float] = {}
 
     def save() -> None:
+        if not checkpoints:
+            return
         if accelerator.is_main_process:
             log.write()  # first: rows past the checkpoint are dropped on resuming, rows short of it would be lost
         save_checkpoint(folder, bare, optimizer, state, carry, accelerator)

@@ -102,6 +102,33 @@ def read_sequences(
     return _assembled(parts, name, interpolate, validation_share, seed)
 
 
+def with_part_held_out(
+    train: LabelledSequences,
+    classes: tuple[str, ...],
+    validation_share: float,
+    *,
+    seed: int = 0,
+    strata: NDArray[np.int64] | None = None,
+    test: LabelledSequences | None = None,
+) -> SequenceClasses:
+    """Sequences that come without a validation part, with one held out of them.
+
+    Arguments:
+        train: N sequences, all of them.
+        classes: the names of the classes.
+        validation_share, seed: how much is held out, and which.
+        strata: (N,) of each of which that share is held out; the labels by default.
+        test: what is for the test, nothing by default.
+
+    Raises:
+        UserError: the share is not between 0 and 1.
+    """
+    stay, held = stratified(train.labels if strata is None else strata, validation_share, seed)
+    test = LabelledSequences((), np.zeros(0, np.int64)) if test is None else test
+    channels = train.values[0].shape[1]
+    return SequenceClasses(classes, channels, _chosen(train, stay), _chosen(train, held), test, held_out=True)
+
+
 def read_sequence_part(
     path: Path, classes: Sequence[str], channels: int, *, interpolate: bool = False
 ) -> LabelledSequences:
@@ -144,11 +171,9 @@ def _assembled(parts: Parts, source: str, interpolate: bool, validation_share: f
         part: _numbered(checked(parts.get(part, []), interpolate, channels), classes) for part in ("validation", "test")
     }
     train, validation = _numbered(records, classes), rest["validation"]
-    held_out = not len(validation)
-    if held_out:
-        stay, held = stratified(train.labels, validation_share, seed)
-        train, validation = _chosen(train, stay), _chosen(train, held)
-    return SequenceClasses(classes, channels, train, validation, rest["test"], held_out)
+    if not len(validation):
+        return with_part_held_out(train, classes, validation_share, seed=seed, test=rest["test"])
+    return SequenceClasses(classes, channels, train, validation, rest["test"])
 
 
 def _numbered(records: Sequence[Record], classes: Sequence[str]) -> LabelledSequences:

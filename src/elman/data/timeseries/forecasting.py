@@ -149,7 +149,7 @@ class ForecastData:
     notes: tuple[str, ...] = ()
 
 
-def read_all_series(data: str | Path, reading: Reading) -> SourceSeries:
+def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> SourceSeries:
     """Read and check the series of a source.
 
     Raises:

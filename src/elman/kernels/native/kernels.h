@@ -2,6 +2,7 @@
 #pragma once
 #include "decoder.h"
 #include "elman_general.h"
+#include "elman_reservoir.h"
 #include "loss_run.h"
 #include "runtime/plan.h"
 #include "step_run.h"
@@ -22,6 +23,7 @@ struct Kernels {
     // The call of the plan begins an elman_general_call, which the backward pass may write to.
     Job (*general_forward[2])(Plan&, Scratch&);
     Job (*general_backward[2])(Plan&, Scratch&);
+    void (*reservoir[2])(const elman_reservoir_call&, Scratch&);
     void (*normal)(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to);
 };
 

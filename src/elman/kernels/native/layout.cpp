@@ -5,6 +5,7 @@
 #include <string>
 
 #include "elman_general.h"
+#include "elman_reservoir.h"
 
 namespace elman {
 namespace {
@@ -81,6 +82,13 @@ constexpr Field loss_fields[] = {
     LOSS(stride), LOSS(bias), LOSS(targets), LOSS(scale),   LOSS(losses),       LOSS(gradient),  LOSS(grad_bias),
 };
 
+#define RESERVOIR(name) ELMAN_FIELD(elman_reservoir_call, name)
+constexpr Field reservoir_fields[] = {
+    RESERVOIR(T),    RESERVOIR(B),    RESERVOIR(I),      RESERVOIR(H),       RESERVOIR(K),      RESERVOIR(dtype),
+    RESERVOIR(nonlinearity),          RESERVOIR(x),      RESERVOIR(h0),      RESERVOIR(w_ih),   RESERVOIR(bias),
+    RESERVOIR(leak), RESERVOIR(starts), RESERVOIR(sources), RESERVOIR(values), RESERVOIR(h),    RESERVOIR(h_stride),
+};
+
 // Whether the fields cover all of a struct in this order, each of them whole eight bytes, with no gap.
 template <size_t n>
 constexpr bool covers(const Field (&fields)[n], size_t size) {
@@ -100,6 +108,7 @@ static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(el
 static_assert(sizeof(elman_general_call) == 54 * 8 && covers(general_fields, sizeof(elman_general_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
+static_assert(sizeof(elman_reservoir_call) == 18 * 8 && covers(reservoir_fields, sizeof(elman_reservoir_call)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
 
 template <size_t n>
@@ -120,6 +129,7 @@ const char* elman_layout(void) {
                                     line("elman_general_call", sizeof(elman_general_call), general_fields) +
                                     line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
                                     line("elman_sampling_params", sizeof(elman_sampling_params), params_fields) +
-                                    line("elman_loss_call", sizeof(elman_loss_call), loss_fields);
+                                    line("elman_loss_call", sizeof(elman_loss_call), loss_fields) +
+                                    line("elman_reservoir_call", sizeof(elman_reservoir_call), reservoir_fields);
     return text.c_str();
 }

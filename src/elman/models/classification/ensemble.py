@@ -62,6 +62,14 @@ class EachMember(nn.Module):
         return scores.transpose(0, 1)
 
 
+class MeanOfMembers(EachMember):
+    """An ensemble whose members answer with numbers: their mean, (B, O)."""
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Numbers from what a member takes."""
+        return super().forward(x, lengths).mean(1)
+
+
 def _mean(scores: Tensor) -> Tensor:
     """The logarithm of the mean probability of scores (K, ..., C)."""
     return scores.float().log_softmax(-1).logsumexp(0) - math.log(len(scores))

@@ -50,11 +50,14 @@ class EnsembleTask(ClassificationTask[S]):
     @classmethod
     def new(cls, settings: S) -> Self:
         """A task with its settings found from the data where they were left open."""
-        task = cls(settings)
-        if settings.left_open():
-            task.choices = task.choose()
-            task.settings = settings.chosen(task.choices)
-        return task
+        return cls(settings).settled()
+
+    def settled(self) -> Self:
+        """This task, its settings found from its data where they were left open."""
+        if self.settings.left_open():
+            self.choices = self.choose()
+            self.settings = self.settings.chosen(self.choices)
+        return self
 
     @abstractmethod
     def choose(self) -> list[Choice]:

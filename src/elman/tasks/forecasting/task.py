@@ -65,13 +65,28 @@ class Task(BaseTask[Settings]):
     @classmethod
     def new(cls, settings: Settings) -> Self:
         """A task with its settings found from the data where they were left open."""
+        return cls(settings)._settled()
+
+    @classmethod
+    def of(cls, settings: Settings, table: pd.DataFrame) -> Self:
+        """A task whose series are a table in memory, in place of what `settings.data` names.
+
+        Raises:
+            UserError: the table cannot be read, or not be learned from.
+        """
+        from elman.data.timeseries.forecasting import read_all_series
+
         task = cls(settings)
-        if settings.left_open():
+        task._read = read_all_series(table, settings.reading())
+        return task._settled()
+
+    def _settled(self) -> Self:
+        if self.settings.left_open():
             from elman.tasks.forecasting.anchors import settle
 
-            task._anchors, task.choices = settle(settings, task._read)
-            task.settings, task.data = task._anchors.settings, task._anchors.data
-        return task
+            self._anchors, self.choices = settle(self.settings, self._read)
+            self.settings, self.data = self._anchors.settings, self._anchors.data
+        return self
 
     @cached_property
     def _read(self) -> SourceSeries:
@@ -215,7 +230,8 @@ class Task(BaseTask[Settings]):
             calibrate(model, self._seen_in_training, self.settings.level)
         return self._judge(model, self._seen_in_training).metrics("")
 
-    def _ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
+    def ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
+        """Forecasts for windows; their intervals calibrated by `past` windows of the same series, where asked for."""
         from elman.models.forecasting.forecaster import Forecaster
         from elman.models.forecasting.inference import ask
 
@@ -233,13 +249,13 @@ class Task(BaseTask[Settings]):
         from elman.tasks.forecasting.evaluation import ALONE, NETWORK, Judged, naive_errors
 
         by = {
-            NETWORK: self._ask(model, windows, past),
+            NETWORK: self.ask(model, windows, past),
             **(self._seen_baselines if windows is self._seen_in_training else self._baselines(windows)),
         }
         if self.settings.combine == "anchor":
             assert isinstance(model, DirectForecaster)
             with model.alone():
-                by[f"{ALONE} ({self.settings.anchor})"] = Forecasts(self._ask(model, windows).point)
+                by[f"{ALONE} ({self.settings.anchor})"] = Forecasts(self.ask(model, windows).point)
         return Judged(windows.truth(), naive_errors(windows, self.fitted), by)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
@@ -291,7 +307,7 @@ class Task(BaseTask[Settings]):
         judged = self._judge(model, windows, held)
         own, (best, other) = judged.metrics("")["mae"], judged.best_baseline("mae")
         title = f"{where.capitalize()}: MAE {own:.3g}, {compared(own, other)} the best baseline ({best}: {other:.3g})"
-        ask = partial(self._ask, past=held)
+        ask = partial(self.ask, past=held)
         panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
         return judged
@@ -338,7 +354,7 @@ class Task(BaseTask[Settings]):
         found: list[Prediction] = []
         for given in inputs:
             series = read_to_continue(given, self.fitted, s.missing, s.window, ahead)
-            ask = partial(self._ask, past=all_windows(series, self.fitted, s.window, ahead))
+            ask = partial(self.ask, past=all_windows(series, self.fitted, s.window, ahead))
             name = str(given) if isinstance(given, str | Path) else "table"
             continued = continue_series(series, ask, model, s.window, ahead, self.fitted)
             found += [Forecast.of(name, one, self.fitted.roles, s.level) for one in continued]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from elman.errors import UserError
 from elman.tasks.classification.comparison import Baseline
@@ -43,6 +43,13 @@ class Task(EnsembleTask[Settings]):
     takes = "arrays"
     input_suffixes = (".csv", ".ts", ".npz")
     options_type = Options
+
+    @classmethod
+    def of(cls, settings: Settings, data: SequenceClasses) -> Self:
+        """A task whose series are in memory, in place of what `settings.data` names."""
+        task = cls(settings)
+        task.data = data
+        return task.settled()
 
     @cached_property
     def data(self) -> SequenceClasses:
@@ -96,6 +103,11 @@ class Task(EnsembleTask[Settings]):
     def channels(self) -> int:
         """I, the numbers of one step."""
         return len(self.scaler.mean)
+
+    @property
+    def outputs(self) -> int:
+        """C, the numbers that the network answers with: one a class."""
+        return len(self.classes)
 
     def save(self, folder: Path) -> None:
         """Write classes and scaler."""
@@ -151,13 +163,13 @@ class Task(EnsembleTask[Settings]):
         s = self.settings
         shape = s.shape(self.channels, bidirectional=s.bidirectional)
         if not s.patched:
-            return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
+            return Classifier(nn.Identity(), shape, self.outputs, **s.answering)
         answering = {name: value for name, value in s.answering.items() if name != "small_init"}
         size = self.scaler.difference
         return MultiScaleClassifier(
             [1.0] * self.channels if size is None else size.tolist(),
             shape,
-            len(self.classes),
+            self.outputs,
             [s.stride * 2**scale for scale in range(s.scales)],
             **answering,
         )

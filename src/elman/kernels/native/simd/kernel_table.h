@@ -7,6 +7,7 @@
 #include "simd/forward.h"
 #include "simd/general/backward.h"
 #include "simd/general/forward.h"
+#include "simd/reservoir.h"
 #include "simd/step.h"
 
 namespace elman::ELMAN_ISA {
@@ -52,6 +53,7 @@ const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat
                          {cross_entropy<float>, cross_entropy<double>},
                          {general_forward<float>, general_forward<double>},
                          {general_backward<float>, general_backward<double>},
+                         {reservoir<float>, reservoir<double>},
                          normal_rows};
 
 }  // namespace elman::ELMAN_ISA

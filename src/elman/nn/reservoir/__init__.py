@@ -1,0 +1,1 @@
+"""Reservoirs: recurrent layers whose weights are drawn once and not trained."""
