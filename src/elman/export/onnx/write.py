@@ -44,16 +44,7 @@ def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
     path = _place(run, out, precision)
     graph = Graph(precision)  # type: ignore[arg-type]
     write_network(graph, run.task, run.model)
-    facts = Facts(
-        task=run.task.name,
-        network=type(run.model).__name__,
-        settings={name: value for name, value in located(run.task.settings).items() if value is not None},
-        header=run.header,
-        files=_kept(run.task),
-        precision=precision,
-        measured={},
-        extra=extra_facts(run.model),
-    )
+    facts = _facts(run, precision)
     proto = graph.model(facts.metadata(__version__), __version__)
     session = Session(proto.SerializeToString(), str(path))
     task = task_of(facts, path)
@@ -74,6 +65,20 @@ def write_onnx(run: TrainedRun, out: Path | None, precision: str) -> Exported:
     data = stamped(proto.SerializeToString())
     write_bytes(path, data)
     return Exported(path, len(data), precision, difference, found)
+
+
+def _facts(run: TrainedRun, precision: str) -> Facts:
+    """What the file says of itself, before anything is measured."""
+    return Facts(
+        task=run.task.name,
+        network=type(run.model).__name__,
+        settings={name: value for name, value in located(run.task.settings).items() if value is not None},
+        header=run.header,
+        files=_kept(run.task),
+        precision=precision,
+        measured={},
+        extra=extra_facts(run.model),
+    )
 
 
 def _place(run: TrainedRun, out: Path | None, precision: str) -> Path:
