@@ -36,7 +36,16 @@ from elman.cli.main import main as main_of_elman
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
-PAGES = ("walkthrough.md", "export.md", "runtime.md", "backward.md", "layer.md", "dynamics.md", "scenarios.md", "training.md")
+PAGES = (
+    "walkthrough.md",
+    "export.md",
+    "runtime.md",
+    "backward.md",
+    "layer.md",
+    "dynamics.md",
+    "scenarios.md",
+    "training.md",
+)
 COLUMNS = "100"  # of the terminal that the pages show
 # examples stand in a context that the page describes in words
 BEFORE = {
