@@ -256,6 +256,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                 check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
                 folder.check_free()
+            if description := task.understood():
+                log.info("%s", description.brief())
             task.prepare()
             lock = held.enter_context(RunLock(folder.path))
             remove_leftovers(folder.path, alone=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
+    from elman.data.description.facts import Description
     from elman.insight.example import InspectionExample
     from elman.insight.state_space import StateSpace
     from elman.training.run_folder import RunFolder
@@ -141,6 +142,23 @@ class Task(ABC, Generic[S]):
         task = cls(settings, folder)
         task.restore(folder)
         return task
+
+    @classmethod
+    def describe(cls, settings: S) -> Description | None:
+        """What the data that the settings name are understood to be, looked at more closely than training does.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+        return cls(settings).understood(whole=True)
+
+    def understood(self, *, whole: bool = False) -> Description | None:
+        """What the training data were understood to be; None for a task that makes its own.
+
+        Arguments:
+            whole: also look at what takes as long as reading the data: their columns, and examples that come twice.
+        """
+        return None
 
     def prepare(self) -> None:
         """Read and check everything that training needs, so that a mistake leaves nothing behind."""

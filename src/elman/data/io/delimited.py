@@ -97,17 +97,18 @@ def read_records(path: Path, delimiter: str = "") -> Iterator[Record]:
     """All records of a file, the first line as any other; raises as `read_delimited`."""
     text = decode_utf8(read_content(path), path)
     named = _SEPARATOR_LINE.match(text)
-    first = 1
-    if named:
-        text, first = text[named.end() :], 2
-    delimiter = named[1] if named else delimiter or _delimiter(text)
+    first = 2 if named else 1
+    delimiter = delimiter_of(text) if named or not delimiter else delimiter
+    text = text[named.end() :] if named else text
     if file_kind(path) == ".tsv" or (delimiter == "\t" and file_kind(path) != ".csv"):
         return _tab_records(text, first)
     return _comma_records(path, text, delimiter, first)
 
 
-def _delimiter(text: str) -> str:
-    """The sign that the first line has most of, outside quotes."""
+def delimiter_of(text: str) -> str:
+    """What parts the fields of a text: as its line "sep=" says, or the sign that the first line has most of."""
+    if named := _SEPARATOR_LINE.match(text):
+        return named[1]
     line = _QUOTED.sub("", text.lstrip("\r\n").split("\n", 1)[0])
     return max(DELIMITERS, key=line.count)
 

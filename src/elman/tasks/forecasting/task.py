@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.batching import Buckets
+    from elman.data.description.facts import Description
     from elman.data.timeseries.forecasting import ForecastData, SourceSeries
     from elman.data.timeseries.scaling import FittedSeries
     from elman.data.timeseries.windows import WindowBatch, Windows
@@ -88,6 +89,19 @@ class Task(BaseTask[Settings]):
             self.settings, self.data = self._anchors.settings, self._anchors.data
         return self
 
+    @classmethod
+    def describe(cls, settings: Settings) -> Description:
+        """The series of a table, also where something must be said of it before it can be trained on."""
+        from elman.data.description.series import describe_table
+
+        return describe_table(settings.data, settings.reading())
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Series, their times and their columns."""
+        from elman.data.description.series import describe_series
+
+        return describe_series(self._read)
+
     @cached_property
     def _read(self) -> SourceSeries:
         from elman.data.timeseries.forecasting import read_all_series
@@ -130,7 +144,7 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
-        from elman.tasks.forecasting.telling import understood
+        from elman.tasks.forecasting.telling import decided
 
         s, season = self.settings, self.fitted.season
         least = season + (s.mode == "recursive")
@@ -141,7 +155,7 @@ class Task(BaseTask[Settings]):
         _ = self.data, self._baselines
         if s.anchor == "line":
             self._first_line = self._anchors.lines[1]  # where it is not made, the weights file has it
-        for line in understood(self._read, self.data, self.choices):
+        for line in decided(self._read, self.data, self.choices):
             log.info("%s", line)
 
     def save(self, folder: Path) -> None:

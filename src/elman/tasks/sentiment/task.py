@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from elman.data.description.facts import Description
     from elman.data.text.classification import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
@@ -51,6 +52,14 @@ class Task(EnsembleTask[Settings]):
         for note in data.notes:
             log.info(note)
         return data
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Texts, classes, and the columns that they were read from."""
+        from elman.data.description.labels import describe_texts
+        from elman.data.io.columns import Columns
+
+        s = self.settings
+        return describe_texts(self.data, s.data, Columns(s.text_column, s.label_column), whole=whole)
 
     @property
     def _training_part(self) -> LabelledTexts:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from elman.data.description.facts import Description
     from elman.data.io.records import Record
     from elman.data.scaling import Scaler
     from elman.data.timeseries.classification import LabelledSequences, SequenceClasses
@@ -58,6 +59,12 @@ class Task(EnsembleTask[Settings]):
 
         s = self.settings
         return read_sequences(s.data, interpolate=s.interpolate, validation_share=s.validation_share)
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Series, classes and lengths."""
+        from elman.data.description.sequences import describe_sequences
+
+        return describe_sequences(self.data, self.settings.data, whole=whole)
 
     @property
     def _training_part(self) -> LabelledSequences:
