@@ -16,6 +16,7 @@ from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
 from elman.training.run_lock import RunLock, check_idle
+from elman.training.settings import write_choices
 from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from elman.insight.example import InspectionExample
     from elman.training.loop import Result
     from elman.training.run_state import NotFiniteError
+    from elman.training.search.halving import Outcome
     from elman.training.settings import TrainingSettings
 
 log = logging.getLogger("elman")
@@ -241,14 +243,24 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
         raise UserError(f"`settings` is {_named(settings)}; the task {task_name} takes {wanted}")
     folder = RunFolder(Path(out))
     task = _task_to_resume(task_name, settings, folder) if resume else module.Task.new(settings)
-    settings = task.settings
 
     with optional_imports():
         from elman.training.loop import train as train_loop
         from elman.training.optim import start_accelerator
         from elman.training.run_state import NotFiniteError
+        from elman.training.search.halving import write_outcomes
+        from elman.training.search.search import searched
 
-    accelerator = start_accelerator(settings)
+    accelerator = start_accelerator(task.settings)
+    outcomes: list[Outcome] = []
+    described = False
+    if not resume and (settings.minutes or settings.tune):
+        if folder.exists():
+            check_idle(folder.path)
+        folder.check_free()  # before minutes are spent
+        described = _say_understood(task)
+        task, outcomes = searched(task, settings, accelerator)
+    settings = task.settings
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         if accelerator.is_main_process:
@@ -256,8 +268,8 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                 check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
                 folder.check_free()
-            if description := task.understood():
-                log.info("%s", description.brief())
+            if not described:
+                _say_understood(task)
             task.prepare()
             lock = held.enter_context(RunLock(folder.path))
             remove_leftovers(folder.path, alone=True)
@@ -267,6 +279,7 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
                     folder.write_settings(task_name, settings)  # before a step is taken that they would not explain
             else:
                 _make_run(task_name, task, folder, lock)
+                write_outcomes(folder.path, outcomes)
         accelerator.wait_for_everyone()
         if not accelerator.is_main_process:
             logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
@@ -282,6 +295,13 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
         if accelerator.is_main_process:
             finish(task, folder)
     return result
+
+
+def _say_understood(task: Task[Any]) -> bool:
+    """Log what a task's data were understood to be."""
+    if description := task.understood():
+        log.info("%s", description.brief())
+    return True
 
 
 def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:
@@ -309,6 +329,8 @@ def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock)
     folder.clear_begun()
     lock.keep = True
     task.save(folder.path)
+    if task.choices or task.settings.by_data:
+        write_choices(folder.path, task.choices)
     save_digest(folder.path, task.learned_from())
     folder.write_settings(task_name, task.settings)
     lock.keep = False

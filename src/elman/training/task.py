@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from elman.errors import UserError
 from elman.training.report import Report
-from elman.training.settings import TrainingSettings
+from elman.training.settings import Choice, TrainingSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +83,7 @@ class Task(ABC, Generic[S]):
             from its training data.
         begins: whether the weights are yet to begin: what they have of training data, as word vectors, is put into
             them by `build_model` then alone. True for a new task, and for a run stopped before its first checkpoint.
+        choices: the settings that were found, and why they are what they are.
     """
 
     name: ClassVar[str]
@@ -126,11 +127,20 @@ class Task(ABC, Generic[S]):
         self.settings = settings
         self.folder = folder
         self.begins = folder is None
+        self.choices: list[Choice] = []
 
     @classmethod
     def new(cls, settings: S) -> Self:
         """A task that is to be trained: what it keeps, and settings left open, are found from its data."""
         return cls(settings)
+
+    def again(self, settings: S) -> Self:
+        """A new task by other settings; where reading takes long, what this one has read is not read again."""
+        return type(self)(settings)
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Changes of the settings that may do better than those found from the data; none for nothing to search."""
+        return ()
 
     @classmethod
     def load(cls, folder: Path, settings: S) -> Self:

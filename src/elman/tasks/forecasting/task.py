@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from elman.errors import UserError, optional_imports
 from elman.tasks.forecasting.settings import Options, Settings
-from elman.training.settings import Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from elman.metrics.forecasting import Forecasts
     from elman.models.forecasting.heads import Head
     from elman.models.forecasting.inference import InUnits
-    from elman.models.forecasting.line import Line
     from elman.tasks.forecasting.anchors import AnchorTrial
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
@@ -59,8 +57,6 @@ class Task(BaseTask[Settings]):
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
         self.metric = settings.best_by
-        self.choices: list[Choice] = []
-        self._first_line: Line | None = None
         self.loss_unit = {1: "scaled units", 3: "scaled quantile loss"}.get(self.head.size, "nats")
 
     @classmethod
@@ -101,6 +97,20 @@ class Task(BaseTask[Settings]):
         from elman.data.description.series import describe_series
 
         return describe_series(self._read)
+
+    def again(self, settings: Settings) -> Self:
+        """A task by other settings, on the series that this one has read."""
+        other = type(self)(settings)
+        vars(other)["_read"] = self._read
+        if settings.cutting() == self.settings.cutting():
+            vars(other).update(data=self.data, _anchors=self._anchors)
+        return other
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, learning rates and ways of reading."""
+        from elman.tasks.forecasting.auto import candidates
+
+        return candidates(self.settings)
 
     @cached_property
     def _read(self) -> SourceSeries:
@@ -153,15 +163,12 @@ class Task(BaseTask[Settings]):
                 f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
             )
         _ = self.data, self._baselines
-        if s.anchor == "line":
-            self._first_line = self._anchors.lines[1]  # where it is not made, the weights file has it
         for line in decided(self._read, self.data, self.choices):
             log.info("%s", line)
 
     def save(self, folder: Path) -> None:
-        """Write roles, season and scales; and what was chosen by the data."""
+        """Write roles, season and scales."""
         self.fitted.save(folder / SERIES)
-        write_choices(folder, self.choices)
 
     def restore(self, folder: Path) -> None:
         """Read roles, season and scales."""
@@ -184,8 +191,8 @@ class Task(BaseTask[Settings]):
         )
         kind = RecursiveForecaster if s.mode == "recursive" else DirectForecaster
         model = kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
-        if isinstance(model, DirectForecaster) and self._first_line is not None:
-            line = self._first_line
+        if isinstance(model, DirectForecaster) and s.anchor == "line" and self.begins:
+            line = self._anchors.lines[1]  # else the weights file has it
             model.set_line(*map(torch.from_numpy, (line.weight, line.known, line.ahead, line.bias)))
         return model
 

@@ -75,3 +75,17 @@ def _chosen(facts: TextFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str
     yield "steps", (steps, f"{steps * batch / count:.0f} times through {count:,} texts")
     reason = "at the end alone: nothing is chosen on few examples" if folds else "a tenth of the steps"
     yield "eval_every", (steps if folds else max(1, steps // 10), reason)
+
+
+def candidates(s: Settings) -> list[dict[str, Any]]:
+    """Changes of settings found from the data that may do better: sizes, rates, dropout, rare words."""
+    return [
+        {"hidden_size": 2 * s.hidden_size},
+        {"embedding_size": max(8, s.embedding_size // 2)} if s.vectors is None else {"hidden_size": 3 * s.hidden_size},
+        {"readout": "mean-max" if s.readout != "mean-max" else "max"},
+        {"lr": 2 * s.lr},
+        {"lr": s.lr / 2},
+        {"dropout": max(0.0, s.dropout - 0.2)},
+        {"word_dropout": s.word_dropout + 0.1},
+        {"min_count": 2},
+    ]

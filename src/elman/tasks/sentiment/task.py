@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,12 @@ class Task(EnsembleTask[Settings]):
         train, judged = self._training_part, self.judged("validation")
         characters = self.settings.tokens == "characters"
         return counting_baselines(train.texts, train.labels, judged, self.held_out(), characters=characters)
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, rates and ways of reading."""
+        from elman.tasks.sentiment.auto import candidates
+
+        return candidates(self.settings)
 
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +89,12 @@ class Task(EnsembleTask[Settings]):
             own_validation=not data.held_out,
         )
         return choose(facts, self.settings)
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, rates and ways of reading."""
+        from elman.tasks.series.auto import candidates
+
+        return candidates(self.settings)
 
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
