@@ -10,7 +10,7 @@ EXTRAS = {
     "cli": ("cyclopts", "rich"),
     "train": ("accelerate", "msgspec", "tomli_w", "torchmetrics", "requests", "platformdirs"),
     "plots": ("matplotlib", "networkx"),
-    "text": ("tokenizers", "sacrebleu", "sklearn"),
+    "text": ("tokenizers", "sacrebleu", "sklearn", "scipy"),
     "audio": ("soundfile", "soxr"),
     "image": ("PIL", "h5py", "pycocoevalcap"),
     "timeseries": ("pandas", "pyarrow"),

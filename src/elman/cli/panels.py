@@ -21,10 +21,10 @@ TAKES_A_HYPHEN = {"file"}
 """Options whose value may be "-", standard input."""
 
 _ORDER: dict[str, str] = {
-    "Data": """data problem answer captions features tokens text_column label_column target time known past series_id
-        date_order split speaker horizon window vocabulary_size max_length max_seconds longest min_count lowercase
-        vectors validation_share validation_sample validation test rows frequency season missing interpolate calendar
-        transform scale symbols join""",
+    "Data": """data problem answer captions features tokens ngrams text_column label_column target time known past
+        series_id date_order split speaker horizon window vocabulary_size max_length max_seconds longest min_count
+        lowercase vectors validation_share validation_sample validation test rows frequency season missing
+        interpolate calendar transform scale symbols join""",
     "Model": """cell hidden_size members stride scales layers embedding_size bidirectional readout attention mode
         anchor combine intervals level dropout nonlinearity residual init layer_norm recurrent_dropout tied head feed
         beam""",

@@ -16,6 +16,8 @@ LONG = 100
 """Tokens of a text on average, above which five networks would take minutes."""
 MOST_TOKENS = 500_000
 """Tokens of all texts up to which there are several networks."""
+MOST_COUNTED = 30_000_000
+"""Characters of all texts up to which n-grams are counted."""
 SINGLE_WORDS = 2.0
 """Words in a text, on average, below which it is read by characters."""
 
@@ -51,6 +53,9 @@ def _chosen(facts: TextFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str
     if kind == "auto":
         kind = "characters" if facts.words < SINGLE_WORDS and not s.vectors else "words"
         yield "tokens", (kind, f"{facts.words:.1f} words in a text, on average")
+    beside = count * facts.characters <= MOST_COUNTED
+    why = "few texts hold what a network needs to learn of words that are rare" if beside else "too many to count"
+    yield "ngrams", ("beside" if beside else "none", f"{count * facts.characters:,.0f} characters in all: {why}")
     characters, few = kind == "characters", count <= FEW
     tokens = min(s.max_length, facts.characters if characters else facts.words)
     members = s.members or ((5 if tokens <= LONG else 3) if few else 3 if tokens * count <= MOST_TOKENS else 1)

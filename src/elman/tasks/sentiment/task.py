@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.classification.comparison import Baseline
 from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.task import Examples, Part
+from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, WANTED, NgramSizes
 from elman.tasks.sentiment.prediction import TextPrediction, running
 from elman.tasks.sentiment.settings import Options, Settings
 from elman.training.settings import Choice
@@ -26,9 +31,11 @@ if TYPE_CHECKING:
     from elman.data.text.classification import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
+    from elman.models.classification.ngrams import NgramCounts, WithNgrams
     from elman.plotting.running_prediction import RunningPrediction
+    from elman.training.run_folder import RunFolder
 
-VOCABULARY = "vocabulary.json"
+VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
 log = logging.getLogger("elman")
 
 
@@ -122,9 +129,11 @@ class Task(EnsembleTask[Settings]):
         )
 
     def save(self, folder: Path) -> None:
-        """Write classes and vocabulary."""
+        """Write classes and vocabulary, and how many n-grams are counted."""
         super().save(folder)
         self.vocabulary.save(folder / VOCABULARY)
+        if self.settings.ngrams == "beside":
+            write_text(folder / NGRAMS, json.dumps(asdict(self.ngram_sizes)) + "\n")
 
     def restore(self, folder: Path) -> None:
         """Read classes and vocabulary."""
@@ -134,13 +143,17 @@ class Task(EnsembleTask[Settings]):
         super().restore(folder)
         tokens = "words" if self.settings.tokens == "auto" else self.settings.tokens
         self.vocabulary = load_vocabulary(folder / VOCABULARY, tokens, (PAD, UNK))
+        if self.settings.ngrams == "beside":
+            self.ngram_sizes = read_json(folder / NGRAMS, NgramSizes, "numbers of n-grams")
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        """The numbers of each text's tokens, (T,) with T from 1 to `max_length`."""
+        """The numbers of each text's tokens, (T,): the last ones, as many as are read or counted, 1 at least."""
         import numpy as np
 
         unknown = [self._unknown]
         longest = self.settings.max_length
+        if self.settings.ngrams == "beside":
+            longest = max(longest, MOST_TOKENS)
         return [np.array(ids[-longest:] or unknown) for ids in self.vocabulary.encode_lines(texts)]
 
     @property
@@ -165,10 +178,116 @@ class Task(EnsembleTask[Settings]):
     def _encoded(self, part: LabelledTexts) -> Examples:
         return Examples(self.encode(part.texts), part.labels, part.texts)
 
+    def shown(self, index: int, step: int) -> NDArray[np.int64]:
+        """The end of a training text that the network reads."""
+        sequence: NDArray[np.int64] = super().shown(index, step)[-self.settings.max_length :]
+        return sequence
+
     def prepare(self) -> None:
-        """Read and check everything that training needs, word vectors too."""
+        """Read and check everything that training needs, word vectors and n-grams too."""
         super().prepare()
         _ = self._vectors
+        if self.settings.ngrams == "beside" and self.begins:
+            _ = self._counts
+
+    @cached_property
+    def ngram_sizes(self) -> NgramSizes:
+        """What is counted: the run's own sizes, or those that follow from the training texts."""
+        from elman.models.classification.ngrams import longest_ngram
+
+        longest = longest_ngram(len(self.vocabulary), WANTED[self.vocabulary.kind])
+        return NgramSizes(longest, len(self._known_ngrams[0]), self._ngram_sets)
+
+    @property
+    def _ngram_sets(self) -> int:
+        return 1 if self._left_out_of is None else self.settings.members
+
+    @cached_property
+    def _known_ngrams(self) -> tuple[Tensor, Tensor]:
+        from elman.tasks.sentiment.ngrams import MOST_WEIGHTS, known_ngrams
+
+        most = MOST_WEIGHTS // (self._ngram_sets * len(self.classes))
+        sequences = self.examples("train").sequences
+        return known_ngrams(sequences, self.vocabulary.kind, len(self.vocabulary), most)
+
+    @cached_property
+    def _counts(self) -> NgramCounts:
+        """The counted n-grams, fitted on the training texts."""
+        import numpy as np
+
+        from elman.tasks.sentiment.ngrams import fit_ngrams
+
+        counts, train = self._new_counts(), self.examples("train")
+        away = np.zeros((1, len(train)), dtype=np.bool_) if self._left_out_of is None else self._left_out_of
+        fit_ngrams(counts, *self._known_ngrams, train.sequences, train.labels, away)
+        return counts
+
+    def _new_counts(self) -> NgramCounts:
+        from elman.models.classification.ngrams import NgramCounts
+
+        s = self.ngram_sizes
+        return NgramCounts(len(self.vocabulary), s.longest, s.features, s.sets, len(self.classes))
+
+    def build_model(self) -> nn.Module:
+        """The network, or several; with n-grams beside, which are fitted where training begins."""
+        from elman.models.classification.ngrams import WithNgrams
+
+        network = super().build_model()
+        if self.settings.ngrams != "beside":
+            return network
+        counts = self._new_counts()
+        if self.begins:
+            counts.load_state_dict(self._counts.state_dict())
+        return WithNgrams(network, counts, self.settings.max_length)
+
+    def inspected(self, model: nn.Module) -> nn.Module:
+        """The network, of several the first one; without the counts."""
+        from elman.models.classification.ngrams import WithNgrams
+
+        return super().inspected(model.network if isinstance(model, WithNgrams) else model)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and accuracy on the validation part, where also the network and the counts are weighed."""
+        from elman.models.classification.ngrams import WithNgrams, fit_shares
+
+        if isinstance(model, WithNgrams):
+            model.shares.copy_(fit_shares(*self._two_opinions(model)))
+        return super().evaluate(model)
+
+    def _two_opinions(self, model: WithNgrams) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities (M, C) of the network and of the counts on what neither has seen, and the truth (M,)."""
+        import torch
+
+        from elman.metrics.classification import answer
+        from elman.models.classification.ensemble import mean_scores
+        from elman.models.classification.ngrams import Parts
+
+        away = self._left_out_of
+        examples = self.examples("validation" if away is None else "train")
+        found = answer(Parts(model), examples.sequences, examples.labels)
+        own, counted = found.scores.tensor_split([found.scores.shape[1] - self._ngram_sets], dim=1)
+        if away is None:
+            return mean_scores(own.transpose(0, 1)), counted[:, 0], found.truth
+        unseen = torch.from_numpy(away.T)
+        return own[unseen], counted[unseen], found.truth.unsqueeze(1).expand_as(unseen)[unseen]
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the curves, and say what network and counts reach alone and together."""
+        import torch
+
+        from elman.models.classification.ngrams import WithNgrams
+
+        super().finish(folder, model)
+        if isinstance(model, WithNgrams):
+            with torch.no_grad():
+                own, counted, truth = self._two_opinions(model)
+            alone, other = (float((one.argmax(-1) == truth).double().mean()) for one in (own, counted))
+            shares = model.shares.tolist()
+            log.info(
+                "the answers join the network (alone %.1f%% on validation, weight %.2f) and counted n-grams (alone"
+                " %.1f%%, weight %.2f); `ngrams=none` trains the network alone",
+                *(100 * alone, shares[0], 100 * other, shares[1]),
+            )
 
     @cached_property
     def _vectors(self) -> dict[str, NDArray[np.float32]]:
@@ -215,9 +334,10 @@ class Task(EnsembleTask[Settings]):
         import torch
 
         from elman.models.classification.ensemble import Ensemble
+        from elman.models.classification.ngrams import WithNgrams
         from elman.models.classifier import Classifier
 
-        assert isinstance(model, Classifier | Ensemble)
+        assert isinstance(model, Classifier | Ensemble | WithNgrams)
         ids = torch.from_numpy(self.encode([text])[0]).to(next(model.parameters()).device)
         scores: Tensor = (
             model.prefix_scores(ids)
@@ -228,7 +348,7 @@ class Task(EnsembleTask[Settings]):
         last = TextPrediction.of(text, self.classes, shares[-1])
         opinion: tuple[RunningPrediction, ...] = ()
         if options.opinion:
-            tokens = self.vocabulary.token_texts(text)[-len(ids) :] or [text.strip()]
+            tokens = self.vocabulary.token_texts(text)[-len(shares) :] or [text.strip()]
             opinion = running(tokens, self.classes, shares)
         return TextPrediction(text, last.label, last.probability, last.probabilities, opinion)
 
@@ -244,7 +364,7 @@ class Task(EnsembleTask[Settings]):
 
         if not text.strip():
             raise UserError("the text is empty; give one to judge")
-        ids = torch.from_numpy(self.encode([text])[0])
+        ids = torch.from_numpy(self.encode([text])[0][-self.settings.max_length :])
         tokens = self.vocabulary.written(text)[-len(ids) :] or [text]
         return example_of_own_prediction(model, ids, tokens, self.classes)
 
