@@ -14,6 +14,7 @@ EXTRAS = {
     "audio": ("soundfile", "soxr"),
     "image": ("PIL", "h5py", "pycocoevalcap"),
     "timeseries": ("pandas", "pyarrow"),
+    "excel": ("openpyxl",),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "tensorboard": ("tensorboard",),
     "sktime": ("sktime",),

@@ -60,7 +60,7 @@ class Prediction(ABC):
     def show(self) -> str:
         """The prediction as text for a terminal, without a line break at its end."""
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Write what the prediction has beside its text (a table, a picture) as `path` with suffixes; most have none.
 
         Returns:
@@ -254,7 +254,7 @@ class Task(ABC, Generic[S]):
         """What a terminal shows: texts, or what rich can print where colour says more. The text by default."""
         return [self.show(predictions)]
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """Write what predictions have beside their text: one as `path`, several as `path`-1, `path`-2, ...
 
         Returns:
@@ -263,6 +263,7 @@ class Task(ABC, Generic[S]):
         Raises:
             UserError: there is nothing to write, or it cannot be written there.
         """
+        path = picture_name(path)
         if len(predictions) == 1:
             return predictions[0].write(path)
         numbered = enumerate(predictions, 1)
@@ -283,6 +284,12 @@ class Task(ABC, Generic[S]):
     def show_states(self, batch: Any, space: StateSpace) -> tuple[Figure, list[str]] | None:
         """A picture of the task's own of where the states go on a batch, and what it shows in words; None for none."""
         return None
+
+
+def picture_name(path: str | Path) -> Path:
+    """A name that suffixes are added to: without the one of a picture, where somebody wrote it."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix.lower() in (".svg", ".png") else path
 
 
 def _plain(value: Any) -> Any:

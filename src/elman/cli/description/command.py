@@ -163,7 +163,7 @@ def _show_form(data: tuple[str, ...]) -> None:
 
     path = Path(data[0]).expanduser()
     with contextlib.suppress(UserError):
-        if is_file(path) and file_kind(path) in (".csv", ".tsv"):
+        if is_file(path) and file_kind(path) in (".csv", ".tsv", ".xlsx"):
             columns = columns_of(read_delimited(path, fill=True))
             show(f"{path}: a table")
             _show_facts(Description(str(path), "", tuple(table_facts(path)), columns))

@@ -55,6 +55,9 @@ def table_facts(path: Path) -> list[Fact]:
     Raises:
         UserError: as `file_facts`.
     """
+    if file_kind(path) == ".xlsx":
+        size = check_file(path)
+        return [Fact("size", size, size_of(size)), Fact("encoding", "Excel", brief="Excel")]
     found = file_facts(path)
     with reading_samples(HEAD, 1):
         text = decode_utf8(read_content(path), path)

@@ -41,7 +41,7 @@ _NAMED: dict[Kind, Sequence[str]] = {
 }
 _BY_ENDING: dict[str, Kind] = {
     **dict.fromkeys((".ts", ".npz"), "sequences"),
-    **dict.fromkeys((".parquet", ".xlsx"), "table"),
+    **dict.fromkeys((".parquet",), "table"),
     ".jsonl": "labelled text",
     ".json": "captions",
     **dict.fromkeys(SOUNDS, "recording"),
@@ -121,6 +121,8 @@ def _file(path: Path, names: tuple[str, ...]) -> Guess:
         return Guess(_BY_ENDING[ending], names, f"a {ending} file")
     if ending in PICTURES:
         raise UserError(f"{path} is a picture; name the file of captions, or the folder of pictures with it")
+    if ending == ".xlsx":
+        return _table(read_delimited(path, fill=True), names)
     with reading_samples(HEAD, 1):
         text = decode_utf8(read_content(path), path)
         if _TOKENS.match(text):

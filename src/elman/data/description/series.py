@@ -121,7 +121,7 @@ def _written(data: str) -> tuple[list[Fact], tuple[Column, ...]]:
     path = Path(data).expanduser()
     if data in NAMES or not exists(path):
         return [], ()
-    if file_kind(path) in (".csv", ".tsv"):
+    if file_kind(path) in (".csv", ".tsv", ".xlsx"):
         return table_facts(path), columns_of(read_delimited(path))
     table, _ = read_source(data, "")
     return [], tuple(_frame_column(str(name), table[name]) for name in table.columns)

@@ -16,7 +16,7 @@ from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
-_TABLES = (".csv", ".tsv", ".jsonl")
+_TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
 _PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
 
 

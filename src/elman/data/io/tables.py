@@ -1,4 +1,4 @@
-"""A table of the user's own, CSV or Parquet, as a data frame: its columns by name, its cells as numbers."""
+"""A table of the user's own, CSV, Excel or Parquet, as a data frame: its columns by name, its cells as numbers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _LONGEST_CELL = 1000
 _UNCHECKED_CELLS, _LARGEST_RATIO = 1 << 24, 100
-_SUFFIXES = (".csv", ".tsv", ".parquet")
+_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
 
 
 def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
-    """The rows of a .csv, .tsv or .parquet file; columns whose cells are all numbers or empty hold numbers.
+    """The rows of a .csv, .tsv, .xlsx or .parquet file; columns whose cells are all numbers or empty hold numbers.
 
     Arguments:
         texts: columns whose cells stay the texts that they are, such as names that look like numbers.

@@ -304,9 +304,9 @@ class Task(BaseTask[Settings]):
             raise UserError(f"{inputs[0]} has {size} numbers for each picture, and this run learned from {own}")
         return paths, features
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """Draw one sheet of all pictures with their captions."""
-        return draw_captions([one for one in predictions if isinstance(one, Caption)], path)
+        return draw_captions([one for one in predictions if isinstance(one, Caption)], Path(path))
 
 
 def read_facts(path: Path) -> Seen:

@@ -44,11 +44,11 @@ class Task(BaseTask[Settings]):
     """How series go on."""
 
     name = "forecasting"
-    inputs = "tables (.csv, .tsv, .parquet), or folders of them, with the run's columns, each to be continued"
+    inputs = "tables (.csv, .tsv, .xlsx, .parquet), or folders of them, with the run's columns, each to be continued"
     data_files: ClassVar[int] = 1
     predict_example = ("table.csv",)
     takes = "arrays"
-    input_suffixes = (".csv", ".tsv", ".parquet")
+    input_suffixes = (".csv", ".tsv", ".xlsx", ".parquet")
     writes = "the forecasts as a table and a picture"
     calibrates = True
     unit = "windows"
@@ -390,8 +390,8 @@ class Task(BaseTask[Settings]):
             texts.append(f"... and {more:,} more series; ask for a table (out) or for JSON to have all")
         return "\n\n".join(texts)
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """All series as one table and one picture: `path`.csv, `path`.svg and `path`.png."""
         from elman.tasks.forecasting.prediction import Forecast, write_forecasts
 
-        return write_forecasts([one for one in predictions if isinstance(one, Forecast)], path)
+        return write_forecasts([one for one in predictions if isinstance(one, Forecast)], Path(path))

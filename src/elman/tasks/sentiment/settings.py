@@ -99,6 +99,9 @@ class Settings(EnsembleSettings):
 class Options:
     """What `elman predict` can be told of a text classifier."""
 
+    file: str | None = None
+    """A file with a text in each line, or a folder of .txt files with a text each; - reads standard input. Their texts
+    are answered without `opinion`."""
     opinion: bool = True
     """Also say what the network thinks after each token."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
@@ -18,6 +18,7 @@ from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.task import Examples, Part
 from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, WANTED, NgramSizes
 from elman.tasks.sentiment.prediction import TextPrediction, running
+from elman.tasks.sentiment.reading import texts_of
 from elman.tasks.sentiment.settings import Options, Settings
 from elman.training.settings import Choice
 from elman.training.task import Prediction
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
+TOGETHER = 256
+"""Lines that are judged at once, at most."""
 log = logging.getLogger("elman")
 
 
@@ -44,6 +47,7 @@ class Task(EnsembleTask[Settings]):
 
     name = "sentiment"
     inputs = "texts"
+    streaming: ClassVar[bool] = True
     predict_example = ("It was good.",)
     options_type = Options
 
@@ -328,7 +332,38 @@ class Task(EnsembleTask[Settings]):
         for number, text in enumerate(inputs, 1):
             if not text.strip():
                 raise UserError(f"text {number} of {len(inputs)} is empty; give a text to judge")
-        return [self._prediction(model, text, options) for text in inputs]
+        if options.opinion:
+            return [self._prediction(model, text, options) for text in inputs]
+        return list(self._plainly(model, inputs))
+
+    def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[Prediction]:
+        """The same one by one; for the lines of a file or of standard input as they come, empty ones left out.
+
+        Raises:
+            UserError: texts and a file are both given, or neither; or the file cannot be read.
+        """
+        from elman.data.io.lines import STANDARD_INPUT
+
+        file = STANDARD_INPUT if list(inputs) == [STANDARD_INPUT] else options.file
+        if file is None and not inputs:
+            raise UserError('give texts, or a file of them: `file=texts.txt`, or "-" for standard input')
+        if file is None:
+            yield from self.predict(model, inputs, options)
+            return
+        if list(inputs) not in ([], [STANDARD_INPUT]):
+            raise UserError("texts and `file` are both given; leave one of the two out")
+        for texts in texts_of(file, TOGETHER):
+            yield from self._plainly(model, texts)
+
+    def _plainly(self, model: nn.Module, texts: Sequence[str]) -> Iterator[Prediction]:
+        """Labels of texts, all at once, without an opinion after each token."""
+        import numpy as np
+
+        from elman.metrics.classification import answer
+
+        shares = answer(model, self.encode(texts), np.zeros(len(texts), dtype=np.int64)).scores.softmax(-1).tolist()
+        for text, one in zip(texts, shares, strict=True):
+            yield TextPrediction.of(text, self.classes, one)
 
     def _prediction(self, model: nn.Module, text: str, options: Options) -> TextPrediction:
         import torch
