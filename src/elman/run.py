@@ -268,7 +268,9 @@ def train(
         if folder.exists():
             check_idle(folder.path)
         folder.check_free()  # before minutes are spent
-        described = _say_understood(task)
+        described = True
+        if description := task.understood():
+            log.info("%s", description.brief())
         task, outcomes = searched(task, asked, accelerator)
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
@@ -277,9 +279,8 @@ def train(
                 check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
                 folder.check_free()
-            if not described:
-                _say_understood(task)
             task.prepare()
+            told = [] if resume else what_was_read(task, described=described)
             lock = held.enter_context(RunLock(folder.path))
             remove_leftovers(folder.path, alone=True)
             if resume:
@@ -289,6 +290,8 @@ def train(
             else:
                 _make_run(task_name, task, folder, lock)
                 write_outcomes(folder.path, outcomes)
+                for line in told:
+                    log.info("%s", line)
         accelerator.wait_for_everyone()
         if not accelerator.is_main_process:
             logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
@@ -321,11 +324,10 @@ def settings_of(kind: type[Any], given: Mapping[str, Any]) -> Any:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
 
 
-def _say_understood(task: Task[Any]) -> bool:
-    """Log what a task's data were understood to be."""
-    if description := task.understood():
-        log.info("%s", description.brief())
-    return True
+def what_was_read(task: Task[Any], *, described: bool = False) -> list[str]:
+    """What a training begins with: its data in a line, unless that is said already, and what followed from them."""
+    description = None if described else task.understood()
+    return [*([description.brief()] if description else []), *task.findings()]
 
 
 def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:

@@ -1,4 +1,4 @@
-"""The command line: `elman describe | train | evaluate | sample | predict | export | inspect | compare | data | info`."""
+"""The command line: `elman describe | train | evaluate | predict | sample | export | inspect | compare | data | ...`."""
 
 from __future__ import annotations
 

@@ -170,6 +170,10 @@ class Task(ABC, Generic[S]):
         """
         return None
 
+    def findings(self) -> Sequence[str]:
+        """What followed from the data, in lines that are told before training begins."""
+        return ()
+
     def prepare(self) -> None:
         """Read and check everything that training needs, so that a mistake leaves nothing behind."""
 

@@ -5,8 +5,8 @@ N sequences, T steps, B in a batch, K members, C classes.
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 S = TypeVar("S", bound=EnsembleSettings)
-log = logging.getLogger("elman")
 
 
 class MemberBatch(NamedTuple):
@@ -83,12 +82,10 @@ class EnsembleTask(ClassificationTask[S]):
         same: NDArray[np.bool_] = groups[self._left_out_of.any(axis=0)][:, None] == groups[None]
         return same
 
-    def prepare(self) -> None:
-        """Read and check everything that training needs, and say what followed from the data."""
-        super().prepare()
-        if self.choices:
-            chosen = " ".join(f"`{one.setting}={one.value}`" for one in self.choices)
-            log.info("chosen by the data (%s says why): %s", CHOICES, chosen)
+    def findings(self) -> Sequence[str]:
+        """The settings that followed from the data."""
+        chosen = " ".join(f"`{one.setting}={one.value}`" for one in self.choices)
+        return [f"chosen by the data ({CHOICES} says why): {chosen}"] if chosen else []
 
     def build_model(self) -> nn.Module:
         """One network, or an ensemble of several."""

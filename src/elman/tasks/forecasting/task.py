@@ -154,8 +154,6 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
-        from elman.tasks.forecasting.telling import decided
-
         s, season = self.settings, self.fitted.season
         least = season + (s.mode == "recursive")
         if s.anchor == "season" and s.window < least:
@@ -163,8 +161,12 @@ class Task(BaseTask[Settings]):
                 f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
             )
         _ = self.data, self._baselines
-        for line in decided(self._read, self.data, self.choices):
-            log.info("%s", line)
+
+    def findings(self) -> Sequence[str]:
+        """What had to be decided in reading the series, and which settings followed."""
+        from elman.tasks.forecasting.telling import decided
+
+        return list(decided(self._read, self.data, self.choices))
 
     def save(self, folder: Path) -> None:
         """Write roles, season and scales."""
