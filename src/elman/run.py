@@ -285,8 +285,10 @@ def train(
             remove_leftovers(folder.path, alone=True)
             if resume:
                 check_digest(folder.path, task.learned_from())
-                if settings.steps != folder.read()[1].get("steps"):
-                    folder.write_settings(task_name, settings)  # before a step is taken that they would not explain
+                if task.settings.steps != folder.read()[1].get("steps"):
+                    folder.write_settings(
+                        task_name, task.settings
+                    )  # before a step is taken that they would not explain
             else:
                 _make_run(task_name, task, folder, lock)
                 write_outcomes(folder.path, outcomes)
