@@ -64,9 +64,7 @@ class RidgeStream:
         if self._shift is None:
             self._shift = np.concatenate([[0.0], features.mean(axis=0), targets.mean(axis=0)])
         F, most = self.features, max(ROWS, 2 * self.features)
-        rows = np.empty(
-            (min(most, len(features)), 1 + F + self.outputs)
-        )  # stays in a cache
+        rows = np.empty((min(most, len(features)), 1 + F + self.outputs))  # stays in a cache
         for start in range(0, len(features), most):
             part = rows[: min(most, len(features) - start)]
             part[:, 0] = 1
