@@ -1,4 +1,4 @@
-"""The command line: `elman describe | train | evaluate | predict | sample | export | inspect | compare | data | ...`."""
+"""The command line: `elman describe | train | evaluate | predict | sample | export | inspect | compare | ...`."""
 
 from __future__ import annotations
 

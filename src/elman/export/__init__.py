@@ -38,7 +38,7 @@ def export(run: TrainedRun, to: str, out: Path | None = None, precision: str = "
 
     if isinstance(run.model, WithNgrams):
         raise UserError(
-            "this run joins its network with counted n-grams, which are not exported; train with `ngrams=none` to export"
+            "this run joins its network with counted n-grams, which are not exported; train with `ngrams=none`"
         )
     module, _, name = FORMATS[to].partition(":")
     function: Exporter = getattr(import_module(module), name)
