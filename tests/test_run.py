@@ -115,7 +115,7 @@ def test_options_are_the_tasks_own() -> None:
     assert elman.load("parity").predict("01", memory.Options()) == elman.load("parity").predict("01")
 
 
-@pytest.mark.parametrize("settings", [object(), None, memory.Settings, {"steps": 2}])
+@pytest.mark.parametrize("settings", [object(), None, memory.Settings, ["steps"]])
 def test_settings_are_the_tasks_own(settings: Any) -> None:
     with pytest.raises(UserError, match=r"`settings` is .*; the task parity takes elman.tasks.memory.*Settings"):
         elman.train("parity", settings, "never")
@@ -147,3 +147,19 @@ def test_what_blew_up_is_named_by_what_was_done_before(monkeypatch: pytest.Monke
         monkeypatch.setattr("elman.training.loop.train", blows_up)
         with pytest.raises(UserError, match=expected):
             elman.train("parity", settings, f"blown-{updates}")
+
+
+def test_settings_may_be_a_dictionary(place: Path) -> None:
+    given = {"data": Path("classes"), "steps": 2, "members": 1, "folds": 0, "hidden_size": 4, "eval_every": 2}
+    elman.train("series", given, "by-dictionary")
+    assert elman.load("by-dictionary").task.settings.hidden_size == 4
+    with pytest.raises(UserError, match="did you mean 'hidden_size'"):
+        elman.train("series", given | {"hidden_sice": 4}, "never")
+    with pytest.raises(UserError, match="`steps`"):
+        elman.train("series", given | {"steps": -1}, "never")
+    assert not (place / "never").exists()
+
+
+def test_a_prediction_is_written_by_a_name_that_is_a_text() -> None:
+    prediction = elman.load("sales").predict("day.csv")[0]
+    assert {path.name for path in prediction.write("drawn.png")} == {"drawn.csv", "drawn.svg", "drawn.png"}

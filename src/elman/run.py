@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import difflib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +19,7 @@ from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
 from elman.training.run_lock import RunLock, check_idle
+from elman.training.settings import write_choices
 from elman.training.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from elman.insight.example import InspectionExample
     from elman.training.loop import Result
     from elman.training.run_state import NotFiniteError
+    from elman.training.search.halving import Outcome
     from elman.training.settings import TrainingSettings
 
 log = logging.getLogger("elman")
@@ -227,28 +232,46 @@ def _named(value: Any) -> str:
     return f"{str(value)[:40]!r}, of type {type(value).__name__}"
 
 
-def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume: bool = False) -> Result:
+def train(
+    task_name: str, settings: TrainingSettings | Mapping[str, Any], out: str | Path, *, resume: bool = False
+) -> Result:
     """Train a model into the folder `out`, or go on with the run that is there, to more steps if so many are asked for.
 
     Everything is read and checked before the folder is made, so that a mistake leaves nothing behind.
+
+    Arguments:
+        task_name: "series", and the other names of `elman train`.
+        settings: the task's `Settings`, or a dictionary of them: {"data": "reviews.csv", "steps": 500}.
 
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
     """
     module = task_module(task_name)
-    if not isinstance(settings, module.Settings):
+    asked: TrainingSettings = settings_of(module.Settings, settings) if isinstance(settings, Mapping) else settings
+    if not isinstance(asked, module.Settings):
         wanted = f"{module.Settings.__module__}.{module.Settings.__name__}"
-        raise UserError(f"`settings` is {_named(settings)}; the task {task_name} takes {wanted}")
+        raise UserError(f"`settings` is {_named(asked)}; the task {task_name} takes {wanted}, or a dictionary")
     folder = RunFolder(Path(out))
-    task = _task_to_resume(task_name, settings, folder) if resume else module.Task.new(settings)
-    settings = task.settings
+    task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
 
     with optional_imports():
         from elman.training.loop import train as train_loop
         from elman.training.optim import start_accelerator
         from elman.training.run_state import NotFiniteError
+        from elman.training.search.halving import write_outcomes
+        from elman.training.search.search import searched
 
-    accelerator = start_accelerator(settings)
+    accelerator = start_accelerator(task.settings)
+    outcomes: list[Outcome] = []
+    described = False
+    if not resume and (asked.minutes or asked.tune):
+        if folder.exists():
+            check_idle(folder.path)
+        folder.check_free()  # before minutes are spent
+        described = True
+        if description := task.understood():
+            log.info("%s", description.brief())
+        task, outcomes = searched(task, asked, accelerator)
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         if accelerator.is_main_process:
@@ -257,29 +280,56 @@ def train(task_name: str, settings: TrainingSettings, out: str | Path, *, resume
             if not resume:
                 folder.check_free()
             task.prepare()
+            told = [] if resume else what_was_read(task, described=described)
             lock = held.enter_context(RunLock(folder.path))
             remove_leftovers(folder.path, alone=True)
             if resume:
                 check_digest(folder.path, task.learned_from())
-                if settings.steps != folder.read()[1].get("steps"):
-                    folder.write_settings(task_name, settings)  # before a step is taken that they would not explain
+                if task.settings.steps != folder.read()[1].get("steps"):
+                    folder.write_settings(
+                        task_name, task.settings
+                    )  # before a step is taken that they would not explain
             else:
                 _make_run(task_name, task, folder, lock)
+                write_outcomes(folder.path, outcomes)
+                for line in told:
+                    log.info("%s", line)
         accelerator.wait_for_everyone()
         if not accelerator.is_main_process:
             logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
             task.prepare()
         try:
-            result = train_loop(task, settings, folder, accelerator, resume=resume)
+            result = train_loop(task, task.settings, folder, accelerator, resume=resume)
         except KeyboardInterrupt:
             if not folder.checkpoint.exists():
                 log.warning("nothing is saved yet in %s; the same command begins again", folder.path)
             raise
         except NotFiniteError as error:
-            raise UserError(f"{error}; {what_to_try(error, settings, folder)}") from error
+            raise UserError(f"{error}; {what_to_try(error, task.settings, folder)}") from error
         if accelerator.is_main_process:
             finish(task, folder)
     return result
+
+
+def settings_of(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """Settings of a class from a dictionary: lists become tuples, and paths texts.
+
+    Raises:
+        UserError: a name that the class does not have (suggests the near one), or a value that it refuses.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]
+    if unknown := [str(name) for name in given if name not in known]:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else f"they are {', '.join(known)}"
+        raise UserError(f"there is no setting {unknown[0]!r}; {advice}")
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
+
+
+def what_was_read(task: Task[Any], *, described: bool = False) -> list[str]:
+    """What a training begins with: its data in a line, unless that is said already, and what followed from them."""
+    description = None if described else task.understood()
+    return [*([description.brief()] if description else []), *task.findings()]
 
 
 def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:
@@ -307,6 +357,8 @@ def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock)
     folder.clear_begun()
     lock.keep = True
     task.save(folder.path)
+    if task.choices or task.settings.by_data:
+        write_choices(folder.path, task.choices)
     save_digest(folder.path, task.learned_from())
     folder.write_settings(task_name, task.settings)
     lock.keep = False

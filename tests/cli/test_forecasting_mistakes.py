@@ -109,7 +109,7 @@ FILES: dict[str, tuple[str, bytes, list[str]]] = {
     "empty": ("t.csv", b"", ["t.csv is empty"]),
     "names only": ("t.csv", b"day,sales\n", ["no rows"]),
     "binary": ("t.csv", b"day,sales\n\0\1", ["NUL"]),
-    "another format": ("t.xlsx", b"PK", ["t.xlsx", ".parquet"]),
+    "another format": ("t.ods", b"PK", ["t.ods", ".parquet"]),
     "no Parquet": ("t.parquet", b"PAR1 or not", ["t.parquet cannot be read"]),
     "ragged": ("t.csv", b"day,sales\n2021-01-01,1\n2021-01-02,1,2,3\n", ["t.csv line 3 has"]),
 }

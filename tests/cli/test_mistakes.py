@@ -225,7 +225,7 @@ def test_explosion(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     ]
     arguments += ["--lr", "1e38", "--clip-norm", "0", "--nonlinearity", "relu", "--checkpoint-every", "1"]
     code, error = run(arguments, capsys)
-    begun, mistake = error.splitlines()
+    _, begun, mistake = error.splitlines()  # what was read, that it began, and what went wrong
     assert code == 2
     assert begun == f"elman: training into {out}, 40 steps"
     for words in ("not finite at step", "gradient norm", "try --lr 0.002 or --clip-norm 1;", "no checkpoint was saved"):

@@ -89,7 +89,7 @@ def test_interrupted_and_resumed(text: Path, whole: Path, tmp_path: Path) -> Non
     if process.returncode == 0:
         pytest.fail("the run was over before the signal came; give it more steps")
     assert process.returncode == 130
-    assert errors.count("\n") == 2  # that it began, and where it stopped
+    assert errors.count("\n") == 3  # what was read, that it began, and where it stopped
     assert f"saved in {out}" in errors
     assert "--resume" in errors
     code, errors = run("train", "language", "--out", str(out), "--resume")

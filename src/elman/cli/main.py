@@ -1,4 +1,4 @@
-"""The command line: `elman train | evaluate | sample | predict | export | inspect | compare | data | info`."""
+"""The command line: `elman describe | train | evaluate | predict | sample | export | inspect | compare | ...`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def build_app(*, helping: bool = True) -> App:
         train.command(f"elman.cli.train:{name}", name=name, help=text, help_epilogue=epilogue)
     app.command(train)
     for name, place, summary in (
+        ("describe", "elman.cli.description.command:describe", "Say what data are, and how to train on them."),
         ("evaluate", "elman.cli.running:evaluate", "Measure a run on its held-out data."),
         ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
         ("sample", "elman.cli.running:sample", "Let a trained language model write."),

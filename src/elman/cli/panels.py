@@ -21,15 +21,15 @@ TAKES_A_HYPHEN = {"file"}
 """Options whose value may be "-", standard input."""
 
 _ORDER: dict[str, str] = {
-    "Data": """data problem answer captions features tokens text_column label_column target time known past series_id
-        date_order split speaker horizon window vocabulary_size max_length max_seconds longest min_count lowercase
-        vectors validation_share validation_sample validation test rows frequency season missing interpolate calendar
-        transform scale symbols join""",
+    "Data": """data problem answer captions features tokens ngrams text_column label_column target time known past
+        series_id date_order split speaker horizon window vocabulary_size max_length max_seconds longest min_count
+        lowercase vectors validation_share validation_sample validation test rows frequency season missing
+        interpolate calendar transform scale symbols join""",
     "Model": """cell hidden_size members stride scales layers embedding_size bidirectional readout attention mode
         anchor combine intervals level dropout nonlinearity residual init layer_norm recurrent_dropout tied head feed
         beam""",
-    "Optimisation": """steps batch_size lr chunk schedule warmup clip_norm weight_decay patience best_by curriculum
-        supervise label_smoothing word_dropout augment folds""",
+    "Optimisation": """steps minutes tune batch_size lr chunk schedule warmup clip_norm weight_decay patience best_by
+        curriculum supervise label_smoothing word_dropout augment folds""",
     "Run": "out resume settings_file seed threads device precision eval_every",
 }
 _PLACE = {name: (panel, place) for panel, names in _ORDER.items() for place, name in enumerate(names.split())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,8 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
     run = Path(tokens[place])
     name = task_name_of(run)
     rest = [*tokens[:place], *tokens[place + 1 :]]
+    if "file" in {field.name for field in fields(task_module(name).Options)}:
+        rest = with_standard_input(rest)
     called = shell_words(["elman", "predict", str(run)])
     usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
     app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_paths)
@@ -59,6 +62,12 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
         app(rest, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         raise UserError(advice(error, app, rest)) from error
+
+
+def with_standard_input(words: list[str]) -> list[str]:
+    """The words with a lone hyphen, which stands for standard input, as `file=-`."""
+    lone = [word == "-" and (not place or words[place - 1] != "--file") for place, word in enumerate(words)]
+    return [part for word, alone in zip(words, lone, strict=True) for part in (["--file", "-"] if alone else [word])]
 
 
 def _run_place(tokens: Sequence[str]) -> int | None:
@@ -108,13 +117,17 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
         check_output(out)
     loaded = load(run, weights=weights)
     if loaded.task.takes == "texts":
-        check_texts(inputs, loaded.task.inputs)
+        check_texts(inputs, loaded.task.inputs, file=hasattr(options, "file"))
     predictions = []
     for prediction in loaded.stream(inputs, options):
         if json:
             show_json(prediction.to_json())
         elif loaded.task.streaming:
-            show_line(prediction.show())
+            for part in loaded.task.view([prediction]):
+                if isinstance(part, str):
+                    show_line(part)
+                else:
+                    show_rich(part)
         if out is not None or not loaded.task.streaming:
             predictions.append(prediction)
     if not json and not loaded.task.streaming:
@@ -127,11 +140,12 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
         say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))
 
 
-def check_texts(inputs: Sequence[str], what: str) -> None:
+def check_texts(inputs: Sequence[str], what: str, *, file: bool = False) -> None:
     """Raise a UserError where the name of a file was typed and its content is what was meant."""
     for given in inputs:
         if Path(given).suffix and os.path.isfile(given):  # of a long text it says no, without an error
-            raise UserError(f'{given} is a file, and this run takes {what}; give the text itself: "$(cat FILE)"')
+            how = f"say `file={given}`" if file else 'give the text itself: "$(cat FILE)"'
+            raise UserError(f"{given} is a file, and this run takes {what}; {how}")
 
 
 def check_output(out: Path) -> None:

@@ -36,7 +36,9 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
         by, table = recipes(task)
         choice = given.get(f"--{by}") or default_choice(task)
         if len(choice) == 1 and choice[0] in table:
-            source, table = Path(f"the recipe for {choice[0]}"), table[choice[0]]
+            source, table = Path(f"the recipe for {choice[0]}"), dict(table[choice[0]])
+            if "--minutes" in given:  # which say how long
+                table.pop("steps", None)
     if source is not None:
         _fill(app, commands, arguments, task, table, source)
 

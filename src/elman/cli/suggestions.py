@@ -20,7 +20,7 @@ from cyclopts import (
 
 from elman.cli.messages import one_line, shell_words
 
-_TASK_OF = {
+TASK_OF = {
     "text": "language",
     "labelled text": "sentiment",
     "parallel text": "translation",
@@ -83,7 +83,7 @@ def _train_command(word: str, rest: Sequence[str], *, exactly: bool = False) -> 
         return ["elman", "train", near[0], *rest, *out]
     if word not in CATALOGUE:
         return []
-    task = next((task for task in tasks if word in recipes(task)[1]), _TASK_OF.get(CATALOGUE[word].kind))
+    task = next((task for task in tasks if word in recipes(task)[1]), TASK_OF.get(CATALOGUE[word].kind))
     return ["elman", "train", task, "--data", word, *rest, *out] if task else []
 
 

@@ -19,7 +19,7 @@ def plain_numbers(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     shows neither: such a column is left.
     Where one column has decimal commas, points between groups of three are marks of thousands in the others.
     """
-    marks = [_mark([cell for cell in cells if cell]) for cells in columns]
+    marks = decimal_marks(columns)
     if not any(marks):
         return [list(cells) for cells in columns]
     written = []
@@ -29,6 +29,11 @@ def plain_numbers(columns: Sequence[Sequence[str]]) -> list[list[str]]:
             mark = ","
         written.append([_plain(cell, mark) for cell in cells])
     return written
+
+
+def decimal_marks(columns: Sequence[Sequence[str]]) -> list[str]:
+    """The decimal mark of each column whose commas show it, "," or "."; empty where it has none or they show none."""
+    return [_mark([cell for cell in cells if cell]) for cells in columns]
 
 
 def no_number(cell: str) -> str:

@@ -20,8 +20,11 @@ S = TypeVar("S", bound=TrainingSettings)
 
 LARGEST_SETTINGS = 1 << 20
 """Bytes of a settings file, at most."""
-MAY_CHANGE = frozenset({"log_every", "checkpoint_every", "device", "threads", "watch", "tensorboard"})
-"""Settings that do not decide what the weights become (but for rounding), so that a resumed run may change them."""
+MAY_CHANGE = frozenset(
+    {"log_every", "checkpoint_every", "device", "threads", "watch", "tensorboard", "minutes", "tune"}
+)
+"""Settings that do not decide what the weights become (but for rounding), or have decided it when the run began, so
+that a resumed run may change them."""
 
 
 class RunFolder:
@@ -120,7 +123,7 @@ class RunFolder:
         _, table = self.read()
         stored, wanted = located(settings_from(type(asked), table, self.settings)), located(asked)
         for field in fields(asked):
-            if field.name in MAY_CHANGE | asked.left_open():
+            if field.name in MAY_CHANGE | asked.to_be_found():
                 continue
             value = wanted[field.name]
             if field.name == "steps" and value > stored["steps"]:

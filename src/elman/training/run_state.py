@@ -16,6 +16,8 @@ from elman.errors import UserError, optional_imports
 from elman.training.lr_schedule import BestTracker
 from elman.training.report import figure
 
+SHOWN = 5
+"""Metrics in the line of an evaluation, at most; metrics.csv has all."""
 LARGEST = 1e15
 """No counter of a run is larger."""
 
@@ -127,7 +129,9 @@ def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float
 
 def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float]) -> str:
     """One line about an evaluation: the metrics of the validation part, and the best so far."""
-    shown = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
+    own = {name: value for name, value in metrics.items() if not name.startswith("best_baseline")}  # it stays the same
+    first = {name: value for name, value in own.items() if name in (metric, "loss")} | own
+    shown = "  ".join(f"{name} {figure(value)}" for name, value in list(first.items())[:SHOWN])
     best = (
         "  best so far"
         if state.judge.evaluations_since == 0

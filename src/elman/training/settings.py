@@ -42,6 +42,12 @@ class TrainingSettings:
 
     steps: int = 2000
     """Optimiser steps in all."""
+    minutes: float = 0.0
+    """Minutes that training may take: they decide how many steps there are, and where the data leave it open how large
+    the network is; 0 leaves both as they are."""
+    tune: bool = False
+    """Look for better settings first, by short trainings compared on the validation part or by cross-validation; with
+    `minutes` within them, else in up to five times as long as the training."""
     batch_size: int = 64
     """Sequences in one step, over all processes together."""
     lr: float = 2e-3
@@ -84,6 +90,7 @@ class TrainingSettings:
 
     RANGES: ClassVar[Ranges] = {
         **dict.fromkeys(("steps", "eval_every", "checkpoint_every", "log_every"), STEPS),
+        "minutes": Range(0, 1e6),
         "batch_size": Range(1, 1 << 24),
         "lr": Range(0, 1e38, above=True),
         "warmup": Range(0, STEPS.most),
@@ -110,6 +117,13 @@ class TrainingSettings:
         """The settings that are still to be found from the data."""
         return frozenset(name for name, still_open in self.by_data.items() if getattr(self, name) == still_open)
 
+    def to_be_found(self) -> frozenset[str]:
+        """The settings that a training finds: those left open, and with `minutes` or `tune` all that nobody has set."""
+        if not (self.minutes or self.tune):
+            return self.left_open()
+        standard = {field.name: field.default for field in fields(self)}
+        return self.left_open() | {name for name, value in standard.items() if getattr(self, name) == value}
+
     def chosen(self, choices: Sequence[Choice]) -> Self:
         """These settings with the choices in their places, checked again."""
         return replace(self, **{choice.setting: choice.value for choice in choices})
@@ -117,4 +131,4 @@ class TrainingSettings:
     def filled_from(self, stored: dict[str, Any]) -> Self:
         """These settings with what is left open as a run's settings file has it."""
         known = {field.name for field in fields(self)}
-        return replace(self, **{name: stored[name] for name in self.left_open() & stored.keys() & known})
+        return replace(self, **{name: stored[name] for name in self.to_be_found() & stored.keys() & known})

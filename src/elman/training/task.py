@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from elman.errors import UserError
 from elman.training.report import Report
-from elman.training.settings import TrainingSettings
+from elman.training.settings import Choice, TrainingSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
+    from elman.data.description.facts import Description
     from elman.insight.example import InspectionExample
     from elman.insight.state_space import StateSpace
     from elman.training.run_folder import RunFolder
@@ -59,7 +60,7 @@ class Prediction(ABC):
     def show(self) -> str:
         """The prediction as text for a terminal, without a line break at its end."""
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Write what the prediction has beside its text (a table, a picture) as `path` with suffixes; most have none.
 
         Returns:
@@ -82,6 +83,7 @@ class Task(ABC, Generic[S]):
             from its training data.
         begins: whether the weights are yet to begin: what they have of training data, as word vectors, is put into
             them by `build_model` then alone. True for a new task, and for a run stopped before its first checkpoint.
+        choices: the settings that were found, and why they are what they are.
     """
 
     name: ClassVar[str]
@@ -125,11 +127,20 @@ class Task(ABC, Generic[S]):
         self.settings = settings
         self.folder = folder
         self.begins = folder is None
+        self.choices: list[Choice] = []
 
     @classmethod
     def new(cls, settings: S) -> Self:
         """A task that is to be trained: what it keeps, and settings left open, are found from its data."""
         return cls(settings)
+
+    def again(self, settings: S) -> Self:
+        """A new task by other settings; where reading takes long, what this one has read is not read again."""
+        return type(self)(settings)
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Changes of the settings that may do better than those found from the data; none for nothing to search."""
+        return ()
 
     @classmethod
     def load(cls, folder: Path, settings: S) -> Self:
@@ -141,6 +152,27 @@ class Task(ABC, Generic[S]):
         task = cls(settings, folder)
         task.restore(folder)
         return task
+
+    @classmethod
+    def describe(cls, settings: S) -> Description | None:
+        """What the data that the settings name are understood to be, looked at more closely than training does.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+        return cls(settings).understood(whole=True)
+
+    def understood(self, *, whole: bool = False) -> Description | None:
+        """What the training data were understood to be; None for a task that makes its own.
+
+        Arguments:
+            whole: also look at what takes as long as reading the data: their columns, and examples that come twice.
+        """
+        return None
+
+    def findings(self) -> Sequence[str]:
+        """What followed from the data, in lines that are told before training begins."""
+        return ()
 
     def prepare(self) -> None:
         """Read and check everything that training needs, so that a mistake leaves nothing behind."""
@@ -226,7 +258,7 @@ class Task(ABC, Generic[S]):
         """What a terminal shows: texts, or what rich can print where colour says more. The text by default."""
         return [self.show(predictions)]
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """Write what predictions have beside their text: one as `path`, several as `path`-1, `path`-2, ...
 
         Returns:
@@ -235,6 +267,7 @@ class Task(ABC, Generic[S]):
         Raises:
             UserError: there is nothing to write, or it cannot be written there.
         """
+        path = picture_name(path)
         if len(predictions) == 1:
             return predictions[0].write(path)
         numbered = enumerate(predictions, 1)
@@ -255,6 +288,12 @@ class Task(ABC, Generic[S]):
     def show_states(self, batch: Any, space: StateSpace) -> tuple[Figure, list[str]] | None:
         """A picture of the task's own of where the states go on a batch, and what it shows in words; None for none."""
         return None
+
+
+def picture_name(path: str | Path) -> Path:
+    """A name that suffixes are added to: without the one of a picture, where somebody wrote it."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix.lower() in (".svg", ".png") else path
 
 
 def _plain(value: Any) -> Any:

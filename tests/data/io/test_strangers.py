@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import logging
 import struct
@@ -310,3 +311,45 @@ def test_a_table_without_names_in_which_a_text_comes_twice(tmp_path: Path, text_
     assert [(row.text, row.label) for row in read_parts(path, Columns())["train"]] == rows
     one = Columns(text="1" if text_first else "2")
     assert [(row.text, row.label) for row in read_parts(path, one)["train"]] == rows
+
+
+def test_ragged_arrays(tmp_path: Path) -> None:
+    lengths, flat = np.array([3, 1, 2]), np.arange(12, dtype=np.float32).reshape(6, 2)
+    np.savez(tmp_path / "flat.npz", x=flat, y=np.array(["a", "b", "a"]), lengths=lengths)
+    found = [record.values.tolist() for record in read_npz(tmp_path / "flat.npz")["train"]]
+    assert found == [flat[:3].tolist(), flat[3:4].tolist(), flat[4:].tolist()]
+    np.savez(tmp_path / "one.npz", x=flat[:, 0], y=np.array([0, 1, 0]), lengths=lengths)
+    assert [len(record.values) for record in read_npz(tmp_path / "one.npz")["train"]] == [3, 1, 2]
+    padded = np.array([[1, 2, np.nan], [np.nan, 4, 5], [6, np.nan, np.nan]])
+    np.savez(tmp_path / "nan.npz", x=padded, y=np.array([0, 1, 0]))
+    found = [len(record.values) for record in read_npz(tmp_path / "nan.npz")["train"]]
+    assert found == [2, 3, 1]  # a gap at the beginning is a gap
+    np.savez(tmp_path / "odd.npz", x=flat, y=np.array([0, 1, 0]), lengths=lengths + 1)
+    with pytest.raises(UserError, match=r"for 3 labels.*as many steps as lengths has together \(9\)"):
+        read_npz(tmp_path / "odd.npz")
+
+
+def test_excel_sheets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["text", "label", None])
+    for row in (["one, two", "a"], [None, None], ["007", "b"], ["three", "a"], ["four", "b"]):
+        book.active.append(row)
+    book.create_sheet("more").append(["x"])
+    book.save(tmp_path / "a.xlsx")
+    with caplog.at_level(logging.INFO, "elman"):
+        assert texts(tmp_path / "a.xlsx") == [("one, two", "a"), ("007", "b"), ("three", "a"), ("four", "b")]
+    assert "the others ('more') are not" in caplog.text
+    dated = openpyxl.Workbook()
+    dated.active.append(["day", "sales"])
+    for day in range(1, 9):
+        dated.active.append([datetime.datetime(2020, 1, day), day * 1.5])
+    dated.save(tmp_path / "b.xlsx")
+    table = read_table(tmp_path / "b.xlsx")
+    assert table["day"].tolist()[0] == "2020-01-01"
+    assert table["sales"].tolist() == [day * 1.5 for day in range(1, 9)]
+    with pytest.raises(UserError, match=r"cannot be read as .xlsx"):
+        read_table(put(tmp_path / "c.xlsx", b"no sheet"))
+    openpyxl.Workbook().save(tmp_path / "d.xlsx")
+    with pytest.raises(UserError, match="no cells"):
+        read_table(tmp_path / "d.xlsx")

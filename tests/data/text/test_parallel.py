@@ -66,7 +66,7 @@ def test_empty_lines_are_counted_said_and_skipped(tmp_path: Path) -> None:
 def test_what_is_no_parallel_text(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="line 2 has no tab"):
         read_pairs([write(tmp_path / "a.tsv", "a\tb\nonly one\n")])
-    with pytest.raises(UserError, match=r"is no \.tsv file; give one \(source, tab, target\), or two text files"):
+    with pytest.raises(UserError, match=r"is no \.tsv or \.csv file; give one \(sentence and translation\), or two"):
         read_pairs([write(tmp_path / "a.txt", "a\n")])
     with pytest.raises(UserError, match="did you mean multi30k-en-de"):
         read_pairs(["multi30k-en-dee"])
@@ -122,3 +122,15 @@ def test_multi30k_in_both_directions() -> None:
     assert there.train.target[0] == "Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche."
     assert len(MULTI30K) == 6
     assert there.notes == ()
+
+
+def test_a_csv_file_and_headers_that_name_languages(tmp_path: Path) -> None:
+    rows = '"Yes, I do","Ja, doch"\n"No","Nein"\n'
+    pairs, languages, _ = read_pairs([write(tmp_path / "a.csv", "English,German\n" + rows)])
+    assert (pairs.source, languages) == (("Yes, I do", "No"), ("en", "de"))
+    pairs, languages, _ = read_pairs([write(tmp_path / "b.tsv", "ENGLISH\tfr\nYes\tOui\nNo\tNon\n")])
+    assert (len(pairs), languages) == (2, ("en", "fr"))
+    pairs, languages, _ = read_pairs([write(tmp_path / "c.tsv", "Polish\tpolish\nYes\tJa\n")])
+    assert (len(pairs), languages) == (2, ("", ""))
+    with pytest.raises(UserError, match=r"line 2 has 3 columns.*must stand in quotes"):
+        read_pairs([write(tmp_path / "d.csv", "a,b\nYes, I do,Ja\n")])

@@ -72,6 +72,7 @@ def test_beats_every_baseline_by_what_it_knows_of_the_future(trained: Path, run:
         "this network",
         "last value",
         "season before (7 steps)",
+        "theta",
         "linear on 14 lags",
     ]
     assert table.rows[0][2] == pytest.approx(metrics["test_mae"])

@@ -9,6 +9,7 @@ import pytest
 
 from elman.metrics.bag_of_words import tfidf_predictions
 from elman.models.classification.ensemble import Ensemble
+from elman.models.classification.ngrams import WithNgrams
 from elman.run import load, train
 from elman.tasks.sentiment.auto import TextFacts, choose
 from elman.tasks.sentiment.settings import Settings
@@ -69,11 +70,12 @@ def test_several_networks_answer_as_one_and_stand_beside_counting(
         train("sentiment", settings, tmp_path / "run")
     assert "tf-idf with logistic regression 100.0%" in caplog.text
     run = load(tmp_path / "run")
-    assert isinstance(run.model, Ensemble)
+    assert isinstance(run.model, WithNgrams)
+    assert isinstance(run.model.network, Ensemble)
     prediction = run.predict(["The soup was bad"])[0]
     assert prediction.label == "bad"  # type: ignore[attr-defined]
     last = prediction.opinion[-1]  # type: ignore[attr-defined]
     assert last.probability == pytest.approx(prediction.probability)  # type: ignore[attr-defined]
-    assert run.inspected is run.model.members[0]
+    assert run.inspected is run.model.network.members[0]
     example = run.inspection_example("The soup was bad")
     assert len(example.tokens) == 4

@@ -146,7 +146,7 @@ def test_word_vectors_are_where_the_embedding_begins(tmp_path: Path) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
     vectors = tmp_path / "glove.txt"
     vectors.write_text("soup 1 2 3\nunheard 4 5 6\n")
-    task = Task.new(Settings(data=str(data), vectors=str(vectors), embedding_size=3, members=1, folds=0))
+    task = Task.new(Settings(data=str(data), vectors=str(vectors), embedding_size=3, ngrams="none", members=1, folds=0))
     task.prepare()
     model: Any = task.build_model()
     assert torch.equal(model.inputs.weight[task.vocabulary["soup"]], torch.tensor([1.0, 2.0, 3.0]))
@@ -156,7 +156,7 @@ def test_word_vectors_are_where_the_embedding_begins(tmp_path: Path) -> None:
 
 def test_a_long_text_is_read_from_its_end(tmp_path: Path) -> None:
     data = write_reviews(tmp_path / "reviews.csv", 40)
-    task = Task.new(Settings(data=str(data), max_length=3))
+    task = Task.new(Settings(data=str(data), max_length=3, ngrams="none"))
     long, short = task.encode(["the soup was very good", "was very good"])
     assert np.array_equal(long, short)
     assert len(long) == 3

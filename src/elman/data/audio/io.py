@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,30 @@ def sound_seconds(path: Path) -> float:
     """How long a recording is, from its header; raises as `sound_pieces`."""
     with _opened(path) as file:
         return float(file.frames / file.samplerate)
+
+
+@dataclass(frozen=True)
+class SoundForm:
+    """What a recording's header says.
+
+    Arguments:
+        rate: samples a second.
+        channels: how many.
+        seconds: how long it is.
+        encoding: of file and samples: "WAV PCM_16".
+    """
+
+    rate: int
+    channels: int
+    seconds: float
+    encoding: str
+
+
+def sound_form(path: Path) -> SoundForm:
+    """How a recording is written, from its header; raises as `sound_pieces`."""
+    with _opened(path) as file:
+        seconds = float(file.frames / file.samplerate)
+        return SoundForm(file.samplerate, file.channels, seconds, f"{file.format} {file.subtype}")
 
 
 def sound_pieces(path: Path, rate: int) -> Iterator[Sound]:

@@ -84,6 +84,28 @@ def read_captioned(
     return _divided(told, seen, maker, validation_share, seed)
 
 
+def captions_and_pictures(data: str, captions: str) -> tuple[Captions, list[Path], str]:
+    """Captions, the pictures that belong to them by their files, and what they were read from; nothing is made of them.
+
+    Arguments:
+        data: as `read_captioned`, or the file of captions itself.
+        captions: the file of captions; "" where `data` is it, or has its own.
+
+    Raises:
+        UserError: nothing to read, or no captions.
+    """
+    if data == FLICKR8K:
+        folder = fetch(FLICKR8K)
+        pictures = folder / "images"
+        found = picture_files([pictures]) if is_folder(pictures) else []
+        return read_captions(folder / "Flickr8k.token.txt"), found, data
+    path = own_path(data, "pictures", [FLICKR8K])
+    if not captions and is_folder(path):
+        raise UserError(f"which captions belong to {path}? name their file with `captions`")
+    told = read_captions(Path(captions or data).expanduser())
+    return told, picture_files([path]) if is_folder(path) else [], data
+
+
 def _flickr8k_features(folder: Path, extract_features: See) -> Features:
     if is_file(folder / _READY):
         return read_features(folder / _READY)

@@ -22,9 +22,10 @@ Array = NDArray[Any]
 def read_npz(path: Path) -> dict[str, list[Record]]:
     """The parts of a file of arrays.
 
-    `x` is (N, T, I), or (N, T) for one channel, and `y` (N,) the labels; `lengths` (N,), where given, says
-    how many steps of each sequence count. `x_train`, `x_test` and `x_val` (or another of the usual names of parts) in
-    place of `x` give the parts.
+    `x` is (N, T, I), or (N, T) for one channel, and `y` (N,) the labels; `lengths` (N,), where given, says how many
+    steps of each sequence count; without it, steps of NaN alone at the end of a sequence do not. With `lengths` the
+    sequences may also stand one after the other in `x`, (sum of lengths, I). `x_train`, `x_test` and `x_val` (or
+    another of the usual names of parts) in place of `x` give the parts.
     Nothing is unpickled.
 
     Raises:
@@ -61,6 +62,14 @@ def _part(path: Path, arrays: dict[str, Array], end: str) -> list[Record]:
     values, labels = arrays["x" + end], arrays.get("y" + end)
     if labels is None:
         raise UserError(f"{path} has x{end} but no y{end} with its labels")
+    lengths = arrays.get("lengths" + end)
+    if (
+        lengths is not None
+        and lengths.dtype.kind in "iu"
+        and lengths.shape == labels.shape
+        and len(values) != len(labels)
+    ):
+        values = _padded(path, values, lengths, end)
     if values.ndim == 2:
         values = values[:, :, None]
     if values.ndim != 3 or labels.shape != values.shape[:1] or values.dtype.kind not in "fiub" or not len(values):
@@ -68,7 +77,11 @@ def _part(path: Path, arrays: dict[str, Array], end: str) -> list[Record]:
             f"{path}: x{end} is {_shape(arrays['x' + end])} and y{end} is {_shape(labels)};"
             " they must be numbers (N, T, I) and labels (N,), N at least 1"
         )
-    lengths = arrays.get("lengths" + end, np.full(len(values), values.shape[1]))
+    if lengths is None:
+        lengths = np.full(len(values), values.shape[1])
+        if values.dtype.kind == "f":  # steps without any number at the end pad a series that is shorter
+            known: NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(values), axis=2)
+            lengths = np.where(known.any(axis=1), values.shape[1] - known[:, ::-1].argmax(axis=1), values.shape[1])
     if (
         lengths.shape != labels.shape
         or lengths.dtype.kind not in "iu"
@@ -81,6 +94,21 @@ def _part(path: Path, arrays: dict[str, Array], end: str) -> list[Record]:
         Record(numbers[i, :length], str(label), path, i + 1)
         for i, (length, label) in enumerate(zip(lengths.tolist(), labels.tolist(), strict=True))
     ]
+
+
+def _padded(path: Path, values: Array, lengths: Array, end: str) -> Array:
+    """Sequences that stand one after the other, (sum of lengths, I) or (sum of lengths,), as (N, T, I)."""
+    if lengths.sum() != len(values) or (lengths < 0).any() or values.ndim > 2:
+        raise UserError(
+            f"{path}: x{end} is {_shape(values)} for {len(lengths)} labels; it must have as many sequences as there are"
+            f" labels, or as many steps as lengths{end} has together ({int(lengths.sum()):,})"
+        )
+    flat = values.reshape(len(values), -1)
+    padded = np.zeros((len(lengths), int(lengths.max(initial=0)), flat.shape[1]), values.dtype)
+    begins = np.cumsum(lengths) - lengths
+    for number, (begin, length) in enumerate(zip(begins.tolist(), lengths.tolist(), strict=True)):
+        padded[number, :length] = flat[begin : begin + length]
+    return padded
 
 
 def _shape(array: Array) -> str:

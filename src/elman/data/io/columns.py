@@ -10,10 +10,10 @@ from pathlib import Path
 from elman.data.io.delimited import Delimited
 from elman.errors import UserError
 
-_TEXT_NAMES = (
+TEXT_NAMES = (
     *("text", "sentence", "review", "comment", "content", "question", "message", "tweet", "body", "document"),
 )
-_LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "rating", "stars", "polarity", "y")
+LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "rating", "stars", "polarity", "y")
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Columns:
         Raises:
             UserError: a column that was named is not there, or one that was not cannot be told.
         """
-        text = known_column(self.text, header, path) if self.text else _usual(header, _TEXT_NAMES)
-        label = known_column(self.label, header, path) if self.label else _usual(header, _LABEL_NAMES)
+        text = known_column(self.text, header, path) if self.text else _usual(header, TEXT_NAMES)
+        label = known_column(self.label, header, path) if self.label else _usual(header, LABEL_NAMES)
         if len(header) == 2:  # the one leaves the other
             text = text or next((name for name in header if label and name != label), None)
             label = label or next((name for name in header if text and name != text), None)
@@ -61,7 +61,7 @@ class Columns:
             places = [1 - places[1 - at] if place is None else place for at, place in enumerate(places)]  # type: ignore[operator]
         if places[0] is not None and places[1] is not None:
             return places[0], places[1]
-        usual = {name.lower() for name in header} & {*_TEXT_NAMES, *_LABEL_NAMES}
+        usual = {name.lower() for name in header} & {*TEXT_NAMES, *LABEL_NAMES}
         if any(given) or usual or len(header) != 2:
             return None
         cells = [{fields[place] for _, fields in table.records} for place in (0, 1)]

@@ -3,6 +3,7 @@
 A field in quotes may hold the delimiter, and in a .csv file line breaks too; a quote is doubled inside quotes. In a
 .tsv file, and in any other than a .csv whose fields are parted by tabs, a record is one line, and a quote that does not
 surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz is unpacked.
+The first sheet of an .xlsx file is read as if it were saved so.
 A first line "sep=;" names the delimiter, as Excel writes it.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from elman.data.io.files import file_kind, read_content
 from elman.data.io.text import decode_utf8
+from elman.data.spreadsheets import read_sheet
 from elman.errors import UserError
 
 DELIMITERS = ",;|\t"
@@ -94,20 +96,23 @@ def read_delimited(
 
 
 def read_records(path: Path, delimiter: str = "") -> Iterator[Record]:
-    """All records of a file, the first line as any other; raises as `read_delimited`."""
+    """All records of a file, the first line as any other; of an .xlsx file its rows. Raises as `read_delimited`."""
+    if file_kind(path) == ".xlsx":
+        return iter(read_sheet(path))
     text = decode_utf8(read_content(path), path)
     named = _SEPARATOR_LINE.match(text)
-    first = 1
-    if named:
-        text, first = text[named.end() :], 2
-    delimiter = named[1] if named else delimiter or _delimiter(text)
+    first = 2 if named else 1
+    delimiter = delimiter_of(text) if named or not delimiter else delimiter
+    text = text[named.end() :] if named else text
     if file_kind(path) == ".tsv" or (delimiter == "\t" and file_kind(path) != ".csv"):
         return _tab_records(text, first)
     return _comma_records(path, text, delimiter, first)
 
 
-def _delimiter(text: str) -> str:
-    """The sign that the first line has most of, outside quotes."""
+def delimiter_of(text: str) -> str:
+    """What parts the fields of a text: as its line "sep=" says, or the sign that the first line has most of."""
+    if named := _SEPARATOR_LINE.match(text):
+        return named[1]
     line = _QUOTED.sub("", text.lstrip("\r\n").split("\n", 1)[0])
     return max(DELIMITERS, key=line.count)
 

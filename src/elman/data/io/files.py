@@ -8,7 +8,10 @@ import logging
 import stat
 import unicodedata
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from elman.errors import UserError
@@ -24,6 +27,10 @@ UNCHECKED_UNPACKED = 1 << 26
 LARGEST_RATIO = 200
 """How many times its own size a larger file may hold: text packs to a tenth, a bomb to a thousandth."""
 _PIECE = 1 << 20
+_WHOLE = (".json",)
+"""Endings of files that mean nothing without their end."""
+_MOST_LINES = 10_000
+"""Lines that are given up at the end of a sample to end outside quotes, at most."""
 log = logging.getLogger("elman")
 _STRAY = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -112,9 +119,88 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     return raw
 
 
+@dataclass
+class Sample:
+    """How much is read of what is only looked at, and what had more.
+
+    Attributes:
+        most: bytes of a file that are read, at most.
+        files: of a folder that are read, at most.
+        cut: the files of which the beginning was read, and the bytes that each has on the disk.
+        thinned: the folders of which some files were read, evenly spread, and how many each has.
+    """
+
+    most: int
+    files: int
+    cut: dict[Path, int] = field(default_factory=dict)
+    thinned: dict[Path, int] = field(default_factory=dict)
+
+
+_sample: ContextVar[Sample | None] = ContextVar("sample", default=None)
+
+
+@contextmanager
+def reading_samples(most: int, files: int) -> Iterator[Sample]:
+    """Inside, `read_content` gives the beginning of larger files, and `some_of` some files of large folders."""
+    sample = Sample(most, files)
+    token = _sample.set(sample)
+    try:
+        yield sample
+    finally:
+        _sample.reset(token)
+
+
+def bytes_to_read(path: Path) -> int | None:
+    """About how much of a large file is to be read inside `reading_samples`; None where all of it is."""
+    sample, size = _sample.get(), check_file(path)
+    if sample is None or size <= sample.most:
+        return None
+    sample.cut[path] = size
+    return sample.most
+
+
+def some_of(files: Sequence[Path], folder: Path) -> list[Path]:
+    """The files of a folder; inside `reading_samples` of many some, evenly spread."""
+    sample = _sample.get()
+    if sample is None or len(files) <= sample.files:
+        return list(files)
+    sample.thinned[folder] = len(files)
+    return [files[number * len(files) // sample.files] for number in range(sample.files)]
+
+
 def read_content(path: Path, most: int = LARGEST) -> bytes:
     """What a file holds, unpacked where its name ends in .gz; raises as `read_bytes` and `read_gzip`."""
+    sample = _sample.get()
+    if sample is not None and file_kind(path) not in _WHOLE:
+        return _beginning(path, sample)
     return read_gzip(path, most) if path.suffix.lower() == ".gz" else read_bytes(path, most)
+
+
+def _beginning(path: Path, sample: Sample) -> bytes:
+    """What a file holds, or of a large one the lines of its beginning, up to one that ends outside quotes."""
+    size = check_file(path)
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            raw = file.read(sample.most + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
+    if not raw:
+        raise UserError(f"{path} is empty; give a file with something in it")
+    if len(raw) <= sample.most:
+        return raw
+    sample.cut[path] = size
+    end = raw.rfind(b"\n") + 1
+    if not end:  # one long line: up to a whole character
+        return raw[:-4].decode("utf-8", "ignore").encode()
+    odd, lines = raw.count(b'"', 0, end) % 2, [end]
+    while odd and lines[-1] > 0 and len(lines) < _MOST_LINES:
+        before = raw.rfind(b"\n", 0, lines[-1] - 1) + 1
+        odd = (odd + raw.count(b'"', before, lines[-1])) % 2
+        lines.append(before)
+    return raw[: end if odd or not lines[-1] else lines[-1]]
 
 
 def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from elman.data.io.files import is_folder, list_folder
+from elman.data.io.files import is_folder, list_folder, some_of
 from elman.errors import UserError
 
 _NAMES = {
@@ -74,7 +74,7 @@ def class_files(folder: Path, *suffixes: str) -> Iterator[tuple[str, Path]]:
         files = list_folder(inner, suffixes)
         if not files:
             raise UserError(f"{inner} has no {suffixes[0]} files; a class folder holds one example a file")
-        yield from ((inner.name, path) for path in files)
+        yield from ((inner.name, path) for path in some_of(files, inner))
 
 
 def _part(name: str) -> str | None:

@@ -16,7 +16,7 @@ from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
-_TABLES = (".csv", ".tsv", ".jsonl")
+_TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
 _PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
 
 
@@ -54,14 +54,24 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
     return list(_table_rows(read_delimited(path), columns))
 
 
+def chosen_columns(table: Delimited, columns: Columns) -> tuple[Delimited, str, str]:
+    """A table with names for its columns, and which of them are the text and the label.
+
+    Raises:
+        UserError: there is no such column, or it cannot be told.
+    """
+    places = columns.unnamed(table)
+    if places is None:
+        return table, *columns.among(table.header, table.path)
+    names = [f"column {number}" for number in range(1, len(table.header) + 1)]
+    text, label = (names[place] for place in places)
+    return table.without_names(names), text, label
+
+
 def _table_rows(table: Delimited, columns: Columns) -> Iterator[Row]:
-    if places := columns.unnamed(table):
-        names = [f"column {number}" for number in range(1, len(table.header) + 1)]
-        text, label = (names[place] for place in places)
-        table = table.without_names(names)
+    table, text, label = chosen_columns(table, columns)
+    if not table.line:
         log.info("%s has no line of names; %s is taken for the text and %s for the label", table.path, text, label)
-    else:
-        text, label = columns.among(table.header, table.path)
     fields = zip(table.records, table.column(text), table.column(label), strict=True)
     for (line, _), content, name in fields:
         yield _row(content, name, table.path, line)

@@ -1,4 +1,4 @@
-"""A table of the user's own, CSV or Parquet, as a data frame: its columns by name, its cells as numbers."""
+"""A table of the user's own, CSV, Excel or Parquet, as a data frame: its columns by name, its cells as numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elman.data.decimal_marks import no_number, plain_numbers
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import read_delimited
-from elman.data.io.files import file_kind, read_bytes
+from elman.data.io.files import bytes_to_read, check_file, file_kind, read_bytes
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _LONGEST_CELL = 1000
 _UNCHECKED_CELLS, _LARGEST_RATIO = 1 << 24, 100
-_SUFFIXES = (".csv", ".tsv", ".parquet")
+_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
 
 
 def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
-    """The rows of a .csv, .tsv or .parquet file; columns whose cells are all numbers or empty hold numbers.
+    """The rows of a .csv, .tsv, .xlsx or .parquet file; columns whose cells are all numbers or empty hold numbers.
 
     Arguments:
         texts: columns whose cells stay the texts that they are, such as names that look like numbers.
@@ -43,7 +43,7 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
     if kind == ".parquet":
         try:
-            table = _parquet(path, read_bytes(path))
+            table = _parquet(path)
         except UserError:
             raise
         except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
@@ -64,16 +64,22 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     return checked_table(pd.DataFrame(typed), str(path))
 
 
-def _parquet(path: Path, raw: bytes) -> pd.DataFrame:
+def _parquet(path: Path) -> pd.DataFrame:
     with optional_imports():
         import pyarrow as pa
         from pyarrow import parquet
 
-    file = parquet.ParquetFile(pa.BufferReader(raw))
+    size = check_file(path)
+    most = bytes_to_read(path)
+    file = parquet.ParquetFile(pa.BufferReader(read_bytes(path))) if most is None else parquet.ParquetFile(path)
     cells = file.metadata.num_rows * file.metadata.num_columns
-    if cells > max(_UNCHECKED_CELLS, _LARGEST_RATIO * len(raw)):
-        raise UserError(f"{path} claims {cells:,} cells in {len(raw):,} bytes, as no data do; check where it is from")
-    table = file.read()
+    if cells > max(_UNCHECKED_CELLS, _LARGEST_RATIO * size):
+        raise UserError(f"{path} claims {cells:,} cells in {size:,} bytes, as no data do; check where it is from")
+    if most is None:
+        table = file.read()
+    else:
+        batches = file.iter_batches(batch_size=max(1, file.metadata.num_rows * most // size))
+        table = pa.Table.from_batches([next(batches)])
     table.validate(full=True)  # texts that are not UTF-8, for one
     return table.to_pandas()
 

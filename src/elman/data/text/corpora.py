@@ -31,6 +31,11 @@ class TextCorpus:
     training: str
     validation: str
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Both texts."""
+        return self.training, self.validation
+
     def build_vocabulary(self, kind: Kind, size: int | None) -> Vocabulary:
         """The vocabulary of a language model on this text: all characters, or what the training part teaches."""
         if kind == "characters":  # of the whole text: a character met in validation alone would have no number

@@ -1,7 +1,7 @@
 """Parallel text, for translation: sentences in two languages, line by line.
 
-Multi30k by its name and a pair of languages, a .tsv file with the two sentences of a pair in its first two columns, or
-two files with as many lines each.
+Multi30k by its name and a pair of languages, a .tsv or .csv file with the two sentences of a pair in its first two
+columns, or two files with as many lines each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
-from elman.data.io.files import is_folder, read_content
+from elman.data.io.delimited import read_records
+from elman.data.io.files import file_kind, is_folder, read_content
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
@@ -39,6 +40,18 @@ _ISO_639_1 = frozenset(
         "ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu "
     ).split()
 )
+
+_NAMES = {
+    "afrikaans": "af", "arabic": "ar", "basque": "eu", "bulgarian": "bg", "catalan": "ca", "chinese": "zh",
+    "croatian": "hr", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "esperanto": "eo",
+    "estonian": "et", "finnish": "fi", "french": "fr", "german": "de", "greek": "el", "hebrew": "he", "hindi": "hi",
+    "hungarian": "hu", "icelandic": "is", "indonesian": "id", "irish": "ga", "italian": "it", "japanese": "ja",
+    "korean": "ko", "latin": "la", "latvian": "lv", "lithuanian": "lt", "norwegian": "no", "persian": "fa",
+    "polish": "pl", "portuguese": "pt", "romanian": "ro", "russian": "ru", "serbian": "sr", "slovak": "sk",
+    "slovenian": "sl", "spanish": "es", "swahili": "sw", "swedish": "sv", "thai": "th", "turkish": "tr",
+    "ukrainian": "uk", "urdu": "ur", "vietnamese": "vi", "welsh": "cy",
+}  # fmt: skip
+"""Codes of languages by their English names."""
 
 Languages = tuple[str, str]
 """What the two sides are called; empty where nothing says so."""
@@ -73,7 +86,7 @@ class ParallelText:
 def read_parallel(
     data: Sequence[str], *, validation_share: float = 0.05, seed: int = 0, progress: Progress | None = None
 ) -> ParallelText:
-    """The pairs of a public dataset, of a .tsv file, or of two parallel files.
+    """The pairs of a public dataset, of a .tsv or .csv file, or of two parallel files.
 
     Arguments:
         data: one name or path, or two paths.
@@ -97,7 +110,7 @@ def read_parallel(
 
 
 def read_pairs(data: Sequence[str], progress: Progress | None = None) -> tuple[Pairs, Languages, tuple[str, ...]]:
-    """All pairs of a .tsv file or of two parallel files, or the test part of a public dataset.
+    """All pairs of a .tsv or .csv file or of two parallel files, or the test part of a public dataset.
 
     Returns:
         the pairs that have something on both sides, what the languages are called, and what the user should know.
@@ -109,7 +122,9 @@ def read_pairs(data: Sequence[str], progress: Progress | None = None) -> tuple[P
         found = _multi30k(data[0], progress)
         return found.test, found.languages, found.notes
     if not 1 <= len(data) <= 2:
-        raise UserError(f"`data` names {len(data)} things; give {', '.join(MULTI30K)}, one .tsv file or two text files")
+        raise UserError(
+            f"`data` names {len(data)} things; give {', '.join(MULTI30K)}, one .tsv or .csv file, or two text files"
+        )
     paths = [own_path(name, "parallel text", MULTI30K) for name in data]
     if len(paths) == 1:
         pairs, languages = _read_table(paths[0])
@@ -142,26 +157,63 @@ def _read_two(source: Path, target: Path) -> Pairs:
 
 
 def _read_table(path: Path) -> tuple[Pairs, Languages]:
-    if is_folder(path) or ".tsv" not in path.suffixes:
-        raise UserError(f"{path} is no .tsv file; give one (source, tab, target), or two text files, line by line")
+    if is_folder(path) or file_kind(path) not in (".tsv", ".csv"):
+        raise UserError(
+            f"{path} is no .tsv or .csv file; give one (sentence and translation), or two text files, line by line"
+        )
+    rows = _comma_rows(path) if file_kind(path) == ".csv" else _tab_rows(path)
+    languages = ("", "")
+    if rows and names_languages(rows[0]):
+        first = rows.pop(0)
+        languages = (_code(first[0]), _code(first[1]))
+    return Pairs(tuple(row[0] for row in rows), tuple(row[1] for row in rows)), languages
+
+
+def _tab_rows(path: Path) -> list[Languages]:
     rows = []
     for line, content in enumerate(_lines(path), 1):
         cells = content.split("\t")
         if content.strip() and len(cells) < 2:
             raise UserError(f"{path} line {line} has no tab; a line is the sentence, a tab, and its translation")
         rows.append((cells[0].strip(), cells[1].strip() if len(cells) > 1 else ""))
-    languages = ("", "")
-    if rows and all(_names_a_language(cell) for cell in rows[0]):
-        first = rows.pop(0)
-        languages = ("", "") if first[0].lower() in _HEADERS else (first[0].lower(), first[1].lower())
-    return Pairs(tuple(row[0] for row in rows), tuple(row[1] for row in rows)), languages
+    return rows
+
+
+def _comma_rows(path: Path) -> list[Languages]:
+    rows = []
+    for line, cells in read_records(path):
+        if len(cells) != 2:
+            raise UserError(
+                f"{path} line {line} has {len(cells)} columns; a row is the sentence and its translation, and a text"
+                " with the separator in it must stand in quotes"
+            )
+        rows.append((" ".join(cells[0].split()), " ".join(cells[1].split())))
+    return rows
+
+
+def names_languages(cells: Sequence[str]) -> bool:
+    """Whether the cells of a first line are names of languages, and no pair of texts.
+
+    Each is "source" or another word for a side; a code of ISO 639-1 in small letters or capitals; or, where it begins
+    with a capital letter and not all sides are one language, a language's English name.
+    """
+    named = all(_names_a_language(cell) for cell in cells)
+    return named and (cells[0].lower() in _HEADERS or len({_code(cell) for cell in cells}) > 1)
 
 
 def _names_a_language(cell: str) -> bool:
-    """Whether the cell of a first line is a header: "source", or a code of ISO 639-1, in small letters or capitals."""
-    return cell.lower() in _HEADERS or (
-        cell in (cell.lower(), cell.upper()) and re.split("[-_]", cell.lower())[0] in _ISO_639_1
+    small = cell.lower()
+    return (
+        small in _HEADERS
+        or (cell in (small, cell.upper()) and re.split("[-_]", small)[0] in _ISO_639_1)
+        or (cell != small and small in _NAMES)
     )
+
+
+def _code(cell: str) -> str:
+    """The code of a language that a header names; empty for "source" and the like."""
+    small = cell.lower()
+    return "" if small in _HEADERS else _NAMES.get(small, small)
 
 
 def _lines(path: Path) -> list[str]:

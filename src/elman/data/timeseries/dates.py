@@ -7,7 +7,7 @@ does, the user is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ _PLAIN = r"\s*\d+(\.\d+)?\s*"
 _PACKED = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1700, 2200)
 """A number is read as a packed date within these years only."""
+LOOKED_AT = 50
+"""Cells from which it is told whether a column holds dates."""
 CLEARLY = 1.5
 """How many times fuller one reading of ambiguous dates must be than the other to decide."""
 _UNIX = ((946_684_800, 4_102_444_800), (1, 1_000, 1_000_000, 1_000_000_000))
@@ -65,6 +67,21 @@ def parse_times(
         order = _order(texts, parts, place, source, notes) if order == "auto" else order
         return _checked(_dates(texts, dayfirst=order == "day-first"), column, source), order
     return _checked(_dates(texts), column, source), order
+
+
+def are_dates(cells: Sequence[str]) -> bool:
+    """Whether most of the first cells, which are no numbers, can be read as dates or times."""
+    with optional_imports():
+        import pandas as pd
+
+    some = pd.Series(list(cells[:LOOKED_AT]), dtype=object).astype(str)
+    if some.str.contains(r"\d").mean() <= 0.5:
+        return False
+
+    def read(dayfirst: bool) -> Any:
+        return quietly(lambda: pd.to_datetime(some, errors="coerce", dayfirst=dayfirst, utc=True))
+
+    return any(read(dayfirst).notna().mean() > 0.5 for dayfirst in (False, True))
 
 
 def _numbers(column: pd.Series, source: str, place: str, notes: list[str]) -> pd.Index:
@@ -120,12 +137,16 @@ def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str, notes
             " write all dates alike"
         )
     if day_first or month_first:
-        return "day-first" if day_first else "month-first"
+        decides = first if day_first else second
+        row = int((decides > 12).to_numpy().argmax())
+        order: DateOrder = "day-first" if day_first else "month-first"
+        notes.append(f"{place}: dates are read {order}, since {texts.iloc[row]} in row {row + 1} can be nothing else")
+        return order
     if (first == second).all():
         return "day-first"
     rising = [_dates(texts, dayfirst=dayfirst).is_monotonic_increasing for dayfirst in (True, False)]
     if rising[0] != rising[1]:
-        order: DateOrder = "day-first" if rising[0] else "month-first"
+        order = "day-first" if rising[0] else "month-first"
         notes.append(f"{place}: dates such as {texts.iloc[0]} are read {order}, by which the rows are sorted")
         return order
     dense = [_density(texts, dayfirst=dayfirst) for dayfirst in (True, False)]

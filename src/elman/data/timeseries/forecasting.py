@@ -121,6 +121,7 @@ class SourceSeries:
         frequency: the step that they share.
         source: what to call the source in a message.
         notes: what was decided in reading it and might surprise.
+        rows: of the table that they were read from.
     """
 
     series: tuple[TimeSeries, ...]
@@ -129,6 +130,7 @@ class SourceSeries:
     date_order: DateOrder
     source: str
     notes: tuple[str, ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> Source
     read = read_series(
         rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order, notes=notes
     )
-    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes))
+    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes), len(rows))
 
 
 def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elman.data.decimal_marks import no_number
 from elman.data.io.columns import known_column
-from elman.data.timeseries.dates import quietly
+from elman.data.timeseries.dates import LOOKED_AT, are_dates
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
 """Columns that make a time together."""
 MOST_CATEGORIES = 50
 """Different texts of a covariate, at most."""
-_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -210,11 +209,4 @@ def _is_date(column: pd.Series) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(column) or _is_empty(column):
         return False
-    some = column.dropna().iloc[:_LOOKED_AT].astype(str)
-    if some.str.contains(r"\d").mean() <= 0.5:
-        return False
-
-    def read(dayfirst: bool) -> Any:
-        return quietly(lambda: pd.to_datetime(some, errors="coerce", dayfirst=dayfirst, utc=True))
-
-    return any(read(dayfirst).notna().mean() > 0.5 for dayfirst in (False, True))
+    return are_dates([str(cell) for cell in column.dropna().iloc[:LOOKED_AT]])

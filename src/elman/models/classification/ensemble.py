@@ -38,11 +38,11 @@ class Ensemble(nn.Module):
         if isinstance(first, MultiScaleClassifier):
             options["views"] = first.views(x, lengths)  # the same for all
         scores = torch.stack([member(x, lengths, **options) for member in self.members])
-        return scores if each else _mean(scores)
+        return scores if each else mean_scores(scores)
 
     def prefix_scores(self, x: Tensor) -> Tensor:
         """Scores after each prefix of one sequence (T, ...): (T, C), where the members can tell."""
-        return _mean(torch.stack([member.prefix_scores(x) for member in self.members]))  # type: ignore[operator]
+        return mean_scores(torch.stack([member.prefix_scores(x) for member in self.members]))  # type: ignore[operator]
 
 
 class EachMember(nn.Module):
@@ -70,6 +70,6 @@ class MeanOfMembers(EachMember):
         return super().forward(x, lengths).mean(1)
 
 
-def _mean(scores: Tensor) -> Tensor:
+def mean_scores(scores: Tensor) -> Tensor:
     """The logarithm of the mean probability of scores (K, ..., C)."""
     return scores.float().log_softmax(-1).logsumexp(0) - math.log(len(scores))

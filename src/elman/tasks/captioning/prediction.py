@@ -47,9 +47,9 @@ class Caption(Prediction):
         ]
         return "\n".join(lines)
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Draw the picture with its caption."""
-        return draw_captions([self], path)
+        return draw_captions([self], Path(path))
 
 
 def draw_captions(captions: Sequence[Caption], out: Path) -> tuple[Path, ...]:

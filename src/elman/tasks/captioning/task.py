@@ -23,6 +23,7 @@ from elman.training.task import Task as BaseTask
 if TYPE_CHECKING:
     from torch import nn
 
+    from elman.data.description.facts import Description
     from elman.data.image.dataset import Captioned, CaptionedParts
     from elman.data.image.features import Features
     from elman.data.text.vocabulary import Vocabulary
@@ -74,6 +75,15 @@ class Task(BaseTask[Settings]):
         for note in read.notes:
             log.info(note)
         return read
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Captions and pictures, by their files alone."""
+        from elman.data.description.pictures import describe_captions
+        from elman.data.image.dataset import captions_and_pictures
+
+        s = self.settings
+        alone = not s.captions and s.data != FLICKR8K
+        return describe_captions(*captions_and_pictures(s.data, s.captions), alone=alone)
 
     @cached_property
     def seen(self) -> Seen:
@@ -294,9 +304,9 @@ class Task(BaseTask[Settings]):
             raise UserError(f"{inputs[0]} has {size} numbers for each picture, and this run learned from {own}")
         return paths, features
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """Draw one sheet of all pictures with their captions."""
-        return draw_captions([one for one in predictions if isinstance(one, Caption)], path)
+        return draw_captions([one for one in predictions if isinstance(one, Caption)], Path(path))
 
 
 def read_facts(path: Path) -> Seen:

@@ -5,16 +5,15 @@ N sequences, T steps, B in a batch, K members, C classes.
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from elman.tasks.classification.comparison import Baseline, say_comparison
 from elman.tasks.classification.settings import EnsembleSettings
 from elman.tasks.classification.task import ClassificationTask, Examples, LabelledBatch, Part
-from elman.training.settings import CHOICES, Choice, write_choices
+from elman.training.settings import CHOICES, Choice
 from elman.training.task import Carry, Loss
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 S = TypeVar("S", bound=EnsembleSettings)
-log = logging.getLogger("elman")
 
 
 class MemberBatch(NamedTuple):
@@ -43,10 +41,6 @@ class EnsembleTask(ClassificationTask[S]):
     advice = "try more `members` or `steps`, a larger `hidden_size`, or `cell=gru`"
     """What to try where a simple method is ahead."""
 
-    def __init__(self, settings: S, folder: Path | None = None) -> None:
-        super().__init__(settings, folder)
-        self.choices: list[Choice] = []
-
     @classmethod
     def new(cls, settings: S) -> Self:
         """A task with its settings found from the data where they were left open."""
@@ -58,6 +52,13 @@ class EnsembleTask(ClassificationTask[S]):
             self.choices = self.choose()
             self.settings = self.settings.chosen(self.choices)
         return self
+
+    def again(self, settings: S) -> Self:
+        """A task by other settings, on the data that this one has read."""
+        other = type(self)(settings)
+        if "data" in vars(self):
+            vars(other)["data"] = vars(self)["data"]
+        return other
 
     @abstractmethod
     def choose(self) -> list[Choice]:
@@ -81,17 +82,10 @@ class EnsembleTask(ClassificationTask[S]):
         same: NDArray[np.bool_] = groups[self._left_out_of.any(axis=0)][:, None] == groups[None]
         return same
 
-    def prepare(self) -> None:
-        """Read and check everything that training needs, and say what followed from the data."""
-        super().prepare()
-        if self.choices:
-            chosen = " ".join(f"`{one.setting}={one.value}`" for one in self.choices)
-            log.info("chosen by the data (%s says why): %s", CHOICES, chosen)
-
-    def save(self, folder: Path) -> None:
-        """Write the names of the classes, and what was chosen by the data."""
-        super().save(folder)
-        write_choices(folder, self.choices)
+    def findings(self) -> Sequence[str]:
+        """The settings that followed from the data."""
+        chosen = " ".join(f"`{one.setting}={one.value}`" for one in self.choices)
+        return [f"chosen by the data ({CHOICES} says why): {chosen}"] if chosen else []
 
     def build_model(self) -> nn.Module:
         """One network, or an ensemble of several."""

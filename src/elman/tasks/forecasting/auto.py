@@ -176,3 +176,20 @@ def choose_anchor(errors: Sequence[tuple[str, float]]) -> Choice:
         best,
         f"MASE of each anchor by itself, on validation and, where that is short, late in training: {told}",
     )
+
+
+def candidates(s: Settings) -> list[dict[str, Any]]:
+    """Changes of settings found from the data that may do better: sizes, rates, and how many rows a step reads."""
+    found: list[dict[str, Any]] = [
+        {"hidden_size": 2 * s.hidden_size},
+        {"hidden_size": max(8, s.hidden_size // 2)},
+        {"lr": 2.5 * s.lr},
+        {"lr": s.lr / 2.5},
+        {"dropout": 0.0},
+        {"dropout": 0.3},
+        {"layers": s.layers + 1},
+    ]
+    if s.mode == "direct":
+        segment = next((one for one in (4, 2, 3, 6, 1) if s.window % one == 0 and one != s.segment), s.segment)
+        found += [{"segment": segment}] if segment != s.segment else []
+    return found

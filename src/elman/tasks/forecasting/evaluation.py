@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.timestamps import shown
 from elman.data.timeseries.windows import Windows
-from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive
+from elman.metrics.baselines import MOST_WINDOWS, LinearOnLags, last_value, seasonal_naive, theta
 from elman.metrics.forecasting import Forecasts, Values, coverage, errors
 from elman.models.forecasting.line import Inputs, Line
 from elman.training.report import Report, Table
@@ -148,6 +148,7 @@ class Baselines:
             f"season before ({self._fitted.season} steps)": Forecasts(
                 seasonal_naive(history, horizon, self._fitted.season)
             ),
+            "theta": Forecasts(theta(history, horizon, self._fitted.season)),
             f"linear on {windows.window} lags": Forecasts(self._linear(history / sizes, horizon) * sizes),
         }
 

@@ -106,9 +106,9 @@ class Forecast(Prediction):
                 lines.append(f"    ... {len(rows) - SHOWN_STEPS} more")
         return "\n".join(lines)
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Write the forecast as `path`.csv, and draw it as `path`.svg and `path`.png."""
-        return write_forecasts([self], path)
+        return write_forecasts([self], Path(path))
 
 
 def write_forecasts(forecasts: Sequence[Forecast], out: Path) -> tuple[Path, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from elman.errors import UserError, optional_imports
 from elman.tasks.forecasting.settings import Options, Settings
-from elman.training.settings import Choice, write_choices
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.batching import Buckets
+    from elman.data.description.facts import Description
     from elman.data.timeseries.forecasting import ForecastData, SourceSeries
     from elman.data.timeseries.scaling import FittedSeries
     from elman.data.timeseries.windows import WindowBatch, Windows
     from elman.metrics.forecasting import Forecasts
     from elman.models.forecasting.heads import Head
     from elman.models.forecasting.inference import InUnits
-    from elman.models.forecasting.line import Line
     from elman.tasks.forecasting.anchors import AnchorTrial
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
@@ -45,11 +44,11 @@ class Task(BaseTask[Settings]):
     """How series go on."""
 
     name = "forecasting"
-    inputs = "tables (.csv, .tsv, .parquet), or folders of them, with the run's columns, each to be continued"
+    inputs = "tables (.csv, .tsv, .xlsx, .parquet), or folders of them, with the run's columns, each to be continued"
     data_files: ClassVar[int] = 1
     predict_example = ("table.csv",)
     takes = "arrays"
-    input_suffixes = (".csv", ".tsv", ".parquet")
+    input_suffixes = (".csv", ".tsv", ".xlsx", ".parquet")
     writes = "the forecasts as a table and a picture"
     calibrates = True
     unit = "windows"
@@ -58,8 +57,6 @@ class Task(BaseTask[Settings]):
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
         self.metric = settings.best_by
-        self.choices: list[Choice] = []
-        self._first_line: Line | None = None
         self.loss_unit = {1: "scaled units", 3: "scaled quantile loss"}.get(self.head.size, "nats")
 
     @classmethod
@@ -87,6 +84,33 @@ class Task(BaseTask[Settings]):
             self._anchors, self.choices = settle(self.settings, self._read)
             self.settings, self.data = self._anchors.settings, self._anchors.data
         return self
+
+    @classmethod
+    def describe(cls, settings: Settings) -> Description:
+        """The series of a table, also where something must be said of it before it can be trained on."""
+        from elman.data.description.series import describe_table
+
+        return describe_table(settings.data, settings.reading())
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Series, their times and their columns."""
+        from elman.data.description.series import describe_series
+
+        return describe_series(self._read)
+
+    def again(self, settings: Settings) -> Self:
+        """A task by other settings, on the series that this one has read."""
+        other = type(self)(settings)
+        vars(other)["_read"] = self._read
+        if settings.cutting() == self.settings.cutting():
+            vars(other).update(data=self.data, _anchors=self._anchors)
+        return other
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, learning rates and ways of reading."""
+        from elman.tasks.forecasting.auto import candidates
+
+        return candidates(self.settings)
 
     @cached_property
     def _read(self) -> SourceSeries:
@@ -130,8 +154,6 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
-        from elman.tasks.forecasting.telling import understood
-
         s, season = self.settings, self.fitted.season
         least = season + (s.mode == "recursive")
         if s.anchor == "season" and s.window < least:
@@ -139,15 +161,16 @@ class Task(BaseTask[Settings]):
                 f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
             )
         _ = self.data, self._baselines
-        if s.anchor == "line":
-            self._first_line = self._anchors.lines[1]  # where it is not made, the weights file has it
-        for line in understood(self._read, self.data, self.choices):
-            log.info("%s", line)
+
+    def findings(self) -> Sequence[str]:
+        """What had to be decided in reading the series, and which settings followed."""
+        from elman.tasks.forecasting.telling import decided
+
+        return list(decided(self._read, self.data, self.choices))
 
     def save(self, folder: Path) -> None:
-        """Write roles, season and scales; and what was chosen by the data."""
+        """Write roles, season and scales."""
         self.fitted.save(folder / SERIES)
-        write_choices(folder, self.choices)
 
     def restore(self, folder: Path) -> None:
         """Read roles, season and scales."""
@@ -170,8 +193,8 @@ class Task(BaseTask[Settings]):
         )
         kind = RecursiveForecaster if s.mode == "recursive" else DirectForecaster
         model = kind(layout, self.head, s.shape(s.segment * sum(sizes)), dropout=s.dropout)
-        if isinstance(model, DirectForecaster) and self._first_line is not None:
-            line = self._first_line
+        if isinstance(model, DirectForecaster) and s.anchor == "line" and self.begins:
+            line = self._anchors.lines[1]  # else the weights file has it
             model.set_line(*map(torch.from_numpy, (line.weight, line.known, line.ahead, line.bias)))
         return model
 
@@ -369,8 +392,8 @@ class Task(BaseTask[Settings]):
             texts.append(f"... and {more:,} more series; ask for a table (out) or for JSON to have all")
         return "\n\n".join(texts)
 
-    def write(self, predictions: Sequence[Prediction], path: Path) -> tuple[Path, ...]:
+    def write(self, predictions: Sequence[Prediction], path: str | Path) -> tuple[Path, ...]:
         """All series as one table and one picture: `path`.csv, `path`.svg and `path`.png."""
         from elman.tasks.forecasting.prediction import Forecast, write_forecasts
 
-        return write_forecasts([one for one in predictions if isinstance(one, Forecast)], path)
+        return write_forecasts([one for one in predictions if isinstance(one, Forecast)], Path(path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from elman.data.timeseries.forecasting import ForecastData, SourceSeries
-from elman.data.timeseries.timestamps import shown
 from elman.tasks.forecasting.evaluation import NETWORK, Judged
 from elman.training.settings import CHOICES, Choice
 
@@ -14,13 +13,8 @@ ROUNDING = 1e-4
 """Of MASE: two forecasts that are no farther apart are equally good."""
 
 
-def understood(read: SourceSeries, data: ForecastData, choices: Sequence[Choice]) -> Iterator[str]:
-    """What was read, what had to be decided in reading it, and which settings followed."""
-    rows = sorted(map(len, read.series))
-    several = f"{len(rows)} series of {rows[0]:,} to {rows[-1]:,} rows" if len(rows) > 1 else f"{rows[0]:,} rows"
-    first, last = min(one.times[0] for one in read.series), max(one.times[len(one) - 1] for one in read.series)
-    columns = f"time {read.roles.time!r}, target {' '.join(map(repr, read.roles.targets))}"
-    yield f"{read.source}: {several}, step {read.frequency}, {shown(first)} to {shown(last)}; {columns}"
+def decided(read: SourceSeries, data: ForecastData, choices: Sequence[Choice]) -> Iterator[str]:
+    """What had to be decided in reading the series, and which settings followed."""
     yield from (*read.notes, *data.notes)
     if choices:
         chosen = ", ".join(f"{one.setting} {_plainly(one.value)}" for one in choices)

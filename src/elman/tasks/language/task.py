@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from elman.data.description.facts import Description
     from elman.data.text.bptt import Streams
     from elman.data.text.corpora import TextCorpus
     from elman.data.text.encoded_cache import EncodedText
@@ -71,6 +72,16 @@ class Task(BaseTask[Settings]):
         from elman.data.text.bptt import Streams
 
         return Streams(_as_ids(self.encoded.training), self.settings.batch_size, self.settings.chunk)
+
+    def understood(self, *, whole: bool = False) -> Description | None:
+        """The text in memory; a large one is not read for it, but for its beginning where it is only described."""
+        from elman.data.description.texts import describe_corpus
+        from elman.data.text.corpora import TextCorpus, read_corpus
+
+        s = self.settings
+        if whole:
+            return describe_corpus(s.data, *read_corpus(s.data, s.validation_share), whole=True)
+        return describe_corpus(s.data, *self.corpus.parts) if isinstance(self.corpus, TextCorpus) else None
 
     def learned_from(self) -> dict[str, Iterable[Any]]:
         """Both texts, or the files of a large one."""

@@ -16,6 +16,8 @@ LONG = 100
 """Tokens of a text on average, above which five networks would take minutes."""
 MOST_TOKENS = 500_000
 """Tokens of all texts up to which there are several networks."""
+MOST_COUNTED = 30_000_000
+"""Characters of all texts up to which n-grams are counted."""
 SINGLE_WORDS = 2.0
 """Words in a text, on average, below which it is read by characters."""
 
@@ -51,6 +53,9 @@ def _chosen(facts: TextFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str
     if kind == "auto":
         kind = "characters" if facts.words < SINGLE_WORDS and not s.vectors else "words"
         yield "tokens", (kind, f"{facts.words:.1f} words in a text, on average")
+    beside = count * facts.characters <= MOST_COUNTED
+    why = "few texts hold what a network needs to learn of words that are rare" if beside else "too many to count"
+    yield "ngrams", ("beside" if beside else "none", f"{count * facts.characters:,.0f} characters in all: {why}")
     characters, few = kind == "characters", count <= FEW
     tokens = min(s.max_length, facts.characters if characters else facts.words)
     members = s.members or ((5 if tokens <= LONG else 3) if few else 3 if tokens * count <= MOST_TOKENS else 1)
@@ -75,3 +80,17 @@ def _chosen(facts: TextFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str
     yield "steps", (steps, f"{steps * batch / count:.0f} times through {count:,} texts")
     reason = "at the end alone: nothing is chosen on few examples" if folds else "a tenth of the steps"
     yield "eval_every", (steps if folds else max(1, steps // 10), reason)
+
+
+def candidates(s: Settings) -> list[dict[str, Any]]:
+    """Changes of settings found from the data that may do better: sizes, rates, dropout, rare words."""
+    return [
+        {"hidden_size": 2 * s.hidden_size},
+        {"embedding_size": max(8, s.embedding_size // 2)} if s.vectors is None else {"hidden_size": 3 * s.hidden_size},
+        {"readout": "mean-max" if s.readout != "mean-max" else "max"},
+        {"lr": 2 * s.lr},
+        {"lr": s.lr / 2},
+        {"dropout": max(0.0, s.dropout - 0.2)},
+        {"word_dropout": s.word_dropout + 0.1},
+        {"min_count": 2},
+    ]

@@ -18,6 +18,7 @@ class Settings(EnsembleSettings):
 
     by_data: ClassVar[Mapping[str, Any]] = {
         "tokens": "auto",
+        "ngrams": "auto",
         "members": 0,
         "folds": -1,
         "hidden_size": 0,
@@ -39,6 +40,10 @@ class Settings(EnsembleSettings):
     """The column that has the class; found by its usual names otherwise. A number where no line names them."""
     tokens: Literal["auto", "words", "bpe", "characters"] = "auto"
     """What the text is cut into; auto: words, or characters where a text is hardly more than one word."""
+    ngrams: Literal["auto", "beside", "none"] = "auto"
+    """beside: tf-idf of one and two words (one to four characters) and logistic regression, joined with the network by
+    weights that do best on the validation part; none: the network alone; auto: beside, unless the texts are very
+    long."""
     vocabulary_size: int = 20000
     """How many different tokens, at most."""
     min_count: int = 1
@@ -94,6 +99,9 @@ class Settings(EnsembleSettings):
 class Options:
     """What `elman predict` can be told of a text classifier."""
 
+    file: str | None = None
+    """A file with a text in each line, or a folder of .txt files with a text each; - reads standard input. Their texts
+    are answered without `opinion`."""
     opinion: bool = True
     """Also say what the network thinks after each token."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from elman.atomic_io import write_text
+from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.classification.comparison import Baseline
 from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.task import Examples, Part
+from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, WANTED, NgramSizes
 from elman.tasks.sentiment.prediction import TextPrediction, running
+from elman.tasks.sentiment.reading import texts_of
 from elman.tasks.sentiment.settings import Options, Settings
 from elman.training.settings import Choice
 from elman.training.task import Prediction
@@ -22,12 +28,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from elman.data.description.facts import Description
     from elman.data.text.classification import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
+    from elman.models.classification.ngrams import NgramCounts, WithNgrams
     from elman.plotting.running_prediction import RunningPrediction
+    from elman.training.run_folder import RunFolder
 
-VOCABULARY = "vocabulary.json"
+VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
+TOGETHER = 256
+"""Lines that are judged at once, at most."""
 log = logging.getLogger("elman")
 
 
@@ -36,6 +47,7 @@ class Task(EnsembleTask[Settings]):
 
     name = "sentiment"
     inputs = "texts"
+    streaming: ClassVar[bool] = True
     predict_example = ("It was good.",)
     options_type = Options
 
@@ -51,6 +63,14 @@ class Task(EnsembleTask[Settings]):
         for note in data.notes:
             log.info(note)
         return data
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Texts, classes, and the columns that they were read from."""
+        from elman.data.description.labels import describe_texts
+        from elman.data.io.columns import Columns
+
+        s = self.settings
+        return describe_texts(self.data, s.data, Columns(s.text_column, s.label_column), whole=whole)
 
     @property
     def _training_part(self) -> LabelledTexts:
@@ -81,6 +101,12 @@ class Task(EnsembleTask[Settings]):
         characters = self.settings.tokens == "characters"
         return counting_baselines(train.texts, train.labels, judged, self.held_out(), characters=characters)
 
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, rates and ways of reading."""
+        from elman.tasks.sentiment.auto import candidates
+
+        return candidates(self.settings)
+
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""
         return self.data.classes
@@ -107,9 +133,11 @@ class Task(EnsembleTask[Settings]):
         )
 
     def save(self, folder: Path) -> None:
-        """Write classes and vocabulary."""
+        """Write classes and vocabulary, and how many n-grams are counted."""
         super().save(folder)
         self.vocabulary.save(folder / VOCABULARY)
+        if self.settings.ngrams == "beside":
+            write_text(folder / NGRAMS, json.dumps(asdict(self.ngram_sizes)) + "\n")
 
     def restore(self, folder: Path) -> None:
         """Read classes and vocabulary."""
@@ -119,13 +147,17 @@ class Task(EnsembleTask[Settings]):
         super().restore(folder)
         tokens = "words" if self.settings.tokens == "auto" else self.settings.tokens
         self.vocabulary = load_vocabulary(folder / VOCABULARY, tokens, (PAD, UNK))
+        if self.settings.ngrams == "beside":
+            self.ngram_sizes = read_json(folder / NGRAMS, NgramSizes, "numbers of n-grams")
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        """The numbers of each text's tokens, (T,) with T from 1 to `max_length`."""
+        """The numbers of each text's tokens, (T,): the last ones, as many as are read or counted, 1 at least."""
         import numpy as np
 
         unknown = [self._unknown]
         longest = self.settings.max_length
+        if self.settings.ngrams == "beside":
+            longest = max(longest, MOST_TOKENS)
         return [np.array(ids[-longest:] or unknown) for ids in self.vocabulary.encode_lines(texts)]
 
     @property
@@ -150,10 +182,116 @@ class Task(EnsembleTask[Settings]):
     def _encoded(self, part: LabelledTexts) -> Examples:
         return Examples(self.encode(part.texts), part.labels, part.texts)
 
+    def shown(self, index: int, step: int) -> NDArray[np.int64]:
+        """The end of a training text that the network reads."""
+        sequence: NDArray[np.int64] = super().shown(index, step)[-self.settings.max_length :]
+        return sequence
+
     def prepare(self) -> None:
-        """Read and check everything that training needs, word vectors too."""
+        """Read and check everything that training needs, word vectors and n-grams too."""
         super().prepare()
         _ = self._vectors
+        if self.settings.ngrams == "beside" and self.begins:
+            _ = self._counts
+
+    @cached_property
+    def ngram_sizes(self) -> NgramSizes:
+        """What is counted: the run's own sizes, or those that follow from the training texts."""
+        from elman.models.classification.ngrams import longest_ngram
+
+        longest = longest_ngram(len(self.vocabulary), WANTED[self.vocabulary.kind])
+        return NgramSizes(longest, len(self._known_ngrams[0]), self._ngram_sets)
+
+    @property
+    def _ngram_sets(self) -> int:
+        return 1 if self._left_out_of is None else self.settings.members
+
+    @cached_property
+    def _known_ngrams(self) -> tuple[Tensor, Tensor]:
+        from elman.tasks.sentiment.ngrams import MOST_WEIGHTS, known_ngrams
+
+        most = MOST_WEIGHTS // (self._ngram_sets * len(self.classes))
+        sequences = self.examples("train").sequences
+        return known_ngrams(sequences, self.vocabulary.kind, len(self.vocabulary), most)
+
+    @cached_property
+    def _counts(self) -> NgramCounts:
+        """The counted n-grams, fitted on the training texts."""
+        import numpy as np
+
+        from elman.tasks.sentiment.ngrams import fit_ngrams
+
+        counts, train = self._new_counts(), self.examples("train")
+        away = np.zeros((1, len(train)), dtype=np.bool_) if self._left_out_of is None else self._left_out_of
+        fit_ngrams(counts, *self._known_ngrams, train.sequences, train.labels, away)
+        return counts
+
+    def _new_counts(self) -> NgramCounts:
+        from elman.models.classification.ngrams import NgramCounts
+
+        s = self.ngram_sizes
+        return NgramCounts(len(self.vocabulary), s.longest, s.features, s.sets, len(self.classes))
+
+    def build_model(self) -> nn.Module:
+        """The network, or several; with n-grams beside, which are fitted where training begins."""
+        from elman.models.classification.ngrams import WithNgrams
+
+        network = super().build_model()
+        if self.settings.ngrams != "beside":
+            return network
+        counts = self._new_counts()
+        if self.begins:
+            counts.load_state_dict(self._counts.state_dict())
+        return WithNgrams(network, counts, self.settings.max_length)
+
+    def inspected(self, model: nn.Module) -> nn.Module:
+        """The network, of several the first one; without the counts."""
+        from elman.models.classification.ngrams import WithNgrams
+
+        return super().inspected(model.network if isinstance(model, WithNgrams) else model)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and accuracy on the validation part, where also the network and the counts are weighed."""
+        from elman.models.classification.ngrams import WithNgrams, fit_shares
+
+        if isinstance(model, WithNgrams):
+            model.shares.copy_(fit_shares(*self._two_opinions(model)))
+        return super().evaluate(model)
+
+    def _two_opinions(self, model: WithNgrams) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities (M, C) of the network and of the counts on what neither has seen, and the truth (M,)."""
+        import torch
+
+        from elman.metrics.classification import answer
+        from elman.models.classification.ensemble import mean_scores
+        from elman.models.classification.ngrams import Parts
+
+        away = self._left_out_of
+        examples = self.examples("validation" if away is None else "train")
+        found = answer(Parts(model), examples.sequences, examples.labels)
+        own, counted = found.scores.tensor_split([found.scores.shape[1] - self._ngram_sets], dim=1)
+        if away is None:
+            return mean_scores(own.transpose(0, 1)), counted[:, 0], found.truth
+        unseen = torch.from_numpy(away.T)
+        return own[unseen], counted[unseen], found.truth.unsqueeze(1).expand_as(unseen)[unseen]
+
+    def finish(self, folder: RunFolder, model: nn.Module) -> None:
+        """Draw the curves, and say what network and counts reach alone and together."""
+        import torch
+
+        from elman.models.classification.ngrams import WithNgrams
+
+        super().finish(folder, model)
+        if isinstance(model, WithNgrams):
+            with torch.no_grad():
+                own, counted, truth = self._two_opinions(model)
+            alone, other = (float((one.argmax(-1) == truth).double().mean()) for one in (own, counted))
+            shares = model.shares.tolist()
+            log.info(
+                "the answers join the network (alone %.1f%% on validation, weight %.2f) and counted n-grams (alone"
+                " %.1f%%, weight %.2f); `ngrams=none` trains the network alone",
+                *(100 * alone, shares[0], 100 * other, shares[1]),
+            )
 
     @cached_property
     def _vectors(self) -> dict[str, NDArray[np.float32]]:
@@ -194,15 +332,47 @@ class Task(EnsembleTask[Settings]):
         for number, text in enumerate(inputs, 1):
             if not text.strip():
                 raise UserError(f"text {number} of {len(inputs)} is empty; give a text to judge")
-        return [self._prediction(model, text, options) for text in inputs]
+        if options.opinion:
+            return [self._prediction(model, text, options) for text in inputs]
+        return list(self._plainly(model, inputs))
+
+    def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[Prediction]:
+        """The same one by one; for the lines of a file or of standard input as they come, empty ones left out.
+
+        Raises:
+            UserError: texts and a file are both given, or neither; or the file cannot be read.
+        """
+        from elman.data.io.lines import STANDARD_INPUT
+
+        file = STANDARD_INPUT if list(inputs) == [STANDARD_INPUT] else options.file
+        if file is None and not inputs:
+            raise UserError('give texts, or a file of them: `file=texts.txt`, or "-" for standard input')
+        if file is None:
+            yield from self.predict(model, inputs, options)
+            return
+        if list(inputs) not in ([], [STANDARD_INPUT]):
+            raise UserError("texts and `file` are both given; leave one of the two out")
+        for texts in texts_of(file, TOGETHER):
+            yield from self._plainly(model, texts)
+
+    def _plainly(self, model: nn.Module, texts: Sequence[str]) -> Iterator[Prediction]:
+        """Labels of texts, all at once, without an opinion after each token."""
+        import numpy as np
+
+        from elman.metrics.classification import answer
+
+        shares = answer(model, self.encode(texts), np.zeros(len(texts), dtype=np.int64)).scores.softmax(-1).tolist()
+        for text, one in zip(texts, shares, strict=True):
+            yield TextPrediction.of(text, self.classes, one)
 
     def _prediction(self, model: nn.Module, text: str, options: Options) -> TextPrediction:
         import torch
 
         from elman.models.classification.ensemble import Ensemble
+        from elman.models.classification.ngrams import WithNgrams
         from elman.models.classifier import Classifier
 
-        assert isinstance(model, Classifier | Ensemble)
+        assert isinstance(model, Classifier | Ensemble | WithNgrams)
         ids = torch.from_numpy(self.encode([text])[0]).to(next(model.parameters()).device)
         scores: Tensor = (
             model.prefix_scores(ids)
@@ -213,7 +383,7 @@ class Task(EnsembleTask[Settings]):
         last = TextPrediction.of(text, self.classes, shares[-1])
         opinion: tuple[RunningPrediction, ...] = ()
         if options.opinion:
-            tokens = self.vocabulary.token_texts(text)[-len(ids) :] or [text.strip()]
+            tokens = self.vocabulary.token_texts(text)[-len(shares) :] or [text.strip()]
             opinion = running(tokens, self.classes, shares)
         return TextPrediction(text, last.label, last.probability, last.probabilities, opinion)
 
@@ -229,7 +399,7 @@ class Task(EnsembleTask[Settings]):
 
         if not text.strip():
             raise UserError("the text is empty; give one to judge")
-        ids = torch.from_numpy(self.encode([text])[0])
+        ids = torch.from_numpy(self.encode([text])[0][-self.settings.max_length :])
         tokens = self.vocabulary.written(text)[-len(ids) :] or [text]
         return example_of_own_prediction(model, ids, tokens, self.classes)
 

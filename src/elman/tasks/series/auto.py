@@ -104,3 +104,18 @@ def _steps(facts: SeriesFacts, batch: int) -> int:
         return int(max(300, min(80 * facts.examples / batch, 1_200), 40 * facts.classes))
     epochs = 20 if facts.examples <= VERY_MANY else 5
     return int(min(max(1_200, epochs * facts.examples / batch), 4_000))
+
+
+def candidates(s: Settings) -> list[dict[str, Any]]:
+    """Changes of settings found from the data that may do better: sizes, scales, rates, and how series are varied."""
+    found: list[dict[str, Any]] = [
+        {"hidden_size": 2 * s.hidden_size},
+        {"readout": "mean" if s.readout != "mean" else "max"},
+        {"lr": 2 * s.lr},
+        {"lr": s.lr / 2},
+        {"dropout": 0.4},
+        {"augment": 2.0 if s.augment else 1.0},
+    ]
+    if s.patched:
+        found += [{"stride": 2 * s.stride}] + ([{"stride": s.stride // 2}] if s.stride > 1 and s.scales > 1 else [])
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from elman.data.description.facts import Description
     from elman.data.io.records import Record
     from elman.data.scaling import Scaler
     from elman.data.timeseries.classification import LabelledSequences, SequenceClasses
@@ -59,6 +60,12 @@ class Task(EnsembleTask[Settings]):
         s = self.settings
         return read_sequences(s.data, interpolate=s.interpolate, validation_share=s.validation_share)
 
+    def understood(self, *, whole: bool = False) -> Description:
+        """Series, classes and lengths."""
+        from elman.data.description.sequences import describe_sequences
+
+        return describe_sequences(self.data, self.settings.data, whole=whole)
+
     @property
     def _training_part(self) -> LabelledSequences:
         """The series that are learned from: under cross-validation those that else were held out, too."""
@@ -82,6 +89,12 @@ class Task(EnsembleTask[Settings]):
             own_validation=not data.held_out,
         )
         return choose(facts, self.settings)
+
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
+        """Other sizes, rates and ways of reading."""
+        from elman.tasks.series.auto import candidates
+
+        return candidates(self.settings)
 
     def classes_of_data(self) -> tuple[str, ...]:
         """The names of the classes in the training data."""

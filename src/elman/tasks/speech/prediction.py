@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman.errors import one_line_of
-from elman.training.task import Prediction
+from elman.training.task import Prediction, picture_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +40,11 @@ class Transcript(Prediction):
         """The file and its text on one line."""
         return one_line_of(f"{self.input}  {self.text}")
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Draw the spectrogram with the symbols over it, as `path`.svg and `path`.png."""
         from elman.plotting.spectrogram import draw_spectrogram
 
         name = Path(self.input).name
         text = self.text if len(self.text) <= LONGEST_TITLE else self.text[: LONGEST_TITLE - 1] + "…"
         title = f"{name}: “{text}” was heard" if text else f"{name}: nothing was heard"
-        return tuple(draw_spectrogram(self.frames, self.hop, list(self.heard), title, path))
+        return tuple(draw_spectrogram(self.frames, self.hop, list(self.heard), title, picture_name(path)))

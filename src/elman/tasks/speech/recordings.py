@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from elman.data.audio.augmentation import Augmentation
     from elman.data.audio.dataset import Spoken
     from elman.data.audio.frontend import FrontEnd
+    from elman.data.description.facts import Description
 
 SCALER = "scaler.json"
 log = logging.getLogger("elman")
@@ -49,6 +50,12 @@ class SpeechTask(BaseTask[Settings]):
         if recordings.note:
             log.info(recordings.note)
         return recordings
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Recordings, transcripts and sample rates."""
+        from elman.data.description.recordings import describe_recordings
+
+        return describe_recordings(self.recordings.recordings, self.settings.data)
 
     def other_recordings(self, path: Path) -> Spoken:
         """The recordings of another folder."""

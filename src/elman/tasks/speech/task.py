@@ -24,6 +24,11 @@ class Task(SpeechTask):
         """The kind that answers as the settings ask, of a run."""
         return kind_of(settings).load(folder, settings)
 
+    @classmethod
+    def describe(cls, settings: Settings) -> Any:
+        """What the kind that answers as the settings ask understands of the recordings."""
+        return kind_of(settings)(settings).understood(whole=True)
+
 
 def kind_of(settings: Settings) -> type[WordTask] | type[TranscriptTask]:
     """A class for whole recordings, or symbols one after the other."""

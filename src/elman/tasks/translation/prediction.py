@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from elman.errors import one_line_of
-from elman.training.task import Prediction
+from elman.training.task import Prediction, picture_name
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,6 @@ class Translation(Prediction):
         """The translation, one line for each text."""
         return one_line_of(self.text)
 
-    def write(self, path: Path) -> tuple[Path, ...]:
+    def write(self, path: str | Path) -> tuple[Path, ...]:
         """Draw what each word attended to, as `path`.svg and `path`.png; nothing for an empty text."""
-        return self.draw(path) if self.draw is not None else ()
+        return self.draw(picture_name(path)) if self.draw is not None else ()

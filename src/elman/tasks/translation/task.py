@@ -6,14 +6,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman.atomic_io import write_text
-from elman.data.io.json_files import read_json
 from elman.errors import UserError
+from elman.tasks.translation.facts import UNLIMITED, Facts, read_facts
 from elman.tasks.translation.prediction import Translation
 from elman.tasks.translation.settings import Options, Settings
 from elman.training.task import Carry, Loss, Prediction
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.batching import Buckets
+    from elman.data.description.facts import Description
     from elman.data.text.parallel import Pairs, ParallelText
     from elman.insight.example import InspectionExample
     from elman.models.decoding.beam_search import Hypothesis
@@ -38,21 +39,6 @@ TOGETHER = 256
 """Lines that are translated at once, at most."""
 MOST = 2000
 """Tokens of a text that are read."""
-UNLIMITED = 10**6
-"""Tokens of a translation, where its source's length sets the limit."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What must be known of the training pairs where they are not read.
-
-    Attributes:
-        languages: from which to which; empty where the data did not say.
-        longest: the tokens of the longest source.
-    """
-
-    languages: tuple[str, str]
-    longest: int
 
 
 class Task(BaseTask[Settings]):
@@ -83,6 +69,12 @@ class Task(BaseTask[Settings]):
         for note in data.notes:
             log.info(note)
         return data
+
+    def understood(self, *, whole: bool = False) -> Description:
+        """Pairs and languages."""
+        from elman.data.description.texts import describe_pairs
+
+        return describe_pairs(self.settings.data, self.data, whole=whole)
 
     def learned_from(self) -> dict[str, Iterable[Any]]:
         """The pairs."""
@@ -384,15 +376,3 @@ class Task(BaseTask[Settings]):
         about = f"C is the cost of the network's own translation: {marks.decode(found.tokens).strip()}"
         layer = "decoder.layer" if model.upper_decoder is None else "upper_decoder.layer"
         return InspectionExample(inputs, names, targets, about, layer=layer)
-
-
-def read_facts(path: Path) -> Facts:
-    """The languages and the longest source that a run has written down.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    facts = read_json(path, Facts, "languages and the longest source")
-    if not 0 <= facts.longest <= UNLIMITED:
-        raise UserError(f"{path} is damaged: the longest source has {facts.longest} tokens; restore it from a copy")
-    return facts

@@ -1,0 +1,1 @@
+"""Settings that are found by short trainings: how long to train in the time allowed, and which settings do best."""
