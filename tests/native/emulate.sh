@@ -1,7 +1,7 @@
 #!/bin/sh
 # The native library's own check on instruction sets that this processor may lack, under QEMU's user-mode emulator:
-# AVX2 as QEMU's largest x86-64 processor, and the portable code as NEON on aarch64. What cannot be tried says why. AVX-512
-# is in no QEMU: it is checked only on a processor that has it.
+# AVX2 as QEMU's largest x86-64 processor, and the portable code as NEON on aarch64; and as Windows runs it, under Wine.
+# What cannot be tried says why. AVX-512 is in no QEMU: it is checked only on a processor that has it.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$root/build/emulate}
@@ -46,6 +46,28 @@ elif ! command -v aarch64-linux-gnu-g++ > /dev/null; then
 else
     program=$(check aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
         -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++)
-    echo "aarch64:"
+    # the compiler's vectors must have become NEON's: by how its multiply-adds are written
+    code=$build/aarch64/code.txt
+    aarch64-linux-gnu-objdump -d --no-show-raw-insn "$program" > "$code"
+    vector=$(grep -cE '[[:space:]]fml[as][[:space:]]+v' "$code")
+    scalar=$(grep -cE '[[:space:]]fn?m(add|sub)[[:space:]]' "$code" || true)
+    echo "aarch64: $vector multiply-adds of vectors, $scalar of single numbers"
+    [ "$vector" -gt $((100 * scalar)) ] || { echo "aarch64: the portable code is not NEON"; exit 1; }
     qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" --quick portable
+fi
+
+windows=$(command -v x86_64-w64-mingw32-g++-posix || true)
+wine=$(command -v wine || command -v wine64 || true)
+if [ -z "$windows" ]; then
+    echo "Windows: skipped, MinGW-w64 is not installed (Debian: g++-mingw-w64-x86-64-posix)"
+elif [ -z "$wine" ]; then
+    echo "Windows: skipped, Wine is not installed (Debian: wine, wine64)"
+else
+    program=$(check windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 -DCMAKE_CXX_COMPILER="$windows")
+    echo "Windows:"
+    for isa in avx2 portable; do
+        status=0
+        WINEDEBUG=-all WINEPREFIX=$build/wine "$wine" "$program.exe" --quick $isa || status=$?
+        [ $status = 0 ] || [ $status = 77 ] || exit $status
+    done
 fi

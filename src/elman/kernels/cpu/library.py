@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_ABI = 5  # ELMAN_ABI in native/elman.h
+_SUFFIXES = (".so", ".dylib", ".dll")
+_ABI = 6  # ELMAN_ABI in native/elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
 ADDRESSES = 1 << 40
@@ -96,7 +97,7 @@ def limit_threads(most: int) -> None:
 def _library() -> ctypes.CDLL | None:
     # An editable install has the sources in one folder and the library in another; both are on the package's path.
     for folder in sys.modules["elman.kernels"].__path__:
-        for path in sorted(Path(folder).glob("libelman.*")):
+        for path in sorted(path for path in Path(folder).glob("libelman.*") if path.suffix in _SUFFIXES):
             library = ctypes.CDLL(str(path))
             if library.elman_abi() != _ABI:
                 raise RuntimeError(f"{path} was built from another version of elman; build it again")

@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "runtime/crowding.h"
+#include "runtime/memory.h"
 #include "runtime/thresholds.h"
 
 namespace elman {
@@ -47,19 +48,18 @@ elman_decoder* elman_decoder_new(const elman_decoder_spec* spec) {
     decoder->kernels = &elman::current_kernels();
     const auto pack = decoder->kernels->pack_decoder[spec->bfloat16 ? 1 : 0];
     const size_t size = (pack(*decoder, nullptr) + huge_page - 1) / huge_page * huge_page;
-    decoder->packed = aligned_alloc(huge_page, size);
+    decoder->packed = elman::take_memory(size);
     if (!decoder->packed) {
         free(decoder);
         return nullptr;
     }
-    elman::advise_huge(decoder->packed, size);
     pack(*decoder, static_cast<char*>(decoder->packed));
     decoder->bytes = elman::weight_bytes(*spec);
     return decoder;
 }
 
 void elman_decoder_free(elman_decoder* decoder) {
-    if (decoder) free(decoder->packed);
+    if (decoder) elman::give_back(decoder->packed);
     free(decoder);
 }
 

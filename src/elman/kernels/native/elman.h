@@ -7,7 +7,11 @@
 extern "C" {
 #endif
 
+#if defined(_WIN32)
+#define ELMAN_API __declspec(dllexport)
+#else
 #define ELMAN_API __attribute__((visibility("default")))
+#endif
 
 enum { ELMAN_ABI = 6 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.

@@ -3,13 +3,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #if defined(__linux__)
 #include <sched.h>
+#elif defined(_WIN32)
+#include <windows.h>
 #endif
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <thread>
 
@@ -43,7 +45,15 @@ int by_quota() {
     return static_cast<int>(std::max<int64_t>(1, used / period));
 }
 #else
+#if defined(_WIN32)
+int by_affinity() {
+    DWORD_PTR ours = 0, all = 0;
+    if (!GetProcessAffinityMask(GetCurrentProcess(), &ours, &all) || !ours) return INT_MAX;
+    return __builtin_popcountll(ours);
+}
+#else
 int by_affinity() { return std::max(1u, std::thread::hardware_concurrency()); }
+#endif
 int by_quota() { return INT_MAX; }
 #endif
 
@@ -54,9 +64,8 @@ std::atomic<int64_t> crowded_until{0}, pause_ns{0};
 }  // namespace
 
 int64_t now_ns() {
-    timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return int64_t(at.tv_sec) * 1000000000 + at.tv_nsec;
+    using namespace std::chrono;
+    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
 int available_processors() {

@@ -1,10 +1,8 @@
 #include "runtime/scratch.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
-
 #include <new>
 
+#include "runtime/memory.h"
 #include "runtime/thresholds.h"
 
 namespace elman {
@@ -17,7 +15,7 @@ Scratch::~Scratch() { drop(); }
 void Scratch::drop() {
     while (blocks_) {
         Block* next = blocks_->next;
-        free(blocks_);
+        give_back(blocks_);
         blocks_ = next;
     }
     used_ = total_ = 0;
@@ -26,9 +24,8 @@ void Scratch::drop() {
 void Scratch::add_block(size_t n) {
     const size_t size =
         n >= huge_page ? up(n, huge_page) : up(n < scratch_least_bytes ? scratch_least_bytes : n, cache_line);
-    Block* block = static_cast<Block*>(aligned_alloc(size >= huge_page ? huge_page : cache_line, size));
+    Block* block = static_cast<Block*>(take_memory(size));
     if (!block) throw std::bad_alloc();
-    advise_huge(block, size);
     block->next = blocks_;
     block->size = size;
     blocks_ = block;
@@ -65,14 +62,6 @@ void Scratch::begin_page() {
 Scratch& this_threads_scratch() {
     static thread_local Scratch scratch;
     return scratch;
-}
-
-void advise_huge(void* start, size_t bytes) {
-#ifdef MADV_HUGEPAGE
-    const uintptr_t first = up(reinterpret_cast<uintptr_t>(start), huge_page);
-    const uintptr_t last = (reinterpret_cast<uintptr_t>(start) + bytes) / huge_page * huge_page;
-    if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-#endif
 }
 
 }  // namespace elman

@@ -33,7 +33,4 @@ class Scratch {
 
 Scratch& this_threads_scratch();
 
-// Asks for huge pages where the system gives them on request: the first touch of 16 MB takes a tenth of the time.
-void advise_huge(void* start, size_t bytes);
-
 }  // namespace elman

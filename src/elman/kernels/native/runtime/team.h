@@ -1,8 +1,10 @@
-// Threads: a team out of torch's own OpenMP pool, and the barrier its members meet at.
+// Threads: a team out of torch's own OpenMP pool, or of the library's where there is none, and the barrier its members
+// meet at.
 #pragma once
 #include <atomic>
 
 #include "runtime/inline.h"
+#include "runtime/signal.h"
 
 namespace elman {
 
@@ -18,9 +20,8 @@ class Barrier {
   private:
     void meet();
     int members_ = 1;
-    alignas(64) std::atomic<int> arrived_{0};
-    std::atomic<int> sleepers_{0};
-    alignas(64) std::atomic<int> round_{0};
+    alignas(cache_line) std::atomic<int> arrived_{0};
+    Signal round_;
 };
 
 typedef void (*Work)(void* job, int thread);
@@ -33,7 +34,7 @@ struct Job {
 };
 
 // Runs work(job, 0..threads-1), each in a thread of its own. False, and nothing has run, where the runtime cannot give
-// as many: inside another parallel region, or in a forked child, whose OpenMP pool did not come along.
+// as many: inside another parallel region, or in a forked child, whose pool did not come along.
 bool run_team(const Job& job);
 
 }  // namespace elman

@@ -5,6 +5,7 @@
 //     dh_t    = grad_h_t + mask * (delta_(t+1) W_hh)  [+ dh_(t+1), with the identity connection]
 //     delta_t = dh_t * f'(a_t),   f' = 1 - u^2 or [u > 0],   u = h_t  [- h_(t-1)]
 #pragma once
+#include "runtime/memory.h"
 #include "runtime/plan.h"
 #include "simd/backward_epilogues.h"
 #include "simd/backward_shared.h"

@@ -2,6 +2,7 @@
 // the recurrence over them, one product and its nonlinearity a step. Small weights are fused: a row of the state is
 // [x_t ; h_(t-1)], and a step is its one product with W = [W_ih W_hh], as the equation is usually written.
 #pragma once
+#include "runtime/memory.h"
 #include "runtime/plan.h"
 #include "runtime/thresholds.h"
 #include "simd/forward_epilogues.h"

@@ -27,7 +27,7 @@ ELMAN_INLINE void group_sums(const elman_reservoir_call& call, int64_t g, const 
     typedef Group<T> group;
     typedef typename group::part part;
     constexpr int P = group::parts, W = group::width;
-    constexpr int U = M * P >= 4 ? 1 : 4 / (M * P);  // sums of a unit side by side, since each waits for itself
+    constexpr int U = M * P >= 8 ? 1 : 8 / (M * P);  // sums of a unit side by side, since each waits for itself
     const T* values = static_cast<const T*>(call.values);
     const T* w_ih = static_cast<const T*>(call.w_ih) + g * ELMAN_GROUP;
     const T* bias = static_cast<const T*>(call.bias) + g * ELMAN_GROUP;

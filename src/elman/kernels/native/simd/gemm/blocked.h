@@ -41,7 +41,7 @@ struct FinalSumEpilogue {  // the last part: the whole sum goes on
     ELMAN_INLINE void operator()(int64_t row, int64_t column, vec<T> (&acc)[M][NV]) const {
         for (int m = 0; m < M; ++m)
             for (int v = 0; v < NV; ++v) acc[m][v] += load(sums + (row + m) * row_length + column + v * lanes<T>);
-        epilogue(row, column, acc);
+        finish_tile<T>(row, column, acc, epilogue);
     }
 };
 

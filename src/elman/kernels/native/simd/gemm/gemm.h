@@ -48,13 +48,26 @@ ELMAN_INLINE void prefetch(const T* at) {
 template <class Epilogue>
 constexpr bool prefetches = false;  // true for what has an prefetch_tile<M, NV>(row, column)
 
+// An epilogue of much code, such as the activations of the general recurrence, is compiled once for each size of a tile,
+// not once more in each product that it ends.
+template <class Epilogue>
+constexpr bool is_large = false;
+
+template <class T, int M, int NV, class Epilogue>
+__attribute__((noinline)) void finish_tile(int64_t row, int64_t column, vec<T> (&acc)[M][NV], const Epilogue& epilogue) {
+    epilogue(row, column, acc);
+}
+
 template <class T, bool TA, int M, int NV, class W, class Epilogue>
 __attribute__((noinline)) void one_tile(const T* a, int64_t lda, const W* w, int64_t K, int64_t row, int64_t column,
                                         const Epilogue& epilogue) {
     vec<T> acc[M][NV];
     if constexpr (prefetches<Epilogue>) epilogue.template prefetch_tile<M, NV>(row, column);
     sum_tile<T, TA, M, NV>(a, lda, w, K, acc);
-    epilogue(row, column, acc);
+    if constexpr (is_large<Epilogue>)
+        finish_tile<T>(row, column, acc, epilogue);
+    else
+        epilogue(row, column, acc);
 }
 
 template <class T, bool TA, int NV, int M, class W, class Epilogue>

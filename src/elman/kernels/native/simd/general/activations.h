@@ -61,14 +61,20 @@ __attribute__((noinline)) void apply_other(int64_t f, vec<T>* x, int n) {
     }
 }
 
+// Not inlined: it stands twice in each of the epilogues, and is most of their code.
 template <class T, int N>
-ELMAN_INLINE void apply(int64_t f, vec<T> (&x)[N]) {
+__attribute__((noinline)) void apply_each(int64_t f, vec<T> (&x)[N]) {
     if (f == ELMAN_TANH)
         tanh_each<T>(x);
     else if (f == ELMAN_RELU)
         ELMAN_UNROLL for (int i = 0; i < N; ++i) x[i] = x[i] < T(0) ? vec<T>{} : x[i];
-    else if (f != ELMAN_IDENTITY)
+    else
         apply_other<T>(f, x, N);
+}
+
+template <class T, int N>
+ELMAN_INLINE void apply(int64_t f, vec<T> (&x)[N]) {
+    if (f != ELMAN_IDENTITY) apply_each<T>(f, x);
 }
 
 template <class T>

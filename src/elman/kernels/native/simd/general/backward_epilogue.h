@@ -95,6 +95,8 @@ struct GeneralDeltaEpilogue {
 
 template <class T>
 constexpr bool prefetches<GeneralDeltaEpilogue<T>> = true;
+template <class T>
+constexpr bool is_large<GeneralDeltaEpilogue<T>> = true;
 
 // grad_h0, and what a reset before the first step sends to the restart state.
 template <class T>

@@ -29,58 +29,77 @@ struct GeneralStateEpilogue {
     template <int M, int NV>
     ELMAN_INLINE void operator()(int64_t row, int64_t column, vec<T> (&acc)[M][NV]) const {
         if (H - column >= NV * lanes<T>)
-            finish<true>(row, column, acc);
+            finish(row, column, acc);
         else
-            finish<false>(row, column, acc);
+            finish_edge(row, column, &acc[0][0], M, NV);
     }
-    template <bool whole>
-    static ELMAN_INLINE vec<T> in(const T* from, int64_t n) {
-        return whole ? load(from) : load_n(from, n);
-    }
-    template <bool whole>
-    static ELMAN_INLINE void out(T* to, vec<T> v, int64_t n) {
-        if (whole)
-            store(to, v);
-        else
-            store_n(to, v, n);
-    }
-    template <bool whole, int M, int NV>
+    template <int M, int NV>
     ELMAN_INLINE void finish(int64_t row, int64_t column, vec<T> (&acc)[M][NV]) const {
         vec<T> state[M * NV];
         ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v) state[m * NV + v] =
             acc[m][v] + load(drive + (row + m) * drive_row + column + v * lanes<T>);
         if (!current) apply<T>(f, state);
         if (keep) {
-            if (!current) save<whole, M, NV>(extra, row, column, state);
+            if (!current) save<M, NV>(extra, row, column, state);
             ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
                 const int64_t c = column + v * lanes<T>;
                 const vec<T> kept = load(keep + c), taken = load(gain + c);
                 ELMAN_UNROLL for (int m = 0; m < M; ++m) state[m * NV + v] =
-                    kept * in<whole>(before[row + m] + c, H - c) + taken * state[m * NV + v];
+                    kept * load(before[row + m] + c) + taken * state[m * NV + v];
             }
         }
         if (current) {
-            save<whole, M, NV>(extra, row, column, state);
+            save<M, NV>(extra, row, column, state);
             apply<T>(f, state);
         }
-        save<whole, M, NV>(h, row, column, state);
+        save<M, NV>(h, row, column, state);
         ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
             const int64_t c = column + v * lanes<T>;
             vec<T> q = state[m * NV + v];
-            if (mask) q *= in<whole>(mask[row + m] + c, H - c);
+            if (mask) q *= load(mask[row + m] + c);
             store(next + (row + m) * next_row + c, q);
         }
     }
-    template <bool whole, int M, int NV>
+    template <int M, int NV>
     ELMAN_INLINE void save(T* const* rows, int64_t row, int64_t column, const vec<T> (&state)[M * NV]) const {
         if (!rows) return;
         ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v)
-            out<whole>(rows[row + m] + column + v * lanes<T>, state[m * NV + v], H - column - v * lanes<T>);
+            store(rows[row + m] + column + v * lanes<T>, state[m * NV + v]);
+    }
+    // The last panel, of fewer units than its width: one in many, so that its code is there once for all sizes of a tile.
+    __attribute__((noinline)) void finish_edge(int64_t row, int64_t column, const vec<T>* sums, int M, int NV) const {
+        vec<T> state[2 * ELMAN_ROWS];
+        const int count = M * NV;
+        auto each = [&](auto&& what) ELMAN_ALWAYS {
+            for (int i = 0; i < count; ++i) what(state[i], row + i / NV, column + i % NV * lanes<T>);
+        };
+        auto save_edge = [&](T* const* rows) ELMAN_ALWAYS {
+            if (rows) each([&](vec<T>& s, int64_t r, int64_t c) { store_n(rows[r] + c, s, H - c); });
+        };
+        for (int i = 0; i < count; ++i) state[i] = sums[i];
+        each([&](vec<T>& s, int64_t r, int64_t c) { s += load(drive + r * drive_row + c); });
+        if (!current) apply_other<T>(f, state, count);
+        if (keep) {
+            if (!current) save_edge(extra);
+            each([&](vec<T>& s, int64_t r, int64_t c) {
+                s = load(keep + c) * load_n(before[r] + c, H - c) + load(gain + c) * s;
+            });
+        }
+        if (current) {
+            save_edge(extra);
+            apply_other<T>(f, state, count);
+        }
+        save_edge(h);
+        each([&](vec<T>& s, int64_t r, int64_t c) {
+            store(next + r * next_row + c, mask ? s * load_n(mask[r] + c, H - c) : s);
+        });
     }
 };
 
 template <class T>
 constexpr bool prefetches<GeneralStateEpilogue<T>> = true;
+template <class T>
+constexpr bool is_large<GeneralStateEpilogue<T>> = true;
 
 }  // namespace
 }  // namespace elman::ELMAN_ISA
