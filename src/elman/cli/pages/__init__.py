@@ -1,0 +1,1 @@
+"""Commands that show pages in a browser: one command a file"""

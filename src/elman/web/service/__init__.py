@@ -1,0 +1,1 @@
+"""Trained runs behind an HTTP interface: predictions, streams, metrics, and what describes them"""

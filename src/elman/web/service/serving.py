@@ -1,0 +1,147 @@
+"""uvicorn with what it lacks: a time within which a request's head must come, and streams that end when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from elman.errors import UserError, optional_imports
+from elman.web.service.application import Application
+from elman.web.service.requests.limits import Limits
+
+with optional_imports():
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES = 1 << 16
+"""Of a request's line and headers."""
+HEAD_SECONDS = 10.0
+"""Until they have come."""
+GRACE_SECONDS = 10
+"""Until requests in flight are given up, when the server stops."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose next head does not come in time, or is too large."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._done()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to a head."""
+        if self._timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait()
+        if self._timer is not None:
+            self._head += len(data)
+            if self._head > HEAD_BYTES and b"\r\n\r\n" not in data:
+                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n")
+                self.transport.close()
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._done()
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._head = 0
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _done(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Ends open streams first when it stops.
+
+    Arguments:
+        application: what is served.
+        started: called when requests are taken.
+    """
+
+    def __init__(self, config: uvicorn.Config, application: Application, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._application = application
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, end the streams, and let requests in flight end."""
+        self._application.stop()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes any that is free.
+
+    Raises:
+        UserError: the address is taken, or is none of this computer.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with contextlib.ExitStack() as stack:
+            found = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            found.listen(512)
+            stack.pop_all()
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"cannot listen on {host}, port {port}: {reason.lower()}; choose another `port`") from error
+    return found
+
+
+def serve(application: Application, listener: socket.socket, limits: Limits, started: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; requests in flight are answered first, for as long as `GRACE_SECONDS`.
+
+    Raises:
+        KeyboardInterrupt: at the end, where Ctrl-C ended it.
+    """
+    serving(application, limits, started).run([listener])
+
+
+def serving(application: Application, limits: Limits, started: Callable[[], None]) -> Server:
+    """uvicorn's server of an application."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    options: dict[str, Any] = {
+        "http": BoundedProtocol,
+        "ws": "websockets-sansio",
+        "ws_max_size": limits.body_bytes,
+        "ws_ping_interval": 20.0,
+        "ws_per_message_deflate": False,  # what is packed may hold a thousand times as much
+        "limit_concurrency": limits.connections,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+        "server_header": False,
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+    }
+    return Server(uvicorn.Config(application.asgi, **options), application, started)
