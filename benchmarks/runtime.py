@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORDS = 20
-TEXT = "the film is a fine and quiet story about a small town that nobody who has seen it will ever forget"
+TEXT = "the film is a fine quiet story about a small town that nobody who has seen it will ever forget"
 TURNS = 15
 CALLS = 300
 FLAGS = ("-O3",)

@@ -62,7 +62,7 @@ def test_in_a_pipeline_and_a_grid_of_processes() -> None:
     pipeline.set_output(transform="pandas")
     grid = GridSearchCV(pipeline, {"reservoirclassifier__leak": [0.2, 1.0]}, cv=2, n_jobs=2).fit(X, y)
     assert grid.score(*waves(30, 1)) > 0.9
-    scores = cross_val_score(RNNClassifier(**SMALL, steps=20, hidden_size=8, random_state=0), X, y, cv=2)
+    scores = cross_val_score(RNNClassifier(**SMALL, steps=120, hidden_size=8, random_state=0), X, y, cv=2)
     assert scores.min() > 0.9
 
 

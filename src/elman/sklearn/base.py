@@ -94,7 +94,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _trained(self, task: Task[Any]) -> None:
         with optional_imports():
-            from elman.training.in_memory import train_in_memory
+            from elman.sklearn.in_memory import train_in_memory
 
         with telling(self, self.verbose):
             model, result = train_in_memory(task)

@@ -143,9 +143,9 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             UserError: a series cannot be learned from, or a parameter is out of range.
         """
         with optional_imports():
+            from elman.sklearn.in_memory import train_in_memory
             from elman.tasks.forecasting.settings import Settings
             from elman.tasks.forecasting.task import Task
-            from elman.training.in_memory import train_in_memory
 
         table = self._table(X, y, self._roles())
         fixed = {"data": "table", "test": 0.0, "transform": self.target_transform, **table.roles}

@@ -69,7 +69,12 @@ def _valid(check: Any, *given: Any, **options: Any) -> NDArray[np.float64]:
 def _dimensions(X: Any) -> int:
     if hasattr(X, "ndim"):
         return int(X.ndim)
-    return np.ndim(X) if isinstance(X, list | tuple) else 2
+    try:
+        return np.ndim(X) if isinstance(X, list | tuple) else 2
+    except ValueError as error:  # arrays and other things side by side
+        raise UserError(
+            "X holds what is no sequence of numbers; give (N, T), (N, T, I), or a list of sequences"
+        ) from error
 
 
 def _ragged(X: Any) -> list[Any] | None:
