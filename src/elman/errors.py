@@ -17,6 +17,8 @@ EXTRAS = {
     "excel": ("openpyxl",),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "tensorboard": ("tensorboard",),
+    "hub": ("huggingface_hub",),
+    "web": ("starlette", "uvicorn", "httptools", "websockets", "python_multipart", "prometheus_client"),
     "sktime": ("sktime",),
     "aeon": ("aeon",),
 }

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import difflib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from elman.atomic_io import remove_leftovers
-from elman.data.io.files import path_kind, without_stray
 from elman.errors import UserError, optional_imports
+from elman.export.at_path import check_task
 from elman.export.onnx.file import is_export
 from elman.tasks import task_module
 from elman.training.checks.data_digest import check_digest, save_digest
+from elman.training.checks.settings_table import settings_of
+from elman.training.predicting.inputs import inputs_of, named, text_of
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
 from elman.training.run_lock import RunLock, check_idle
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from elman.export.trained import Exported
+    from elman.hub.address import HubAddress
+    from elman.hub.card import Measured
+    from elman.hub.push import Pushed, PushOptions
     from elman.insight.example import InspectionExample
     from elman.training.loop import Result
-    from elman.training.run_state import NotFiniteError
+    from elman.training.predicting.input_stream import InputStream
     from elman.training.search.halving import Outcome
     from elman.training.settings import TrainingSettings
 
@@ -107,6 +110,17 @@ class Run:
         else:
             yield from self.predict(inputs, options)
 
+    def open_stream(self, options: Any = None) -> InputStream:
+        """What takes one input in pieces, as it comes: `push` each, then `finish`; both say what can be said so far.
+
+        Arguments:
+            options: the task's `Options`, or None for its defaults.
+
+        Raises:
+            UserError: the task, or this run, takes inputs whole.
+        """
+        return self.task.open_stream(self.model, self._options(options))
+
     def export(self, to: str = "onnx", out: Path | str | None = None, precision: str = "float32") -> Exported:
         """Write the run in another format: see `elman.export.export`.
 
@@ -120,7 +134,7 @@ class Run:
     def _options(self, options: Any) -> Any:
         kind = self.task.options_type
         if options is not None and not isinstance(options, kind):
-            raise UserError(f"`options` is {_named(options)}; give {kind.__module__}.{kind.__name__}, or leave it out")
+            raise UserError(f"`options` is {named(options)}; give {kind.__module__}.{kind.__name__}, or leave it out")
         return kind() if options is None else options
 
     def inspection_example(self, given: str) -> InspectionExample:
@@ -153,6 +167,37 @@ class Run:
         mean: Tensor = loss.total / loss.count
         return mean
 
+    def push(self, address: str, options: PushOptions | None = None) -> Pushed:
+        """Send the run to a hub, with a card made from it: its metrics are measured for it first.
+
+        Arguments:
+            address: `hf://USER/NAME`, or `USER/NAME`.
+            options: an `elman.hub.push.PushOptions`: licence, private, replace, checkpoint, dry_run.
+
+        Raises:
+            UserError: no such account or none that may, a repository that holds something else, no network.
+        """
+        from elman.hub.address import HubAddress
+        from elman.hub.push import PushOptions as Options
+        from elman.hub.push import find_place, push_run
+
+        options = options or Options()
+        place = find_place(HubAddress.parse(address), options)
+        return push_run(place, self.folder, self.task, self.model, self._measured(place.address), options)
+
+    def _measured(self, address: HubAddress) -> Measured:
+        """The metrics for the card: on the held-out data, or where these are gone what the training found."""
+        from elman.hub.card import Measured
+
+        step = int(self.header["step"])
+        try:
+            return Measured(step, self.evaluate(), f"on the held-out data by `elman evaluate {address}`")
+        except UserError as error:
+            log.warning("the card has the metrics of the training, as the run cannot be measured now: %s", error)
+        kept = {name: value for name, value in self.header.items() if name != "step" and isinstance(value, float)}
+        found = {f"validation_{name}": value for name, value in kept.items()}
+        return Measured(step, found, "on the validation part by the training itself")
+
 
 class ExportedRun(Run):
     """An exported file in the place of its run: evaluates and predicts alike, and has no network to look into.
@@ -183,55 +228,6 @@ class ExportedRun(Run):
         return UserError(f"{self.folder.path} is an exported file, a graph without layers; name the run it was made of")
 
 
-def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
-    """The inputs of `predict` as a list, each of a kind that the task takes.
-
-    Raises:
-        UserError: there are none, or one is of another kind: says which.
-    """
-    several = isinstance(inputs, list | tuple)
-    given = list(inputs) if several else [inputs]
-    if not given:
-        raise UserError(f"nothing to predict; give at least one input to this {task.name} run")
-    if several and task.takes == "arrays" and all(isinstance(one, int | float) for one in given):
-        given = [given]  # one series as a list of numbers
-    for number, one in enumerate(given, 1):
-        text = isinstance(one, str) or (isinstance(one, Path) and task.takes != "texts")
-        array = task.takes == "arrays" and (hasattr(one, "__array__") or isinstance(one, list | tuple))
-        if not (text or array):
-            raise UserError(f"input {number} of {len(given)} is {_named(one)}; a {task.name} run takes {task.inputs}")
-        if task.takes == "texts":
-            given[number - 1] = text_of(one, f"input {number} of {len(given)}")
-    return [part for one in given for part in _with_folders(task.input_from(one), task)]
-
-
-def text_of(given: str, what: str) -> str:
-    """A text with the bytes in it that Python could not decode, as on a command line in an ASCII locale, read as UTF-8.
-
-    Raises:
-        UserError: they are no UTF-8 either.
-    """
-    try:
-        return given.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeError as error:
-        raise UserError(f"{what} is not UTF-8: {given[:40]!r}; convert it") from error
-
-
-def _with_folders(one: Any, task: Task[Any]) -> list[Any]:
-    """An input, or the files that are meant where it is a folder and the task's files have endings of their own."""
-    if not (task.input_suffixes and isinstance(one, str | Path) and path_kind(Path(one)) == "folder"):
-        return [one]
-    found = [path for path in Path(one).rglob("*") if path.suffix.lower() in task.input_suffixes]
-    files = [str(path) for path in without_stray(found)]
-    if not files:
-        raise UserError(f"{one} holds no files that end in {', '.join(task.input_suffixes)}; name another folder")
-    return files
-
-
-def _named(value: Any) -> str:
-    return f"{str(value)[:40]!r}, of type {type(value).__name__}"
-
-
 def train(
     task_name: str, settings: TrainingSettings | Mapping[str, Any], out: str | Path, *, resume: bool = False
 ) -> Result:
@@ -250,12 +246,13 @@ def train(
     asked: TrainingSettings = settings_of(module.Settings, settings) if isinstance(settings, Mapping) else settings
     if not isinstance(asked, module.Settings):
         wanted = f"{module.Settings.__module__}.{module.Settings.__name__}"
-        raise UserError(f"`settings` is {_named(asked)}; the task {task_name} takes {wanted}, or a dictionary")
+        raise UserError(f"`settings` is {named(asked)}; the task {task_name} takes {wanted}, or a dictionary")
     folder = RunFolder(Path(out))
     task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
 
     with optional_imports():
         from elman.training.loop import train as train_loop
+        from elman.training.monitoring.advice import what_to_try, what_was_read
         from elman.training.optim import start_accelerator
         from elman.training.run_state import NotFiniteError
         from elman.training.search.halving import write_outcomes
@@ -275,9 +272,9 @@ def train(
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         if accelerator.is_main_process:
-            if not resume and folder.exists():
-                check_idle(folder.path)  # who holds it says more than that it holds a run
             if not resume:
+                if folder.exists():
+                    check_idle(folder.path)  # who holds it says more than that it holds a run
                 folder.check_free()
             task.prepare()
             told = [] if resume else what_was_read(task, described=described)
@@ -286,9 +283,7 @@ def train(
             if resume:
                 check_digest(folder.path, task.learned_from())
                 if task.settings.steps != folder.read()[1].get("steps"):
-                    folder.write_settings(
-                        task_name, task.settings
-                    )  # before a step is taken that they would not explain
+                    folder.write_settings(task_name, task.settings)  # before a step that they would not explain
             else:
                 _make_run(task_name, task, folder, lock)
                 write_outcomes(folder.path, outcomes)
@@ -309,27 +304,6 @@ def train(
         if accelerator.is_main_process:
             finish(task, folder)
     return result
-
-
-def settings_of(kind: type[Any], given: Mapping[str, Any]) -> Any:
-    """Settings of a class from a dictionary: lists become tuples, and paths texts.
-
-    Raises:
-        UserError: a name that the class does not have (suggests the near one), or a value that it refuses.
-    """
-    known = [field.name for field in dataclasses.fields(kind)]
-    if unknown := [str(name) for name in given if name not in known]:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"they are {', '.join(known)}"
-        raise UserError(f"there is no setting {unknown[0]!r}; {advice}")
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
-
-
-def what_was_read(task: Task[Any], *, described: bool = False) -> list[str]:
-    """What a training begins with: its data in a line, unless that is said already, and what followed from them."""
-    description = None if described else task.understood()
-    return [*([description.brief()] if description else []), *task.findings()]
 
 
 def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:
@@ -364,19 +338,6 @@ def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock)
     lock.keep = False
 
 
-def what_to_try(error: NotFiniteError, settings: TrainingSettings, folder: RunFolder) -> str:
-    """What mends a training that has blown up, and what is left of it."""
-    from elman.training.monitoring.gradient_monitor import remedies
-
-    if not error.updates:
-        return (
-            "no weight had changed by then, so the data or the first weights are the cause: look for values that are"
-            " far larger than the others, and choose a smaller `init` if it is a number"
-        )
-    kept = "the last good checkpoint stays" if folder.checkpoint.exists() else "no checkpoint was saved before it"
-    return f"{remedies(settings)['not finite']}; {kept}"
-
-
 def finish(task: Task[Any], folder: RunFolder) -> None:
     """Draw what shows how training went; without the plotting packages only say so, since the run is complete."""
     try:
@@ -389,12 +350,19 @@ def load(path: str | Path, *, weights: Literal["best", "last"] = "best", device:
     """A trained run, ready to evaluate and predict.
 
     Arguments:
-        path: the run's folder, or a file that it was exported to as ONNX.
+        path: the run's folder; `hf://USER/NAME`, a run on a hub, downloaded into the hub's cache; or a file that it was
+            exported to as ONNX.
         weights: the best ones on the validation part, or the last checkpoint's.
 
     Raises:
         UserError: no run there, or files that are damaged or do not fit.
     """
+    from elman.hub.address import HubAddress, on_hub
+
+    if on_hub(path):
+        from elman.hub.download import download_run
+
+        path = download_run(HubAddress.parse(str(path)), checkpoint=weights == "last")
     if is_export(Path(path)):
         return _load_export(Path(path), weights, device)
     from elman.training.checkpoint import fill_model, group, load_weights
@@ -425,28 +393,3 @@ def _load_export(path: Path, weights: str, device: str) -> ExportedRun:
     if device != "cpu":
         raise UserError(f"{path} runs on the CPU, not on {device}; leave `device` out, or load the run's folder")
     return ExportedRun(RunFolder(path), *read_onnx(path))
-
-
-def holds_run(path: Path) -> bool:
-    """Whether a run, or a file that one was exported to, is there."""
-    return path_kind(path) == "file" if is_export(path) else RunFolder(path).exists()
-
-
-def task_name_of(path: Path) -> str:
-    """The name of the task of a run, or of a file that one was exported to.
-
-    Raises:
-        UserError: neither is there, or it is damaged.
-    """
-    if is_export(path):
-        from elman.export.onnx.read import task_of_file
-
-        return task_of_file(path)
-    return RunFolder(path).read()[0]
-
-
-def check_task(path: Path, task_name: str) -> None:
-    """Raise a UserError if the run at `path` is of another task."""
-    name = task_name_of(path)
-    if name != task_name:
-        raise UserError(f"{path} is a run of the task {name}, not {task_name}; name a run of the task {task_name}")

@@ -1,4 +1,4 @@
-"""The command line: `elman describe | train | evaluate | predict | sample | export | inspect | compare | ...`."""
+"""The command line: `elman describe | train | evaluate | predict | serve | export | push | inspect | lecture | ...`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError
 
 import elman
+from elman.cli.hub.addresses import with_local_runs
 from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, show_notes
 from elman.cli.progress import TerminalDisplay
 from elman.cli.suggestions import advice
@@ -61,9 +62,12 @@ def build_app(*, helping: bool = True) -> App:
         ("evaluate", "elman.cli.running:evaluate", "Measure a run on its held-out data."),
         ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
         ("sample", "elman.cli.running:sample", "Let a trained language model write."),
+        ("push", "elman.cli.hub.push:push", "Send a run to a hub, with a card made from it."),
+        ("serve", "elman.cli.pages.serve:serve", "Serve trained runs over HTTP."),
         ("compare", "elman.cli.compare:compare", "Compare remedies for vanishing gradients."),
         ("export", "elman.cli.export:export", "Take a run elsewhere: to ONNX."),
         ("features", "elman.cli.features:features", "Turn pictures into features for captioning."),
+        ("lecture", "elman.cli.pages.lecture:lecture", "The lecture on recurrent networks, live in a browser."),
         ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
     ):
         flags = () if name == "predict" else ("--help", "-h")  # predict's help depends on the run
@@ -105,7 +109,7 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
     try:
         show_notes()
         use_display(TerminalDisplay())
-        _run(build(), run_first(words), debug=debug)
+        _run(build, words, debug=debug)
         sys.stdout.flush()  # a full disk shows itself here at the latest
     except BrokenPipeError:
         drop_output()  # the reader has gone; say nothing more
@@ -130,7 +134,7 @@ def run_first(words: list[str]) -> list[str]:
     """`evaluate --data A B RUN` with the run before its options: what follows `--data` are all data else."""
     if words[:1] != ["evaluate"] or len(words) < 3 or not words[1].startswith("-"):
         return words
-    from elman.run import holds_run
+    from elman.export.at_path import holds_run
 
     runs = [place for place, word in enumerate(words) if place and holds_run(Path(word))]
     if len(runs) != 1:
@@ -138,13 +142,15 @@ def run_first(words: list[str]) -> list[str]:
     return [words[0], words[runs[0]], *words[1 : runs[0]], *words[runs[0] + 1 :]]
 
 
-def _run(app: App, words: list[str], *, debug: bool) -> None:
+def _run(build: Callable[[], App], words: list[str], *, debug: bool) -> None:
+    app = build()
     app.suppress_keyboard_interrupt = False  # it would exit without a word
     if asks_for_help(words):
         from elman.cli.terminal.console import help_console
 
         app.console = help_console()
     try:
+        words = run_first(with_local_runs(words))
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         if debug:

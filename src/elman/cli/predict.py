@@ -19,7 +19,7 @@ from elman.cli.suggestions import advice
 from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
 from elman.errors import UserError
-from elman.run import holds_run, task_name_of
+from elman.export.at_path import holds_run, task_name_of
 from elman.tasks import task_module
 
 HELP_FLAGS = {"--help", "-h"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for machines.")]
 Weights = Annotated[Literal["best", "last"], Parameter(help="The best weights on validation, or the last ones.")]
-RunPath = Annotated[Path, Parameter(help="The run's folder, or a file that elman export wrote.")]
+RunPath = Annotated[Path, Parameter(help="The run's folder, hf://USER/NAME, or a file that elman export wrote.")]
 
 
 def evaluate(
@@ -95,9 +95,11 @@ def sample(
     """
     from elman.data.io.text import read_text
     from elman.errors import UserError
+    from elman.export.at_path import check_task
     from elman.kernels.decoder import SamplingParams
-    from elman.run import check_task, load, text_of
+    from elman.run import load
     from elman.tasks.language import Task
+    from elman.training.predicting.inputs import text_of
 
     if prompt is not None and prompt_file is not None:
         raise UserError("--prompt and --prompt-file are both given; leave one out")

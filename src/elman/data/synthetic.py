@@ -174,19 +174,26 @@ def read_marked(text: str) -> list[tuple[float, float]]:
     Raises:
         UserError: a word is no number from 0 to 1, or other than two are marked.
     """
-    pairs = []
-    for place, word in enumerate(text.split(), 1):
-        try:
-            value = float(word.removesuffix("*"))
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= 1:
-            raise UserError(f"{word[:40]!r} at place {place} is no number from 0 to 1")
-        pairs.append((value, float(word.endswith("*"))))
+    pairs = [read_number(word, place) for place, word in enumerate(text.split(), 1)]
     marked = sum(mark for _, mark in pairs)
     if marked != 2:
         raise UserError(f"{marked:.0f} numbers are marked by a *; mark two, as in: 0.1 0.5* 0.3 0.8*")
     return pairs
+
+
+def read_number(word: str, place: int) -> tuple[float, float]:
+    """One of these numbers.
+
+    Raises:
+        UserError: it is no number from 0 to 1: says at which place.
+    """
+    try:
+        value = float(word.removesuffix("*"))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise UserError(f"{word[:40]!r} at place {place} is no number from 0 to 1")
+    return value, float(word.endswith("*"))
 
 
 def read_symbols(text: str) -> list[int]:

@@ -76,23 +76,24 @@ class Classifier(nn.Module):
         scores: Tensor = self.output(read if self.head is None else self.head(read))
         return scores
 
-    def prefix_scores(self, x: Tensor) -> Tensor:
+    def prefix_scores(self, x: Tensor, before: int = 0) -> Tensor:
         """Scores after each prefix of one sequence: the running opinion, for one direction or two.
 
         Two directions read every prefix anew, which takes T(T+1)/2 steps in place of T.
 
         Arguments:
             x: (T, ...) one sequence.
+            before: leave out the prefixes of so many steps and fewer.
 
         Returns:
-            (T, classes).
+            (T - before, classes).
         """
         steps = len(x)
         if not self.recurrent.shape.bidirectional:
             scores: Tensor = self(x.unsqueeze(1), torch.tensor([steps], device=x.device), every_step=True)
-            return scores[:, 0]
+            return scores[before:, 0]
         parts = []
-        for lengths in torch.split(torch.arange(1, steps + 1, device=x.device), PREFIXES_AT_ONCE):
+        for lengths in torch.split(torch.arange(before + 1, steps + 1, device=x.device), PREFIXES_AT_ONCE):
             longest = int(lengths[-1])
             parts.append(self(torch.stack([x[:longest]] * len(lengths), dim=1), lengths))
         return torch.cat(parts)

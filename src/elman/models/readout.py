@@ -61,3 +61,55 @@ def pool_prefixes(states: Tensor, readout: Readout, attention: nn.Module | None 
         return total
     mean = total / torch.arange(1, len(states) + 1, device=states.device, dtype=states.dtype).view(-1, 1, 1)
     return mean if readout == "mean" else torch.cat([mean, states.cummax(dim=0).values], dim=2)
+
+
+class RunningPool:
+    """What `pool` would give after each step of a sequence that comes in pieces, from the states of one direction.
+
+    Arguments:
+        readout, attention: as `pool` takes them.
+    """
+
+    def __init__(self, readout: Readout, attention: nn.Module | None = None) -> None:
+        self._readout = readout
+        self._attention = attention
+        self._steps = 0
+        self._total: Tensor | None = None  # (1, B, D) the sum so far, weighted where there is attention
+        self._largest: Tensor | None = None  # (1, B, D)
+        self._weight: Tensor | None = None  # (1, B, 1) the weights' sum, over e to the power of `_highest`
+        self._highest: Tensor | None = None  # (1, B, 1)
+
+    def after(self, states: Tensor) -> tuple[Tensor, RunningPool]:
+        """(t, B, `width`) from the states (t, B, D) that follow, and the pool that goes on from there."""
+        new = RunningPool(self._readout, self._attention)
+        new._steps = self._steps + len(states)
+        if self._readout == "last":
+            return states, new
+        if self._attention is not None:
+            return self._attended(states, self._attention, new), new
+        parts = []
+        if self._readout in ("mean", "sum", "mean-max"):
+            total = states.cumsum(dim=0) + (0 if self._total is None else self._total)
+            new._total = total[-1:]
+            counts = torch.arange(self._steps + 1, new._steps + 1, device=states.device, dtype=states.dtype)
+            parts.append(total if self._readout == "sum" else total / counts.view(-1, 1, 1))
+        if "max" in self._readout:
+            largest = states.cummax(dim=0).values
+            largest = largest if self._largest is None else torch.maximum(largest, self._largest)
+            new._largest = largest[-1:]
+            parts.append(largest)
+        return (torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]), new
+
+    def _attended(self, states: Tensor, attention: nn.Module, new: RunningPool) -> Tensor:
+        scores = attention(states)
+        highest = scores.amax(dim=0, keepdim=True)
+        if self._highest is not None:
+            highest = torch.maximum(highest, self._highest)
+        weights = (scores - highest).exp()
+        total, weight = (weights * states).cumsum(dim=0), weights.cumsum(dim=0)
+        if self._highest is not None and self._total is not None and self._weight is not None:
+            kept = (self._highest - highest).exp()
+            total, weight = total + self._total * kept, weight + self._weight * kept
+        new._total, new._weight, new._highest = total[-1:], weight[-1:], highest
+        averages: Tensor = total / weight
+        return averages

@@ -15,6 +15,7 @@ from elman.errors import UserError
 
 NAME = ".elman.lock"
 """The file in the run's folder. It names the holder; what counts is the lock on it."""
+_LOCKED_BYTE = 1 << 20  # on Windows: far behind the holder's name
 
 
 class RunLock:
@@ -50,9 +51,13 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not (self.keep and any(path != self.path for path in self.path.parent.iterdir())):
+        stays = self.keep and any(path != self.path for path in self.path.parent.iterdir())
+        if os.name == "nt":  # where an open file cannot be removed
+            os.close(self._handle)
+        if not stays:
             self.path.unlink(missing_ok=True)
-        os.close(self._handle)
+        if os.name != "nt":
+            os.close(self._handle)
 
     def _is_still_there(self, handle: int) -> bool:
         try:
@@ -88,7 +93,8 @@ def was_begun(folder: Path) -> bool:
 def _holder(handle: int) -> str:
     """What the holder says of itself, which it writes in the moment after it has the lock."""
     for _ in range(20):
-        if holder := os.pread(handle, 200, 0).decode("utf-8", "replace").strip():
+        os.lseek(handle, 0, os.SEEK_SET)
+        if holder := os.read(handle, 200).decode("utf-8", "replace").strip():
             return holder
         time.sleep(0.05)
     return ""
@@ -111,9 +117,12 @@ def _lock(handle: int) -> bool:
         import msvcrt
 
         try:
+            os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)  # what is locked there cannot be read by others
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         except OSError:
             return False
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

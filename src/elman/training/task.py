@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from elman.data.description.facts import Description
     from elman.insight.example import InspectionExample
     from elman.insight.state_space import StateSpace
+    from elman.training.predicting.input_stream import InputStream
     from elman.training.run_folder import RunFolder
 
 S = TypeVar("S", bound=TrainingSettings)
@@ -122,6 +123,8 @@ class Task(ABC, Generic[S]):
     runner's business."""
     takes: ClassVar[Literal["texts", "files", "arrays"]] = "texts"
     """What one input of `predict` may be: a text; a file's name; or one of these or an array, a table."""
+    local_options: ClassVar[frozenset[str]] = frozenset()
+    """Options that are about this computer (its files, its terminal): what serves others leaves them out."""
 
     def __init__(self, settings: S, folder: Path | None = None) -> None:
         self.settings = settings
@@ -245,6 +248,25 @@ class Task(ABC, Generic[S]):
         Raises:
             UserError: an input that the task cannot read.
         """
+
+    def prediction_type(self) -> type[Prediction]:
+        """What `predict` returns, for those who describe it; `Prediction` where a task does not say."""
+        return Prediction
+
+    def batches(self, options: Any) -> bool:
+        """Whether several inputs are predicted side by side, each with the answer that it gets alone.
+
+        False by default: the task takes one after the other, or what is drawn for one depends on those beside it.
+        """
+        return False
+
+    def open_stream(self, model: nn.Module, options: Any) -> InputStream:
+        """What takes one input in pieces, as it comes, and says after each what can be said so far.
+
+        Raises:
+            UserError: the task takes inputs whole, or this run does.
+        """
+        raise UserError(f"a {self.name} run takes inputs whole, not in pieces; ask for a prediction")
 
     def stream(self, model: nn.Module, inputs: Sequence[Any], options: Any) -> Iterator[Prediction]:
         """Predictions one after the other, as they come; all of `predict` unless the task is `streaming`."""

@@ -122,7 +122,7 @@ def test_a_file_and_standard_input_in_order(
         main(["predict", str(trained), "--json", *more])
         records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [record["text"] for record in records] == expected
-        assert records[0].keys() == {"input", "text", "log_probability", "ended"}
+        assert records[0].keys() == {"input", "text", "log_probability", "ended", "alignment"}
 
 
 def test_each_translation_is_given_when_it_is_made(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

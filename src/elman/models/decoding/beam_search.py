@@ -5,7 +5,7 @@ B texts, K the beam, V vocabulary. The N = B K unfinished texts of a batch are s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +70,7 @@ def write(
     decoding: Decoding,
     banned: Sequence[int] = (),
     seed: int = 1,
+    limits: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
     """Write B texts.
 
@@ -79,14 +80,18 @@ def write(
         decoding: greedy, drawn, or by beam.
         banned: tokens that are never written, padding for instance.
         seed: of drawn texts.
+        limits: the most tokens of each text, where that is less than the greatest length of all: so that a text is the
+            same whatever stands beside it.
 
     Returns:
         for each text what was written, the best first: as many as the beam is wide, or one.
     """
+    count = (*state, *memory)[0].shape[1]
+    most = [min(decoding.max_length, limit) for limit in limits or [decoding.max_length] * count]
     with torch.no_grad():
         if decoding.beam > 1:
-            return _Beam(model, state, memory, begin, end, decoding, banned).search()
-        return [[one] for one in _one_by_one(model, state, memory, begin, end, decoding, banned, seed)]
+            return _Beam(model, state, memory, begin, end, decoding, banned, most).search()
+        return [[one] for one in _one_by_one(model, state, memory, begin, end, decoding, banned, seed, most)]
 
 
 def _one_by_one(
@@ -98,6 +103,7 @@ def _one_by_one(
     decoding: Decoding,
     banned: Sequence[int],
     seed: int,
+    limits: Sequence[int],
 ) -> list[Hypothesis]:
     some = (*state, *memory)[0]
     B, params = some.shape[1], decoding.sampling(seed)
@@ -105,14 +111,16 @@ def _one_by_one(
     columns = []
     total = torch.zeros(B, dtype=torch.float64, device=some.device)
     ended = torch.zeros(B, dtype=torch.bool, device=some.device)
-    for number in range(decoding.max_length):
+    most = torch.tensor(limits, device=some.device)
+    for number in range(max(limits)):
+        done = ended | (most <= number)
         logits, state = model.step(tokens, state, memory)
         logits = _without(logits, banned)
-        tokens = choose(logits, params, number).masked_fill(ended, end)
+        tokens = choose(logits, params, number).masked_fill(done, end)
         chosen = logits.log_softmax(-1).gather(1, tokens.unsqueeze(1)).squeeze(1)
-        total += chosen.double().masked_fill(ended, 0)
+        total += chosen.double().masked_fill(done, 0)
         columns.append(tokens)
-        ended |= tokens == end
+        ended |= (tokens == end) & ~done
         if bool(ended.all()):
             break
     rows = torch.stack(columns, dim=1).tolist()
@@ -144,6 +152,7 @@ class _Beam:
         end: int,
         decoding: Decoding,
         banned: Sequence[int],
+        limits: Sequence[int],
     ) -> None:
         some = (*state, *memory)[0]
         B = some.shape[1]
@@ -155,13 +164,15 @@ class _Beam:
         self.totals = torch.zeros(B, 1, dtype=torch.float64, device=self.device)
         self.finished: list[list[Hypothesis]] = [[] for _ in range(B)]
         self.active = list(range(B))
+        self.limits = limits
 
     def search(self) -> list[list[Hypothesis]]:
-        for _ in range(self.decoding.max_length):
-            self._keep(self._extend())
-            if not self.active:
-                break
-        self._cut()
+        length = 0
+        while self.active:
+            left, length = self._extend(), length + 1
+            over = {row for row in left if self.limits[self.active[row]] <= length}
+            self._cut(over)
+            self._keep([row for row in left if row not in over])
         return self.finished
 
     def _extend(self) -> list[int]:
@@ -219,11 +230,11 @@ class _Beam:
         self.tokens = self.tokens[columns]
         self.state, self.memory = select(self.state, columns), select(self.memory, columns)
 
-    def _cut(self) -> None:
-        """At the greatest length: a text that found no end is given as it is."""
+    def _cut(self, rows: Iterable[int]) -> None:
+        """At the greatest length of these of the A texts: one that found no end is given as it is."""
         penalty = self.decoding.length_penalty
-        for row, text in enumerate(self.active):
-            done = self.finished[text]
+        for row in rows:
+            done = self.finished[self.active[row]]
             for column in range(self.width if len(done) < self.K else 0):
                 total = float(self.totals[row, column])
                 if total > -torch.inf:

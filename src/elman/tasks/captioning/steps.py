@@ -83,8 +83,9 @@ def caption(
     found: list[Hypothesis] = []
     for some in torch.split(vectors, AT_ONCE):
         state, memory = model.start(some.to(device))
-        marks = {"begin": vocabulary.bos, "end": vocabulary.eos}
-        found += [one[0] for one in write(model, state, memory, **marks, decoding=decoding, banned=banned, seed=seed)]
+        begin, end = vocabulary.bos, vocabulary.eos
+        written = write(model, state, memory, begin=begin, end=end, decoding=decoding, banned=banned, seed=seed)
+        found += [one[0] for one in written]
     return found
 
 

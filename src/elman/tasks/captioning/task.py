@@ -229,6 +229,10 @@ class Task(BaseTask[Settings]):
             )
         return Report(metrics, tuple(tables))
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `Caption`."""
+        return Caption
+
     def predict(self, model: nn.Module, inputs: Sequence[str | Path], options: Options) -> list[Prediction]:
         """A caption for each picture, with its probability.
 
@@ -251,6 +255,10 @@ class Task(BaseTask[Settings]):
             name = str(picture) if picture else features.names[number]
             predictions.append(Caption(name, self._text(written.tokens), probability, words, picture))
         return predictions
+
+    def batches(self, options: Options) -> bool:
+        """Not where captions are drawn."""
+        return options.temperature == 0
 
     def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """A picture, or the first of a file of features, to look at: the network while it writes its greedy caption.

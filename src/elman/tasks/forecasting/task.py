@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from elman.errors import UserError, optional_imports
+from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
@@ -341,20 +341,15 @@ class Task(BaseTask[Settings]):
         Raises:
             UserError: the run has several targets, so that one series does not say which it is.
         """
-        import numpy as np
+        from elman.tasks.forecasting.inputs import as_table
 
-        with optional_imports():
-            import pandas as pd
+        return as_table(value, self.fitted.roles)
 
-        if isinstance(value, str | Path | pd.DataFrame):
-            return value
-        roles = self.fitted.roles
-        if len(roles.targets) > 1:
-            raise UserError(f"this run forecasts {', '.join(roles.targets)}; give a data frame with these columns")
-        series = value if isinstance(value, pd.Series) else pd.Series(np.asarray(value).reshape(len(value)))
-        if roles.time and not isinstance(series.index, pd.RangeIndex):
-            series = series.rename_axis(roles.time)  # times are the index, whatever it is called
-        return series.to_frame(roles.targets[0])
+    def prediction_type(self) -> type[Prediction]:
+        """A `Forecast`."""
+        from elman.tasks.forecasting.prediction import Forecast
+
+        return Forecast
 
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | pd.DataFrame], options: Options

@@ -3,12 +3,15 @@
 # Annotations here are evaluated: the command line reads them.
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from elman.errors import UserError
 from elman.models.config import InitSetting
-from elman.training.checks.ranges import SEED, SHARE, TEMPERATURE, TOKENS, UNITS, Range, Ranges, check_fields
+from elman.training.checks.ranges import SEED, SHARE, TEMPERATURE, TOKENS, TOP_K, UNITS, Range, Ranges, check_fields
 from elman.training.recurrent_settings import RecurrentSettings
+
+if TYPE_CHECKING:
+    from elman.kernels.decoder import SamplingParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +85,27 @@ class Options:
     """Tokens to write after each prompt."""
     temperature: float = 0.8
     """Below 1 more careful, above 1 bolder, 0 always the likeliest."""
+    top_k: int = 0
+    """Choose among this many likeliest tokens; 0: all."""
+    top_p: float = 1.0
+    """Choose among the likeliest that make up this probability."""
     seed: int = 1
     """The same seed writes the same text."""
 
-    RANGES: ClassVar[Ranges] = {"length": TOKENS, "temperature": TEMPERATURE, "seed": SEED}
+    RANGES: ClassVar[Ranges] = {
+        "length": TOKENS,
+        "temperature": TEMPERATURE,
+        "top_k": TOP_K,
+        "top_p": Range(0, 1, above=True),
+        "seed": SEED,
+    }
     """What each number may be."""
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def params(self) -> "SamplingParams":
+        """How a token is drawn."""
+        from elman.kernels.decoder import SamplingParams
+
+        return SamplingParams(self.temperature, self.top_k, self.top_p, self.seed)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
     from elman.kernels.decoder import SamplingParams
+    from elman.training.predicting.input_stream import InputStream
 
 
 VOCABULARY = "vocabulary.json"
@@ -221,13 +222,23 @@ class Task(BaseTask[Settings]):
         tokens = tuple(self.vocabulary.written(text))
         return InspectionExample({"tokens": torch.tensor(ids, device=device).unsqueeze(1)}, tokens, targets)
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `Continuation`."""
+        return Continuation
+
     def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """Each prompt and how the model goes on from it."""
-        from elman.kernels.decoder import SamplingParams
-
-        params = SamplingParams(options.temperature, seed=options.seed)
+        params = options.params()
         written = ["".join(self.sample(model, text, options.length, params)) for text in inputs]
         return [Continuation(prompt, text) for prompt, text in zip(inputs, written, strict=True)]
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """Prompts that come one after the other: the text goes on after each, and the state is carried."""
+        from elman.models.language_model import LanguageModel
+        from elman.tasks.language.streaming import WritingStream
+
+        assert isinstance(model, LanguageModel)
+        return WritingStream(model, self.vocabulary, self._beginning, options)
 
     def show(self, predictions: Sequence[Prediction]) -> str:
         """The texts with an empty line between."""

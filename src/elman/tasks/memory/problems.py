@@ -7,6 +7,7 @@ every step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -24,11 +25,15 @@ from elman.data.synthetic import (
     read_marked,
     read_symbols,
 )
+from elman.errors import UserError
 from elman.insight.example import InspectionExample
+from elman.models.classification.prefixes import last_scores
 from elman.models.classifier import Classifier
 from elman.models.config import RecurrentConfig
 from elman.models.losses import token_loss
 from elman.tasks.memory.prediction import CopyPrediction, ParityPrediction, SumPrediction
+from elman.tasks.memory.streaming import BitStream, NumberStream
+from elman.training.predicting.input_stream import InputStream
 from elman.training.task import Prediction
 
 ANSWERS = ("NO", "YES")
@@ -68,6 +73,14 @@ class Memory(ABC):
     def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
         """What the network says to what the user wrote; raises a UserError where that cannot be read."""
 
+    def answers(self, model: nn.Module, texts: Sequence[str], length: int) -> list[Prediction]:
+        """What it says to each of several; raises as `answer`."""
+        return [self.answer(model, text, length) for text in texts]
+
+    def open_stream(self, model: nn.Module) -> InputStream:
+        """What takes a sequence in pieces; raises a UserError where the problem's sequences have one length."""
+        raise UserError("copy takes its ten digits together, not in pieces; ask for a prediction")
+
     @abstractmethod
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         """What the user wrote, to be looked at with what the answer should be; raises a UserError as `answer` does."""
@@ -106,10 +119,18 @@ class Counting(Memory):
 
     def answer(self, model: nn.Module, text: str, length: int) -> Prediction:
         """YES or NO for a string of 0s and 1s."""
-        bits = read_bits(text)
-        scores = model(torch.tensor(bits).unsqueeze(1), torch.tensor([len(bits)]))
-        probability, given = scores[0].softmax(-1).max(0)
-        return ParityPrediction(text, ANSWERS[int(given)], float(probability))
+        return self.answers(model, [text], length)[0]
+
+    def answers(self, model: nn.Module, texts: Sequence[str], length: int) -> list[Prediction]:
+        """The same for several, side by side."""
+        scores = last_scores(model, [torch.tensor(read_bits(text)) for text in texts])
+        probability, given = scores.softmax(-1).max(-1)
+        rows = zip(texts, given.tolist(), probability.tolist(), strict=True)
+        return [ParityPrediction(text, ANSWERS[best], share) for text, best, share in rows]
+
+    def open_stream(self, model: nn.Module) -> InputStream:
+        """YES or NO after each bit."""
+        return BitStream(model, ANSWERS)
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         """A string of bits with the right answer after each."""
@@ -153,6 +174,10 @@ class Summing(Memory):
         pairs = torch.tensor(read_marked(text))
         total = model(pairs.unsqueeze(1), torch.tensor([len(pairs)]))
         return SumPrediction(text, float(total), float(pairs.prod(-1).sum()))
+
+    def open_stream(self, model: nn.Module) -> InputStream:
+        """The sum after each number."""
+        return NumberStream(model)
 
     def inspection_example(self, text: str, length: int, device: torch.device) -> InspectionExample:
         """Marked numbers with their sum."""

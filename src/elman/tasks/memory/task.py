@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elman.tasks.memory.prediction import CopyPrediction, ParityPrediction, SumPrediction
 from elman.tasks.memory.settings import Options, Settings
 from elman.training.progress import display
 from elman.training.report import Report
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
     from elman.insight.example import InspectionExample
     from elman.insight.state_space import StateSpace
     from elman.tasks.memory.problems import Memory
+    from elman.training.predicting.input_stream import InputStream
     from elman.training.run_folder import RunFolder
 
 TEST_LENGTHS = (10, 20, 40, 60, 80, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
 TEST_STRINGS = 1000
+PREDICTIONS: dict[str, type[Prediction]] = {
+    "parity": ParityPrediction,
+    "adding": SumPrediction,
+    "copy": CopyPrediction,
+}
 
 
 class Task(BaseTask[Settings]):
@@ -119,13 +126,29 @@ class Task(BaseTask[Settings]):
         axes[0].legend(loc="lower right")
         save_figure(figure, folder.path / "accuracy")
 
+    def prediction_type(self) -> type[Prediction]:
+        """That of the problem."""
+        return PREDICTIONS[self.settings.problem]
+
     def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """The answer to each input, with its probability or what would be right.
 
         Raises:
             UserError: an input is not of the problem's form: says where.
         """
-        return [self.memory.answer(model, text, self.settings.max_length) for text in inputs]
+        return self.memory.answers(model, inputs, self.settings.max_length)
+
+    def batches(self, options: Options) -> bool:
+        """Strings of bits are; the other problems take one after the other."""
+        return self.settings.problem == "parity"
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """The answer after each bit of a string, or each number of a sum, that comes in pieces.
+
+        Raises:
+            UserError: the problem is copy, whose ten digits come together.
+        """
+        return self.memory.open_stream(model)
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A string of the problem to look at, with what the answer should be.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -14,27 +15,26 @@ from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.classification.comparison import Baseline
-from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.task import Examples, Part
-from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, WANTED, NgramSizes
+from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, NgramSizes
+from elman.tasks.sentiment.ngram_task import NgramTask
 from elman.tasks.sentiment.prediction import TextPrediction, running
 from elman.tasks.sentiment.reading import texts_of
-from elman.tasks.sentiment.settings import Options, Settings
+from elman.tasks.sentiment.settings import Options
 from elman.training.settings import Choice
 from elman.training.task import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from elman.data.description.facts import Description
     from elman.data.text.classification import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
-    from elman.models.classification.ngrams import NgramCounts, WithNgrams
     from elman.plotting.running_prediction import RunningPrediction
-    from elman.training.run_folder import RunFolder
+    from elman.training.predicting.input_stream import InputStream
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
 TOGETHER = 256
@@ -42,7 +42,7 @@ TOGETHER = 256
 log = logging.getLogger("elman")
 
 
-class Task(EnsembleTask[Settings]):
+class Task(NgramTask):
     """The class of a text."""
 
     name = "sentiment"
@@ -195,105 +195,6 @@ class Task(EnsembleTask[Settings]):
             _ = self._counts
 
     @cached_property
-    def ngram_sizes(self) -> NgramSizes:
-        """What is counted: the run's own sizes, or those that follow from the training texts."""
-        from elman.models.classification.ngrams import longest_ngram
-
-        longest = longest_ngram(len(self.vocabulary), WANTED[self.vocabulary.kind])
-        return NgramSizes(longest, len(self._known_ngrams[0]), self._ngram_sets)
-
-    @property
-    def _ngram_sets(self) -> int:
-        return 1 if self._left_out_of is None else self.settings.members
-
-    @cached_property
-    def _known_ngrams(self) -> tuple[Tensor, Tensor]:
-        from elman.tasks.sentiment.ngrams import MOST_WEIGHTS, known_ngrams
-
-        most = MOST_WEIGHTS // (self._ngram_sets * len(self.classes))
-        sequences = self.examples("train").sequences
-        return known_ngrams(sequences, self.vocabulary.kind, len(self.vocabulary), most)
-
-    @cached_property
-    def _counts(self) -> NgramCounts:
-        """The counted n-grams, fitted on the training texts."""
-        import numpy as np
-
-        from elman.tasks.sentiment.ngrams import fit_ngrams
-
-        counts, train = self._new_counts(), self.examples("train")
-        away = np.zeros((1, len(train)), dtype=np.bool_) if self._left_out_of is None else self._left_out_of
-        fit_ngrams(counts, *self._known_ngrams, train.sequences, train.labels, away)
-        return counts
-
-    def _new_counts(self) -> NgramCounts:
-        from elman.models.classification.ngrams import NgramCounts
-
-        s = self.ngram_sizes
-        return NgramCounts(len(self.vocabulary), s.longest, s.features, s.sets, len(self.classes))
-
-    def build_model(self) -> nn.Module:
-        """The network, or several; with n-grams beside, which are fitted where training begins."""
-        from elman.models.classification.ngrams import WithNgrams
-
-        network = super().build_model()
-        if self.settings.ngrams != "beside":
-            return network
-        counts = self._new_counts()
-        if self.begins:
-            counts.load_state_dict(self._counts.state_dict())
-        return WithNgrams(network, counts, self.settings.max_length)
-
-    def inspected(self, model: nn.Module) -> nn.Module:
-        """The network, of several the first one; without the counts."""
-        from elman.models.classification.ngrams import WithNgrams
-
-        return super().inspected(model.network if isinstance(model, WithNgrams) else model)
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Loss and accuracy on the validation part, where also the network and the counts are weighed."""
-        from elman.models.classification.ngrams import WithNgrams, fit_shares
-
-        if isinstance(model, WithNgrams):
-            model.shares.copy_(fit_shares(*self._two_opinions(model)))
-        return super().evaluate(model)
-
-    def _two_opinions(self, model: WithNgrams) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probabilities (M, C) of the network and of the counts on what neither has seen, and the truth (M,)."""
-        import torch
-
-        from elman.metrics.classification import answer
-        from elman.models.classification.ensemble import mean_scores
-        from elman.models.classification.ngrams import Parts
-
-        away = self._left_out_of
-        examples = self.examples("validation" if away is None else "train")
-        found = answer(Parts(model), examples.sequences, examples.labels)
-        own, counted = found.scores.tensor_split([found.scores.shape[1] - self._ngram_sets], dim=1)
-        if away is None:
-            return mean_scores(own.transpose(0, 1)), counted[:, 0], found.truth
-        unseen = torch.from_numpy(away.T)
-        return own[unseen], counted[unseen], found.truth.unsqueeze(1).expand_as(unseen)[unseen]
-
-    def finish(self, folder: RunFolder, model: nn.Module) -> None:
-        """Draw the curves, and say what network and counts reach alone and together."""
-        import torch
-
-        from elman.models.classification.ngrams import WithNgrams
-
-        super().finish(folder, model)
-        if isinstance(model, WithNgrams):
-            with torch.no_grad():
-                own, counted, truth = self._two_opinions(model)
-            alone, other = (float((one.argmax(-1) == truth).double().mean()) for one in (own, counted))
-            shares = model.shares.tolist()
-            log.info(
-                "the answers join the network (alone %.1f%% on validation, weight %.2f) and counted n-grams (alone"
-                " %.1f%%, weight %.2f); `ngrams=none` trains the network alone",
-                *(100 * alone, shares[0], 100 * other, shares[1]),
-            )
-
-    @cached_property
     def _vectors(self) -> dict[str, NDArray[np.float32]]:
         from elman.data.text.word_vectors import read_word_vectors
 
@@ -323,18 +224,33 @@ class Task(EnsembleTask[Settings]):
         shape = s.shape(s.embedding_size, bidirectional=s.bidirectional)
         return Classifier(embedding, shape, len(self.classes), **s.answering)
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `TextPrediction`."""
+        return TextPrediction
+
     def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """Label and probabilities of each text, and the prediction after each token.
 
         Raises:
             UserError: a text is empty.
         """
+        import torch
+
+        from elman.models.classification.prefixes import prefix_scores
+
         for number, text in enumerate(inputs, 1):
             if not text.strip():
                 raise UserError(f"text {number} of {len(inputs)} is empty; give a text to judge")
-        if options.opinion:
-            return [self._prediction(model, text, options) for text in inputs]
-        return list(self._plainly(model, inputs))
+        if not options.opinion:
+            return list(self._plainly(model, inputs))
+        device = next(model.parameters()).device
+        ids = [torch.from_numpy(one).to(device) for one in self.encode(inputs)]
+        each = [scores.softmax(-1).tolist() for scores in prefix_scores(model, ids)]
+        found: list[Prediction] = []
+        for text, rows in zip(inputs, each, strict=True):
+            tokens = self.vocabulary.token_texts(text)[-len(rows) :] or [text.strip()]
+            found.append(self._text_prediction(text, rows[-1], running(tokens, self.classes, rows)))
+        return found
 
     def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[Prediction]:
         """The same one by one; for the lines of a file or of standard input as they come, empty ones left out.
@@ -356,36 +272,44 @@ class Task(EnsembleTask[Settings]):
             yield from self._plainly(model, texts)
 
     def _plainly(self, model: nn.Module, texts: Sequence[str]) -> Iterator[Prediction]:
-        """Labels of texts, all at once, without an opinion after each token."""
-        import numpy as np
-
-        from elman.metrics.classification import answer
-
-        shares = answer(model, self.encode(texts), np.zeros(len(texts), dtype=np.int64)).scores.softmax(-1).tolist()
-        for text, one in zip(texts, shares, strict=True):
-            yield TextPrediction.of(text, self.classes, one)
-
-    def _prediction(self, model: nn.Module, text: str, options: Options) -> TextPrediction:
+        """Labels of texts, many at once, without an opinion after each token."""
         import torch
 
-        from elman.models.classification.ensemble import Ensemble
-        from elman.models.classification.ngrams import WithNgrams
-        from elman.models.classifier import Classifier
+        from elman.models.classification.prefixes import last_scores
 
-        assert isinstance(model, Classifier | Ensemble | WithNgrams)
-        ids = torch.from_numpy(self.encode([text])[0]).to(next(model.parameters()).device)
-        scores: Tensor = (
-            model.prefix_scores(ids)
-            if options.opinion
-            else model(ids.unsqueeze(1), torch.tensor([len(ids)], device=ids.device))
-        )
-        shares: list[list[float]] = scores.softmax(-1).tolist()
-        last = TextPrediction.of(text, self.classes, shares[-1])
-        opinion: tuple[RunningPrediction, ...] = ()
-        if options.opinion:
-            tokens = self.vocabulary.token_texts(text)[-len(shares) :] or [text.strip()]
-            opinion = running(tokens, self.classes, shares)
+        device = next(model.parameters()).device
+        scores = last_scores(model, [torch.from_numpy(one).to(device) for one in self.encode(texts)])
+        for text, row in zip(texts, scores.softmax(-1).tolist(), strict=True):
+            yield self._text_prediction(text, row, ())
+
+    def _text_prediction(
+        self, text: str, shares: Sequence[float], opinion: tuple[RunningPrediction, ...]
+    ) -> TextPrediction:
+        last = TextPrediction.of(text, self.classes, shares)
         return TextPrediction(text, last.label, last.probability, last.probabilities, opinion)
+
+    def batches(self, options: Options) -> bool:
+        """Always."""
+        return True
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """What the network thinks after each token of a text that comes in pieces.
+
+        In one direction the state is carried, and a text of any length is read; in two, or with counted n-grams beside
+        the network, every prefix is read anew, up to `max_length` tokens.
+        """
+        from elman.models.classification.ngrams import WithNgrams
+        from elman.models.classification.prefixes import prefix_reader
+        from elman.tasks.sentiment.streaming import OpinionStream
+
+        carries = not self.settings.bidirectional and not isinstance(model, WithNgrams)
+        most = sys.maxsize if carries else self.settings.max_length
+        letters = self.vocabulary.kind == "characters"
+        return OpinionStream(prefix_reader(model), self._cut, self.classes, letters=letters, most=most)
+
+    def _cut(self, text: str) -> tuple[Sequence[int], Sequence[str]]:
+        ids: list[int] = self.vocabulary.encode_lines([text])[0] if text else []
+        return ids, self.vocabulary.token_texts(text) if ids else []
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at; of a longer one than `max_length` tokens the end.

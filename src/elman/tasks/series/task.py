@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from elman.data.scaling import Scaler
     from elman.data.timeseries.classification import LabelledSequences, SequenceClasses
     from elman.insight.example import InspectionExample
+    from elman.training.predicting.input_stream import InputStream
 
 
 SCALER = "scaler.json"
@@ -187,6 +188,10 @@ class Task(EnsembleTask[Settings]):
             **answering,
         )
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `ClassPrediction`."""
+        return ClassPrediction
+
     def predict(
         self, model: nn.Module, inputs: Sequence[str | Path | NDArray[np.float32]], options: Options
     ) -> list[Prediction]:
@@ -209,6 +214,21 @@ class Task(EnsembleTask[Settings]):
         answers = answer(model, [self.scaler(record.values) for record in records], unknown)
         shares = answers.scores.softmax(-1).tolist()
         return [ClassPrediction.of(name, self.classes, one) for (name, _), one in zip(read, shares, strict=True)]
+
+    def batches(self, options: Options) -> bool:
+        """Always."""
+        return True
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """The class of a series that comes step by step, after each piece."""
+        from elman.tasks.series.streaming import SeriesStream
+
+        def judge(values: NDArray[np.float32]) -> ClassPrediction:
+            (found,) = self.predict(model, [values], options)
+            assert isinstance(found, ClassPrediction)
+            return found
+
+        return SeriesStream(self.channels, judge)
 
     def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """The first series of a file to look at; a unit may follow one of its channels, or the time.

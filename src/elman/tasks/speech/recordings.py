@@ -32,6 +32,7 @@ class SpeechTask(BaseTask[Settings]):
     input_suffixes = (".wav", ".flac", ".ogg", ".aiff", ".aif")
     writes = "the spectrogram and when each symbol was heard, of a run trained with `answer=symbols`"
     options_type = Options
+    local_options = frozenset({"stream"})
 
     @cached_property
     def recordings(self) -> Spoken:

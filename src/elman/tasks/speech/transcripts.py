@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.audio.dataset import Spoken
+    from elman.data.audio.io import Sound
     from elman.tasks.speech.transcription import Transcription, Utterance, UtteranceBatch, UtteranceSampler
+    from elman.training.predicting.input_stream import Event, InputStream
     from elman.training.report import Report
 
 SYMBOLS = "symbols.json"
@@ -124,6 +126,10 @@ class TranscriptTask(SpeechTask):
             metrics |= {f"{name}_{figure}": value for figure, value in heard.metrics().items()}
         return Report(metrics, heard.tables(part, [one.name for one in self._held_out[part]]))
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `Transcript`."""
+        return Transcript
+
     def predict(self, model: nn.Module, inputs: Sequence[str | Path], options: Options) -> list[Prediction]:
         """The text of each recording, and when each of its symbols was heard.
 
@@ -161,6 +167,31 @@ class TranscriptTask(SpeechTask):
         heard = tuple((self.symbols[one.symbol - 1], round(listening.begin + one.step * seconds, 3)) for one in emitted)
         text = written(emitted, self.symbols, self.settings.kind)
         return Transcript(str(path), text, listening.seconds, heard, listening.first, self.front_end.spectrum.hop)
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """What is said in sound that comes in pieces: as it is heard, or of a run that needs the whole, read anew.
+
+        Raises:
+            UserError: a beam, which may change its mind, is asked of a run that writes as it hears.
+        """
+        import torch
+
+        from elman.models.transcriber import Transcriber
+        from elman.tasks.speech.streaming import TranscriptStream, WholeSoundStream
+        from elman.tasks.speech.transcription import decode, written
+
+        assert isinstance(model, Transcriber)
+        if not self.settings.bidirectional and self.settings.normalise == "training":
+            if options.beam > 1:
+                raise UserError("`beam` may change its mind about what was written; leave it out of a stream")
+            return TranscriptStream(model, self.front_end, self.symbols)
+
+        def judge(sound: Sound) -> Event:
+            steps = torch.from_numpy(self.front_end(sound))
+            scores = model(steps.unsqueeze(1))[:, 0].float().log_softmax(-1)
+            return {"text": written(decode(scores, options.beam), self.symbols, self.settings.kind)}
+
+        return WholeSoundStream(self.settings.rate, judge)
 
     def show(self, predictions: Sequence[Prediction]) -> str:
         """A line for each recording, the texts one below the other."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.audio.dataset import Spoken
+    from elman.data.audio.io import Sound
+    from elman.training.predicting.input_stream import Event, InputStream
 
 PIECE_SECONDS = 30
 """A longer recording is put into a class piece by piece."""
@@ -73,6 +75,10 @@ class WordTask(SpeechTask, ClassificationTask[Settings]):
         shape = s.shape(self.front_end.size, bidirectional=s.bidirectional)
         return Classifier(nn.Identity(), shape, len(self.classes), **s.answering)
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `ClassPrediction`."""
+        return ClassPrediction
+
     def predict(self, model: nn.Module, inputs: Sequence[str | Path], options: Options) -> list[Prediction]:
         """Label and probabilities of each recording; of a long one the mean over pieces of half a minute.
 
@@ -90,3 +96,24 @@ class WordTask(SpeechTask, ClassificationTask[Settings]):
 
         steps = round(PIECE_SECONDS / self.front_end.seconds)
         return mean_probabilities(model, Listening(path, self.front_end), steps)
+
+    def open_stream(self, model: nn.Module, options: Options) -> InputStream:
+        """Which of the transcripts it is, while sound comes in pieces.
+
+        Raises:
+            UserError: as `predict`.
+        """
+        import torch
+
+        from elman.metrics.classification import mean_probabilities
+        from elman.tasks.speech.streaming import WholeSoundStream
+
+        if options.beam > 1:
+            raise UserError("`beam` is for runs trained with `answer=symbols`; leave it out")
+        steps = round(PIECE_SECONDS / self.front_end.seconds)
+
+        def judge(sound: Sound) -> Event:
+            shares = mean_probabilities(model, [torch.from_numpy(self.front_end(sound))], steps)
+            return {k: v for k, v in ClassPrediction.of("", self.classes, shares).to_json().items() if k != "input"}
+
+        return WholeSoundStream(self.settings.rate, judge)

@@ -116,6 +116,8 @@ class Options:
     """Draw among the likeliest tokens that make up this probability."""
     seed: int = 1
     """The same seed draws the same translations."""
+    alignment: bool = False
+    """Also say, in JSON, what each token of the translation attended to."""
 
     RANGES: ClassVar[Ranges] = {
         "beam": BEAM,

@@ -155,10 +155,11 @@ def _search(
     assert marks.eos is not None
     with torch.no_grad():
         state, memory = model.encode(source.to(device), lengths.to(device))
-        longest = min(options.max_length, int(LONGER * len(source)) + MORE)
-        how = replace(options, max_length=longest)
+        limits = [min(options.max_length, int(LONGER * length) + MORE) for length in lengths.tolist()]
+        how = replace(options, max_length=max(limits))
         banned = [number for number in (marks.pad, marks.bos) if number is not None]
-        return write(model, state, memory, begin=marks.bos, end=marks.eos, decoding=how, banned=banned, seed=seed)
+        begin, end = marks.bos, marks.eos
+        return write(model, state, memory, begin=begin, end=end, decoding=how, banned=banned, seed=seed, limits=limits)
 
 
 def _together(lengths: Sequence[int], beam: int) -> Iterator[list[int]]:

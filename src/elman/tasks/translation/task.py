@@ -55,6 +55,7 @@ class Task(BaseTask[Settings]):
     unit = "tokens"
     loss_unit = "nats per token"
     options_type = Options
+    local_options = frozenset({"file"})
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
@@ -263,6 +264,10 @@ class Task(BaseTask[Settings]):
             log.info(note)
         return pairs
 
+    def prediction_type(self) -> type[Prediction]:
+        """A `Translation`."""
+        return Translation
+
     def predict(self, model: nn.Module, inputs: Sequence[str], options: Options) -> list[Prediction]:
         """The translation of each text, with its probability; of an empty one an empty one.
 
@@ -270,6 +275,10 @@ class Task(BaseTask[Settings]):
             UserError: `file` is given beside the texts.
         """
         return list(self.stream(model, inputs, options))
+
+    def batches(self, options: Options) -> bool:
+        """Not where translations are drawn."""
+        return options.temperature == 0
 
     def stream(self, model: nn.Module, inputs: Sequence[str], options: Options) -> Iterator[Prediction]:
         """The same one by one, in order; where there are no texts, for each line of a file or of standard input.
@@ -288,7 +297,7 @@ class Task(BaseTask[Settings]):
         for texts in groups:
             for text, found in zip(texts, self._translated(model, texts, options, number), strict=True):
                 number += 1
-                yield self._prediction(model, text, found)
+                yield self._prediction(model, text, found, options)
 
     def _translated(
         self, model: nn.Module, texts: Sequence[str], options: Options, before: int
@@ -321,30 +330,23 @@ class Task(BaseTask[Settings]):
         )
         return source if length <= MOST else np.append(source[:MOST], source[-1])
 
-    def _prediction(self, model: nn.Module, text: str, found: Hypothesis | None) -> Translation:
+    def _prediction(self, model: nn.Module, text: str, found: Hypothesis | None, options: Options) -> Translation:
         if found is None:
             return Translation(text, "", 0.0, True)
+        from elman.tasks.translation.alignment import aligned
+
         written = self.codes.target.decode(found.tokens).strip()
-        return Translation(text, written, found.log_probability, found.ended, partial(self._draw, model, text, found))
+        wanted = options.alignment and self.settings.attention != "none"
+        alignment = aligned(model, self.codes, text, found) if wanted else None
+        draw = partial(self._draw, model, text, found)
+        return Translation(text, written, found.log_probability, found.ended, alignment, draw)
 
     def _draw(self, model: nn.Module, text: str, found: Hypothesis, path: Path) -> tuple[Path, ...]:
-        import torch
+        from elman.tasks.translation.alignment import draw_aligned
 
-        from elman.insight.example import END
-        from elman.models.seq2seq import Translator
-        from elman.plotting.alignment import draw_alignment
-
-        assert isinstance(model, Translator)
         if self.settings.attention == "none":
             raise UserError(f"`out` draws attention, and {self.folder} was trained with `attention=none`; leave it out")
-        source = torch.from_numpy(self.codes.read([text.strip()])[0]).unsqueeze(1)
-        tokens = torch.tensor([self.codes.target.bos, *found.tokens]).unsqueeze(1)
-        with torch.no_grad():
-            _, _, weights = model.decode(tokens, *model.encode(source, torch.tensor([len(source)])))
-        assert weights is not None
-        written = [self.codes.target.decode([token]) for token in found.tokens]
-        read = self.codes.source.written(text.strip())
-        return tuple(draw_alignment(weights[0].numpy(), [*read, END], [*written, END], path))
+        return draw_aligned(model, self.codes, text, found, path)
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: the decoder's steps while it writes its own greedy translation.

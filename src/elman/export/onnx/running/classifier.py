@@ -27,10 +27,10 @@ class ExportedClassifier(ExportedNetwork, Classifier):
             )
         return scores
 
-    def prefix_scores(self, x: Tensor) -> Tensor:
-        """Scores after each prefix (T, C): as a stream, or in both directions each prefix anew."""
+    def prefix_scores(self, x: Tensor, before: int = 0) -> Tensor:
+        """Scores after each prefix (T - before, C): as a stream, or in both directions each prefix anew."""
         if not self.states:
-            return self._each_anew(x)
+            return self._each_anew(x, before)
         names = ["logits", *(f"{NEXT}{name}" for name in self.states)]
         state: tuple[Tensor, ...] = ()
         found = []
@@ -38,11 +38,11 @@ class ExportedClassifier(ExportedNetwork, Classifier):
             scores, *rest = self.session(names, x=step[None, None], **self.named(self.states, state))
             state = tuple(rest)
             found.append(scores)
-        return torch.cat(found)
+        return torch.cat(found)[before:]
 
-    def _each_anew(self, x: Tensor) -> Tensor:
+    def _each_anew(self, x: Tensor, before: int) -> Tensor:
         parts = []
-        for lengths in torch.split(torch.arange(1, len(x) + 1), PREFIXES_AT_ONCE):
+        for lengths in torch.split(torch.arange(before + 1, len(x) + 1), PREFIXES_AT_ONCE):
             longest = int(lengths[-1])
             parts.append(self(torch.stack([x[:longest]] * len(lengths), dim=1), lengths))
         return torch.cat(parts)

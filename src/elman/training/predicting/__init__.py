@@ -1,0 +1,1 @@
+"""What predicting needs beside the task's contract: inputs that come in pieces"""
