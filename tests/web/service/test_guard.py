@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from elman.tasks import task_module, task_names
 from elman.web.service.guard import COOKIE
 from tests.web.service.checks import check
 from tests.web.service.running import Running, served
@@ -80,3 +82,11 @@ def test_names_of_a_server_for_others(guarded: Running) -> None:
         assert client.get("/v1/runs", headers={"host": "box.example:80"}).status_code == 200
         assert client.get("/v1/runs", headers={"host": "192.168.0.7:80"}).status_code == 200
         check(client.get("/v1/runs", headers={"host": "evil.example"}), 421)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_no_option_of_a_request_names_a_file(name: str) -> None:
+    """What tells a task where to read or write is about the server's own computer."""
+    task = task_module(name).Task
+    open_to_all = {field.name for field in dataclasses.fields(task.options_type)} - task.local_options
+    assert not open_to_all & {"file", "files", "folder", "path", "out", "data", "stream"}

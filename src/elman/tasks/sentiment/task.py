@@ -50,6 +50,7 @@ class Task(NgramTask):
     streaming: ClassVar[bool] = True
     predict_example = ("It was good.",)
     options_type = Options
+    local_options = frozenset({"file"})
 
     @cached_property
     def data(self) -> TextClasses:
