@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import elman
 from elman.kernels.general.options import GeneralInputs
 from elman.ops import recurrence
 from elman.ops.general.functional import run_general
@@ -130,3 +131,13 @@ def test_vmap_over_inputs_and_over_weights_equals_a_loop() -> None:
 def test_the_seed_of_the_tests_has_both_halves() -> None:
     assert SEED[0] >> 32
     assert SEED[1]
+
+
+@pytest.mark.parametrize("form", ["rate", "current"])
+def test_an_empty_batch_has_gradients_of_zero(form: str) -> None:
+    layer, x = elman.RNN(2, 3, leak=0.4, noise=0.1, form=form), torch.randn(3, 0, 2, requires_grad=True)
+    output, last = layer(x)
+    (output.sum() + last.sum()).backward()
+    assert x.grad is not None
+    assert x.grad.shape == (3, 0, 2)
+    assert all(weight.grad is not None and not weight.grad.any() for weight in layer.parameters())

@@ -234,7 +234,7 @@ def test_evaluates_two_files_line_by_line(
         ([one, tmp_path / "some.fr"], r"some\.fr go from en to fr, and .*run was trained from en to de"),
         ([other, one], "go from de to en"),
         ([one, other, table], "`data` names 3 things, and a translation run takes at most 2 files"),
-        ([one], r"some\.en is no \.tsv file"),
+        ([one], r"some\.en is no \.tsv or \.csv file"),
     ):
         with pytest.raises(UserError, match=said):
             run.evaluate(words)

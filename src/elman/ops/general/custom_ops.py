@@ -72,7 +72,8 @@ def run_many(inputs: GeneralInputs, options: GeneralOptions, save: bool = True) 
     if lengths is not None and not reading_waits(lengths):
         check_lengths(lengths.flatten(), inputs.x.shape[1])
     form = _form(inputs.x)
-    run = one_by_one.forward_many if form is None else form.forward_many
+    nothing = 0 in inputs.x.shape[:3]  # which has no address
+    run = one_by_one.forward_many if form is None or nothing else form.forward_many
     h, h_last, extra = run(inputs, options, save)
     return h, h_last, h.new_empty(h.shape[0], 0) if extra is None else extra
 
@@ -90,7 +91,7 @@ def run_many_adjoint(
     """The gradients that are needed. A gradient to `extra`, which second derivatives alone have, is the reference's."""
     saved = extra if saves_extra(inputs, options) else None
     form = _form(inputs.x)
-    if form is None or (grad_extra is not None and saved is not None):
+    if form is None or not h.numel() or (grad_extra is not None and saved is not None):
         of_extra = grad_extra if saved is not None else None
         return one_by_one.backward_many(grad_h, grad_h_last, of_extra, inputs, h, saved, options, needs)
     return form.backward_many(grad_h, grad_h_last, inputs, h, saved, options, needs)
