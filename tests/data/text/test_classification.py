@@ -143,7 +143,7 @@ def test_empty_texts_are_counted_said_and_skipped(tmp_path):
         ("a.jsonl", '{"text": "a", "label": 1}\n[1]\n', ["a.jsonl line 2 is not an object"]),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "b"}\n', ["a.jsonl line 2 has no 'label'"]),
         ("a.jsonl", '{"text": "a", "label": null}\n', ["a.jsonl line 1 has no label"]),
-        ("a.xlsx", "text", ["cannot tell the format", ".csv, .tsv, .jsonl"]),
+        ("a.ods", "text", ["cannot tell the format", ".csv, .tsv, .jsonl"]),
         ("a.csv", "", ["is empty"]),
     ],
 )
