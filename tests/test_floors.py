@@ -31,6 +31,7 @@ FLOORS = (
 ONE_PART = {"__main__": "cli"}
 # Parts that may not import all that lies below: data knows no model, plots no network, the runtime no torch
 ALONE = {part: {"errors", "atomic_io"} for part in ("data", "plotting", "runtime")}
+ALONE["data"] |= {"runtime"}  # what is read in plain Python there, and needs not be written twice
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 

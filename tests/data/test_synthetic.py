@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from elman.data.synthetic import BLANK, RECALL, Adding, CopyMemory, Parity, read_bits
+from elman.data.synthetic import Adding, CopyMemory, Parity
 from elman.errors import UserError
+from elman.runtime.text.memory_problems import BLANK, RECALL, read_bits
 
 PROBLEMS = [Parity(3, 40), Adding(50), CopyMemory(20)]
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.adapters.wrapping import QUICK, WrappingClassifier, WrappingRegressor
 from elman.errors import optional_imports
-from elman.sklearn import ReservoirClassifier, ReservoirRegressor, RNNClassifier, RNNForecaster, RNNRegressor
+from elman.sklearn import RNNForecaster
 
 with optional_imports():
     from aeon.classification.base import BaseClassifier
@@ -26,10 +27,16 @@ _TAGS = {
     "capability:missing_values": False,
     "non_deterministic": False,
 }
-_QUICK: dict[str, Any] = {"steps": 5, "hidden_size": 4, "random_state": 0}
 
 
-class Classifier(BaseClassifier):
+class _Series:
+    @staticmethod
+    def _sequences(X: Any) -> list[NDArray[np.float64]]:
+        """aeon's list of (I, T) as arrays (T, I)."""
+        return [np.asarray(one).T for one in X]
+
+
+class Classifier(_Series, WrappingClassifier, BaseClassifier):
     """The class of a series, of one channel or many, of any length.
 
     Arguments:
@@ -38,33 +45,12 @@ class Classifier(BaseClassifier):
 
     _tags: ClassVar[dict[str, Any]] = _TAGS
 
-    def __init__(self, estimator: Any = None) -> None:
-        self.estimator = estimator
-        super().__init__()
-
-    def _fit(self, X: Any, y: Any) -> Self:
-        chosen = RNNClassifier() if self.estimator is None else self.estimator
-        self.estimator_ = clone(chosen).fit(_sequences(X), y)
-        return self
-
-    def _predict(self, X: Any) -> NDArray[Any]:
-        found: NDArray[Any] = self.estimator_.predict(_sequences(X))
-        return found
-
-    def _predict_proba(self, X: Any) -> NDArray[np.float64]:
-        if hasattr(self.estimator_, "predict_proba"):
-            shares: NDArray[np.float64] = self.estimator_.predict_proba(_sequences(X))
-            return shares
-        certain: NDArray[np.float64] = (self._predict(X)[:, None] == self.estimator_.classes_).astype(np.float64)
-        return certain
-
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        rnn = RNNClassifier(members=1, folds=0, stride=1, scales=1, **_QUICK)
-        return [{"estimator": rnn}, {"estimator": ReservoirClassifier(hidden_size=20, random_state=0)}]
+        return cls.quick()
 
 
-class Regressor(BaseRegressor):
+class Regressor(_Series, WrappingRegressor, BaseRegressor):
     """A number that belongs to a series, of one channel or many, of any length.
 
     Arguments:
@@ -73,23 +59,9 @@ class Regressor(BaseRegressor):
 
     _tags: ClassVar[dict[str, Any]] = _TAGS
 
-    def __init__(self, estimator: Any = None) -> None:
-        self.estimator = estimator
-        super().__init__()
-
-    def _fit(self, X: Any, y: Any) -> Self:
-        chosen = RNNRegressor() if self.estimator is None else self.estimator
-        self.estimator_ = clone(chosen).fit(_sequences(X), y)
-        return self
-
-    def _predict(self, X: Any) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = self.estimator_.predict(_sequences(X))
-        return found
-
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        rnn = RNNRegressor(members=1, folds=0, stride=1, scales=1, **_QUICK)
-        return [{"estimator": rnn}, {"estimator": ReservoirRegressor(hidden_size=20, random_state=0)}]
+        return cls.quick()
 
 
 class Forecaster(BaseForecaster):
@@ -117,9 +89,4 @@ class Forecaster(BaseForecaster):
 
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> dict[str, Any]:
-        return {"estimator": RNNForecaster(**_QUICK)}
-
-
-def _sequences(X: Any) -> list[NDArray[np.float64]]:
-    """aeon's list of (I, T) as arrays (T, I)."""
-    return [np.asarray(one).T for one in X]
+        return {"estimator": RNNForecaster(**QUICK)}

@@ -6,7 +6,6 @@ test draw from streams of their own. T steps, B sequences.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import UserError
+from elman.runtime.text.memory_problems import BLANK, RECALL, REMEMBERED, SYMBOLS
 
 if TYPE_CHECKING:
     import torch
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 Part = Literal["train", "validation", "test"]
 
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
-BLANK, RECALL = 8, 9  # copy memory: nothing to remember, and the sign to write down what was to be remembered
 IGNORE_INDEX = -100  # a target that does not count, as torch's cross_entropy has it
-_SYMBOLS = 8
-_REMEMBERED = 10
 
 
 class ProblemBatch(NamedTuple):
@@ -128,84 +125,29 @@ class CopyMemory:
     @property
     def remembered(self) -> int:
         """How many symbols are to be written down; they are the last targets."""
-        return _REMEMBERED
+        return REMEMBERED
 
     def batch(self, size: int, seed: int, step: int, part: Part = "train") -> ProblemBatch:
         """inputs and targets (T, B) int64 with T = delay + 20, values below 10; lengths (B,)."""
         import torch
 
-        symbols = _generator(seed, step, part).integers(0, _SYMBOLS, (_REMEMBERED, size))
+        symbols = _generator(seed, step, part).integers(0, SYMBOLS, (REMEMBERED, size))
         inputs = self._inputs(symbols)
         targets = np.full_like(inputs, BLANK)
-        targets[-_REMEMBERED:] = symbols
+        targets[-REMEMBERED:] = symbols
         return ProblemBatch(torch.from_numpy(inputs), _equal(size, len(inputs)), torch.from_numpy(targets))
 
     def inputs_for(self, symbols: Sequence[int]) -> Tensor:
         """(T, 1) the inputs that show these ten symbols."""
         import torch
 
-        return torch.from_numpy(self._inputs(np.array(symbols).reshape(_REMEMBERED, 1)))
+        return torch.from_numpy(self._inputs(np.array(symbols).reshape(REMEMBERED, 1)))
 
     def _inputs(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-        inputs = np.full((self.delay + 2 * _REMEMBERED, symbols.shape[1]), BLANK)
-        inputs[:_REMEMBERED] = symbols
-        inputs[-_REMEMBERED - 1] = RECALL
+        inputs = np.full((self.delay + 2 * REMEMBERED, symbols.shape[1]), BLANK)
+        inputs[:REMEMBERED] = symbols
+        inputs[-REMEMBERED - 1] = RECALL
         return inputs
-
-
-def read_bits(text: str) -> list[int]:
-    """The bits of a string such as 1000010101, as parity takes them.
-
-    Raises:
-        UserError: the string is empty, or has something else than 0 and 1.
-    """
-    bits = text.strip()
-    if not bits:
-        raise UserError("there are no bits to read; give a string such as 1000010101")
-    wrong = next((place for place, bit in enumerate(bits) if bit not in "01"), None)
-    if wrong is not None:
-        raise UserError(f"{bits[wrong]!r} at place {wrong + 1} of {bits[:60]!r} is neither 0 nor 1")
-    return [int(bit) for bit in bits]
-
-
-def read_marked(text: str) -> list[tuple[float, float]]:
-    """Numbers such as "0.1 0.5* 0.3 0.8*", each with 1 where it is marked and 0 elsewhere, as adding takes them.
-
-    Raises:
-        UserError: a word is no number from 0 to 1, or other than two are marked.
-    """
-    pairs = [read_number(word, place) for place, word in enumerate(text.split(), 1)]
-    marked = sum(mark for _, mark in pairs)
-    if marked != 2:
-        raise UserError(f"{marked:.0f} numbers are marked by a *; mark two, as in: 0.1 0.5* 0.3 0.8*")
-    return pairs
-
-
-def read_number(word: str, place: int) -> tuple[float, float]:
-    """One of these numbers.
-
-    Raises:
-        UserError: it is no number from 0 to 1: says at which place.
-    """
-    try:
-        value = float(word.removesuffix("*"))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise UserError(f"{word[:40]!r} at place {place} is no number from 0 to 1")
-    return value, float(word.endswith("*"))
-
-
-def read_symbols(text: str) -> list[int]:
-    """Ten digits such as 0123456712, as copy memory takes them.
-
-    Raises:
-        UserError: there are not ten, or one is not from 0 to 7.
-    """
-    symbols = text.strip()
-    if len(symbols) != _REMEMBERED or not all("0" <= symbol < str(_SYMBOLS) for symbol in symbols):
-        raise UserError(f"{symbols[:40]!r} is not {_REMEMBERED} digits from 0 to {_SYMBOLS - 1}, as 0123456712 is")
-    return [int(symbol) for symbol in symbols]
 
 
 def _generator(seed: int, step: int, part: Part) -> np.random.Generator:

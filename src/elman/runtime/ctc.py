@@ -1,6 +1,6 @@
 """Symbols from scores without an alignment (Graves et al. 2006): greedily, or by a beam of prefixes.
 
-The same as `elman.models.decoding.ctc`. T steps, V + 1 symbols; symbol 0 is the blank.
+Its loss is in `elman.models.decoding.ctc`. T steps, V + 1 symbols; symbol 0 is the blank.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Greedy:
 
 
 class _Prefix:
-    """Symbols so far, as the last one and what stood before it; what lengthens it lives while the beam needs it."""
+    """Symbols so far, as the last one and what stood before it, so that long ones share their beginnings.
+
+    What lengthens it is forgotten when no prefix of the beam needs it, so that hours of sound fit.
+    """
 
     __slots__ = ("__weakref__", "before", "longer", "step", "symbol")
 
@@ -112,5 +115,6 @@ class PrefixBeam:
 
 
 def _log_add(first: float, second: float) -> float:
+    """log(exp(first) + exp(second))."""
     high, low = max(first, second), min(first, second)
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))

@@ -34,15 +34,36 @@ STEPS_AT_ONCE = 1 << 15
 
 
 class _ReservoirEstimator(SequenceEstimator):
-    hidden_size: int
-    leak: float
-    spectral_radius: float
-    input_scale: float
-    bias_scale: float
-    density: float
-    nonlinearity: Literal["tanh", "relu", "identity"]
-    ridge: float | Sequence[float] | None
-    scale: Scale
+    """What both have: a reservoir, its parameters, and the features of a sequence."""
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 200,
+        leak: float = 1.0,
+        spectral_radius: float = 0.9,
+        input_scale: float = 0.5,
+        bias_scale: float = 0.2,
+        density: float = 0.1,
+        nonlinearity: Literal["tanh", "relu", "identity"] = "tanh",
+        ridge: float | Sequence[float] | None = None,
+        scale: Scale = "channels",
+        interpolate: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.leak = leak
+        self.spectral_radius = spectral_radius
+        self.input_scale = input_scale
+        self.bias_scale = bias_scale
+        self.density = density
+        self.nonlinearity = nonlinearity
+        self.ridge = ridge
+        self.scale = scale
+        self.interpolate = interpolate
+        self.random_state = random_state
+        self.verbose = verbose
 
     def _begin(self, sequences: Sequences) -> None:
         from elman.data.scaling import Scaler
@@ -104,35 +125,6 @@ class ReservoirClassifier(ClassifierMixin, _ReservoirEstimator):
         reservoir_: the `elman.nn.Reservoir`.
         ridge_: the ridge that was taken.
     """
-
-    def __init__(
-        self,
-        *,
-        hidden_size: int = 200,
-        leak: float = 1.0,
-        spectral_radius: float = 0.9,
-        input_scale: float = 0.5,
-        bias_scale: float = 0.2,
-        density: float = 0.1,
-        nonlinearity: Literal["tanh", "relu", "identity"] = "tanh",
-        ridge: float | Sequence[float] | None = None,
-        scale: Scale = "channels",
-        interpolate: bool = False,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_size = hidden_size
-        self.leak = leak
-        self.spectral_radius = spectral_radius
-        self.input_scale = input_scale
-        self.bias_scale = bias_scale
-        self.density = density
-        self.nonlinearity = nonlinearity
-        self.ridge = ridge
-        self.scale = scale
-        self.interpolate = interpolate
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Learn the readout from sequences X and their labels y (N,).
@@ -203,18 +195,20 @@ class ReservoirRegressor(RegressorMixin, _ReservoirEstimator):
     ) -> None:
         self.every_step = every_step
         self.washout = washout
-        self.hidden_size = hidden_size
-        self.leak = leak
-        self.spectral_radius = spectral_radius
-        self.input_scale = input_scale
-        self.bias_scale = bias_scale
-        self.density = density
-        self.nonlinearity = nonlinearity
-        self.ridge = ridge
-        self.scale = scale
-        self.interpolate = interpolate
-        self.random_state = random_state
-        self.verbose = verbose
+        super().__init__(
+            hidden_size=hidden_size,
+            leak=leak,
+            spectral_radius=spectral_radius,
+            input_scale=input_scale,
+            bias_scale=bias_scale,
+            density=density,
+            nonlinearity=nonlinearity,
+            ridge=ridge,
+            scale=scale,
+            interpolate=interpolate,
+            random_state=random_state,
+            verbose=verbose,
+        )
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Learn the readout from sequences X and their targets.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from elman.data.synthetic import BLANK, RECALL
 from elman.errors import UserError
 from elman.insight.remedies.problems import MEMORY_PROBLEMS, memory_problem
+from elman.runtime.text.memory_problems import BLANK, RECALL
 
 
 @pytest.mark.parametrize("name", MEMORY_PROBLEMS)

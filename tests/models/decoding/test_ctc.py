@@ -9,8 +9,9 @@ from torch import Tensor
 from elman.metrics.classification import mean_probabilities
 from elman.models.classifier import Classifier
 from elman.models.config import RecurrentConfig
-from elman.models.decoding.ctc import Greedy, PrefixBeam, ctc_loss, steps_needed
+from elman.models.decoding.ctc import ctc_loss, steps_needed
 from elman.models.transcriber import CHUNK, Transcriber, log_probabilities
+from elman.runtime.ctc import Greedy, PrefixBeam
 
 
 def all_texts(scores: Tensor) -> dict[tuple[int, ...], float]:
@@ -27,8 +28,8 @@ def test_a_wide_beam_finds_the_likeliest_text(seed: int) -> None:
     torch.manual_seed(seed)
     scores = (2 * torch.randn(5, 4)).log_softmax(-1)
     beam = PrefixBeam(200)
-    beam.push(scores[:2])
-    beam.push(scores[2:])  # in pieces, as it is heard
+    beam.push(scores[:2].numpy())
+    beam.push(scores[2:].numpy())  # in pieces, as it is heard
     texts = all_texts(scores)
     assert tuple(one.symbol for one in beam.best()) == max(texts, key=texts.__getitem__)
 
@@ -43,8 +44,8 @@ def test_the_loss_is_that_of_all_alignments() -> None:
 def test_where_greedy_decoding_is_wrong() -> None:
     scores = torch.tensor([[0.6, 0.4], [0.6, 0.4]]).log()  # blank blank 0.36; a in any way 0.64
     greedy, beam = Greedy(), PrefixBeam(4)
-    greedy.push(scores)
-    beam.push(scores)
+    greedy.push(scores.numpy())
+    beam.push(scores.numpy())
     assert greedy.best() == []
     assert [one.symbol for one in beam.best()] == [1]
 
@@ -54,7 +55,7 @@ def test_greedy_takes_repeats_and_blanks_out_across_pieces() -> None:
     scores = torch.nn.functional.one_hot(torch.tensor(path), 3).float().log()
     for cut in range(len(path)):
         greedy = Greedy()
-        new = greedy.push(scores[:cut]) + greedy.push(scores[cut:])
+        new = greedy.push(scores[:cut].numpy()) + greedy.push(scores[cut:].numpy())
         assert [(one.symbol, one.step) for one in new] == [(1, 1), (1, 4), (2, 5)]
         assert greedy.best() == new
 

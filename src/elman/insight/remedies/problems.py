@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from elman.data.synthetic import BLANK, RECALL, Adding, CopyMemory, Parity, Part
+from elman.data.synthetic import Adding, CopyMemory, Parity, Part
 from elman.errors import UserError
+from elman.runtime.text.memory_problems import BLANK, RECALL
 
 # (seed, step, part) to x (T, B, I) and the targets; part is "train" or "validation", the same arguments the same data
 Batches = Callable[[int, int, Part], tuple[Tensor, Tensor]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +14,11 @@ from elman.runtime.predictions import Prediction
 from elman.runtime.recurrent import Shape, Weights, softmax
 from elman.runtime.streams import ClassStream
 from elman.runtime.tensors import Floats
+from elman.runtime.text.memory_problems import BLANK, RECALL, REMEMBERED, read_bits, read_marked, read_symbols
 
 ANSWERS = ("NO", "YES")
-BLANK, RECALL, REMEMBERED = 8, 9, 10
-"""Copy memory: nothing to remember, the sign to write down, and how many symbols there are."""
-SYMBOLS = RECALL + 1
+TOKENS = RECALL + 1
+"""Copy memory: the symbols, the blank, and the sign to write down."""
 BITS, MARKED = 4, 2
 """Numbers that a step reads: of the embedding of a bit, and of a number and its mark."""
 
@@ -70,7 +69,7 @@ class ParityModel(Model):
         if self.problem == "adding":
             self.model = Classifier(weights, "", None, MARKED, shape, 1, s)
             return
-        symbols, size, outputs = (2, BITS, len(ANSWERS)) if self.problem == "parity" else (SYMBOLS, SYMBOLS, SYMBOLS)
+        symbols, size, outputs = (2, BITS, len(ANSWERS)) if self.problem == "parity" else (TOKENS, TOKENS, TOKENS)
         table = weights.take("inputs.weight", symbols, size)
         self.model = Classifier(weights, "", table, size, shape, outputs, s)
 
@@ -81,13 +80,13 @@ class ParityModel(Model):
 
     def _answer(self, text: str) -> Prediction:
         if self.problem == "parity":
-            shares = softmax(self._scores(read_bits(text)))
+            shares = softmax(self._scores(_bits(text)))
             given = int(shares.argmax())
             return ParityPrediction(text, ANSWERS[given], float(shares[given]))
         if self.problem == "adding":
-            pairs = read_marked(text)
+            pairs = np.array(read_marked(text), np.float32)
             return SumPrediction(text, float(self._scores(pairs)[0]), float(pairs.prod(axis=1).sum()))
-        symbols = read_symbols(text)
+        symbols = np.array(read_symbols(text))
         silence = np.full(self.silence + REMEMBERED, BLANK)
         silence[-REMEMBERED - 1] = RECALL
         scores = self.model.prefix_scores(np.concatenate([symbols, silence]))
@@ -106,55 +105,11 @@ class ParityModel(Model):
         """
         if self.problem != "parity":
             raise UserError(f"`problem={self.problem}` has no streams; give all of an input to `predict`")
-        return ClassStream(self.model, ANSWERS, read_bits)
+        return ClassStream(self.model, ANSWERS, _bits)
 
 
-def read_bits(text: str) -> Floats:
-    """(T,) the bits of a string such as 1000010101.
-
-    Raises:
-        UserError: it is empty, or has something else than 0 and 1.
-    """
-    bits = text.strip()
-    if not bits:
-        raise UserError("there are no bits to read; give a string such as 1000010101")
-    wrong = next((place for place, bit in enumerate(bits) if bit not in "01"), None)
-    if wrong is not None:
-        raise UserError(f"{bits[wrong]!r} at place {wrong + 1} of {bits[:60]!r} is neither 0 nor 1")
-    return np.frombuffer(bits.encode(), np.uint8) & 1  # type: ignore[return-value]  # whole numbers, as tokens are
-
-
-def read_marked(text: str) -> Floats:
-    """(T, 2) numbers such as "0.1 0.5* 0.3 0.8*", each with 1 where it is marked and 0 elsewhere.
-
-    Raises:
-        UserError: a word is no number from 0 to 1, or other than two are marked.
-    """
-    pairs = []
-    for place, word in enumerate(text.split(), 1):
-        try:
-            value = float(word.removesuffix("*"))
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= 1:
-            raise UserError(f"{word[:40]!r} at place {place} is no number from 0 to 1")
-        pairs.append((value, float(word.endswith("*"))))
-    marked = sum(mark for _, mark in pairs)
-    if marked != 2:
-        raise UserError(f"{marked:.0f} numbers are marked by a *; mark two, as in: 0.1 0.5* 0.3 0.8*")
-    return np.array(pairs, np.float32)
-
-
-def read_symbols(text: str) -> Floats:
-    """(10,) ten digits such as 0123456712.
-
-    Raises:
-        UserError: there are not ten, or one is not from 0 to 7.
-    """
-    symbols = text.strip()
-    if len(symbols) != REMEMBERED or not all("0" <= symbol < str(BLANK) for symbol in symbols):
-        raise UserError(f"{symbols[:40]!r} is not {REMEMBERED} digits from 0 to {BLANK - 1}, as 0123456712 is")
-    return np.array([int(symbol) for symbol in symbols])
+def _bits(text: str) -> Floats:
+    return np.array(read_bits(text))  # whole numbers, as tokens are
 
 
 MODEL = ParityModel

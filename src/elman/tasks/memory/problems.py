@@ -14,16 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.data.synthetic import (
-    BLANK,
-    RECALL,
     Adding,
     CopyMemory,
     Parity,
     Part,
     ProblemBatch,
-    read_bits,
-    read_marked,
-    read_symbols,
 )
 from elman.errors import UserError
 from elman.insight.example import InspectionExample
@@ -31,6 +26,7 @@ from elman.models.classification.prefixes import last_scores
 from elman.models.classifier import Classifier
 from elman.models.config import RecurrentConfig
 from elman.models.losses import token_loss
+from elman.runtime.text.memory_problems import BLANK, RECALL, read_bits, read_marked, read_symbols
 from elman.tasks.memory.prediction import CopyPrediction, ParityPrediction, SumPrediction
 from elman.tasks.memory.streaming import BitStream, NumberStream
 from elman.training.predicting.input_stream import InputStream

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from elman.data.synthetic import read_bits, read_number
 from elman.models.classification.prefixes import prefix_reader
+from elman.runtime.text.memory_problems import read_bits, read_number
 from elman.training.predicting.input_stream import Event, InputStream
 
 _LAST_SPACE = re.compile(r"\s+\S*$")

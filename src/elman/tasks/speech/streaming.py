@@ -12,9 +12,9 @@ from elman.data.audio.frontend import FrontEnd
 from elman.data.audio.io import Sound
 from elman.data.audio.log_mel import Frames, LogMelStream, stacked
 from elman.errors import UserError, optional_imports
-from elman.models.decoding.ctc import Greedy
 from elman.models.recurrent import State
 from elman.models.transcriber import Transcriber
+from elman.runtime.ctc import Greedy
 from elman.training.predicting.input_stream import Event, InputStream
 
 RATES = (4_000, 192_000)
@@ -113,7 +113,7 @@ class TranscriptStream(_Sound):
         steps = torch.from_numpy(stacked(frames, self._front_end.stack))
         with torch.no_grad():
             logits, self._state = self._model.go_on(steps.unsqueeze(1), self._state)
-        for one in self._decoder.push(logits[:, 0].float().log_softmax(-1)):
+        for one in self._decoder.push(logits[:, 0].float().log_softmax(-1).numpy()):
             at = round(one.step * self._front_end.seconds, 3)
             yield {"event": "symbol", "symbol": self._symbols[one.symbol - 1], "second": at}
 

@@ -20,7 +20,8 @@ from elman.data.audio.recordings import PARTS, Part
 from elman.data.batching import Buckets, batches_by_length, pad_sequences
 from elman.errors import UserError
 from elman.metrics.transcription import error_rates
-from elman.models.decoding.ctc import Emitted, Greedy, PrefixBeam, ctc_loss, steps_needed
+from elman.models.decoding.ctc import ctc_loss, steps_needed
+from elman.runtime.ctc import Emitted, Greedy, PrefixBeam
 from elman.training.report import Table
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def hear(
 def decode(scores: Tensor, beam: int) -> list[Emitted]:
     """The symbols in log-probabilities (T, V + 1): greedily, or the likeliest by a beam of so many prefixes."""
     decoder = PrefixBeam(beam) if beam > 1 else Greedy()
-    decoder.push(scores)
+    decoder.push(scores.numpy())
     return decoder.best()
 
 

@@ -149,8 +149,8 @@ class TranscriptTask(SpeechTask):
 
     def _transcribed(self, model: nn.Module, path: Path, options: Options) -> Transcript:
         from elman.data.audio.frontend import Listening
-        from elman.models.decoding.ctc import Greedy, PrefixBeam
         from elman.models.transcriber import Transcriber, log_probabilities
+        from elman.runtime.ctc import Greedy, PrefixBeam
         from elman.tasks.speech.transcription import written
 
         assert isinstance(model, Transcriber)
@@ -158,7 +158,7 @@ class TranscriptTask(SpeechTask):
         decoder = PrefixBeam(options.beam) if options.beam > 1 else Greedy()
         between = " " if self.settings.kind == "words" else ""
         for scores in log_probabilities(model, listening):
-            new = decoder.push(scores.cpu())
+            new = decoder.push(scores.cpu().numpy())
             if options.stream and new:
                 display().text("".join(self.symbols[one.symbol - 1] + between for one in new))
         if options.stream:
