@@ -24,8 +24,9 @@ from rich.table import Table
 
 from breadth_sets import SETS, NotInstalledError, write_files
 from elman.metrics.neighbours import nearest_accuracy, resampled, straight_distances, warped_distances
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks import task_module
+from elman.training_run import train
 
 LONGEST_WARPED = 256
 Row = dict[str, float | str]

@@ -13,9 +13,10 @@ import torch
 from rich.console import Console
 
 from elman.cli.terminal.tables import metrics_table, rich_table
-from elman.run import load, train
+from elman.run import load
 from elman.tasks import recipe
 from elman.tasks.forecasting.settings import Settings
+from elman.training_run import train
 
 DATASETS = ("airline", "sunspots", "etth1")
 

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from elman.data.datasets.cache import fetch
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.speech.settings import Settings
+from elman.training_run import train
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 CHOSEN = Settings(

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from elman.nn import RNN, RNNCell
     from elman.nn.convert import accelerate, restore
     from elman.ops import recurrence
-    from elman.run import Run, load, train
+    from elman.run import Run, load
     from elman.tasks import register_task
+    from elman.training_run import train
 
 _PACKAGES = ("data", "export", "insight", "metrics", "models", "nn", "plotting", "tasks", "training")
 _HOMES = {
@@ -29,7 +30,7 @@ _HOMES = {
     "recurrence": "elman.ops",
     "register_task": "elman.tasks",
     "restore": "elman.nn.convert",
-    "train": "elman.run",
+    "train": "elman.training_run",
 }
 
 __all__ = [

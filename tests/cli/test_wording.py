@@ -157,7 +157,7 @@ def test_a_run_goes_where_its_data_say(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_folder("language", language.Settings(data=("x/My poems.v2.txt", "y.txt"))) == Path("runs/My-poems")
     Path("runs/parity").mkdir(parents=True)
     assert free_folder("parity", memory.Settings()) == Path("runs/parity-2")
-    monkeypatch.setattr("elman.run.finish", lambda task, folder: None)  # draws
+    monkeypatch.setattr("elman.training_run.finish", lambda task, folder: None)  # draws
     tiny = "--steps 1 --hidden-size 2 --max-length 4 --batch-size 2".split()
     code, out, err = called(["train", "parity", *tiny])
     assert code == 0, err

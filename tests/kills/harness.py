@@ -82,11 +82,11 @@ def wait(child: int, log: Path, limit: float = PATIENCE) -> int:
 
 def train(case: Case, out: Path, *, resume: bool, plots: bool) -> None:
     """The training of a case, in this process."""
-    import elman.run
+    import elman.training_run
 
     if not plots:
-        elman.run.finish = lambda task, folder: None
-    elman.run.train(case.task, case.settings, out, resume=resume)
+        elman.training_run.finish = lambda task, folder: None
+    elman.training_run.train(case.task, case.settings, out, resume=resume)
 
 
 def train_whole(case: Case, out: Path, log: Path, *, plots: bool) -> None:
@@ -196,9 +196,9 @@ def predictions(case: Case, out: Path) -> str:
     """What a run predicts, as JSON."""
     import json
 
-    import elman.run
+    import elman
 
-    return json.dumps([one.to_json() for one in elman.run.load(out).predict(case.inputs)])
+    return json.dumps([one.to_json() for one in elman.load(out).predict(case.inputs)])
 
 
 def files_of(out: Path) -> dict[str, Any]:

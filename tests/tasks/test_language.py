@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from elman.data.text import corpora
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.language.settings import Settings
 from elman.tasks.language.task import Task
 from elman.training.tensor_files import read_tensors
+from elman.training_run import train
 
 TEXT = "It was the best of times, it was the worst of times,\nit was the age of wisdom ...\n" * 40
 

@@ -14,8 +14,8 @@ from tests.kills.cases import OLD_RUNS, OTHER_SOURCES, Case, make_cases
 from tests.kills.harness import compare, files_of, predictions
 
 import elman
-import elman.run
 import elman.training.loop
+import elman.training_run
 from elman.errors import UserError
 
 NAMES = [path.name for path in sorted(OLD_RUNS.iterdir()) if (path / "settings.toml").exists()] + list(OTHER_SOURCES)
@@ -31,7 +31,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Case]]
     """All cases, in a folder with their data, which is the working folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("sources"))
-        patch.setattr(elman.run, "finish", lambda task, folder: None)  # plots take longer than the training
+        patch.setattr(elman.training_run, "finish", lambda task, folder: None)  # plots take longer than the training
         yield make_cases(Path())
 
 

@@ -80,8 +80,8 @@ def free_folder(task: str, settings: TrainingSettings) -> Path:
 
 def train_and_show(task: str, settings: TrainingSettings, out: Path, *, resume: bool = False) -> None:
     """Train, then say what was reached, where it lies, and what to do next."""
-    from elman.run import train
     from elman.training.report import figure
+    from elman.training_run import train
 
     use_display(TerminalDisplay(into=out))
     start = time.perf_counter()

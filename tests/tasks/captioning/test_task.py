@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import elman.run
+import elman
+import elman.training_run
 from elman import insight
 from elman.cli.main import main
 from elman.data.image.features import Features
@@ -44,16 +45,16 @@ def settings(folder: Path, **more: object) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> elman.run.Run:
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> elman.Run:
     out = tmp_path_factory.mktemp("runs") / "walls"
-    elman.run.train("captioning", settings(data), out)
-    return elman.run.load(out)
+    elman.training_run.train("captioning", settings(data), out)
+    return elman.load(out)
 
 
 @pytest.mark.parametrize("feature_as", ["first", "state", "every", "first+state"])
 def test_it_learns_to_name_what_the_features_show(data: Path, tmp_path: Path, feature_as: str) -> None:
-    elman.run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
-    run = elman.run.load(tmp_path / "run")
+    elman.training_run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
+    run = elman.load(tmp_path / "run")
     metrics = run.examine(None).metrics
     assert metrics["test_bleu_1"] > 85  # some walls are "a red wall", some "the wall it is red"
     assert metrics["test_distinct"] >= 0.3
@@ -61,7 +62,7 @@ def test_it_learns_to_name_what_the_features_show(data: Path, tmp_path: Path, fe
 
 
 def test_a_run_that_was_stopped_ends_in_the_same_weights(
-    data: Path, run: elman.run.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, run: elman.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, asked = tmp_path / "stopped", settings(data)
     batch = run.task.__class__.batch
@@ -74,13 +75,13 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(run.task.__class__, "batch", stopped)
         with pytest.raises(RuntimeError, match="killed"):
-            elman.run.train("captioning", asked, out)
-    elman.run.train("captioning", asked, out, resume=True)
-    again = elman.run.load(out).model.state_dict()
+            elman.training_run.train("captioning", asked, out)
+    elman.training_run.train("captioning", asked, out, resume=True)
+    again = elman.load(out).model.state_dict()
     assert all(again[name].equal(weights) for name, weights in run.model.state_dict().items())
 
 
-def test_predictions_say_how_probable_they_are_and_why(run: elman.run.Run, data: Path) -> None:
+def test_predictions_say_how_probable_they_are_and_why(run: elman.Run, data: Path) -> None:
     first, *others = run.predict([str(data / "seen.npz")], Options(explain=True))
     assert len(others) == 79
     assert "red" in first.caption
@@ -111,32 +112,32 @@ def test_mistakes_are_one_line_and_leave_nothing(
     data: Path, tmp_path: Path, more: dict[str, object], what: str
 ) -> None:
     with pytest.raises(UserError, match=what):
-        elman.run.train("captioning", settings(data, **more), tmp_path / "run")
+        elman.training_run.train("captioning", settings(data, **more), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_features_and_captions_whose_names_do_not_match(data: Path, tmp_path: Path) -> None:
     Features(("x.png",), np.zeros((1, 4), np.float32)).save(tmp_path / "other.npz")
     with pytest.raises(UserError, match=r"none of the 1 pictures has a caption.*make the names agree"):
-        elman.run.train("captioning", settings(data, data=str(tmp_path / "other.npz")), tmp_path / "run")
+        elman.training_run.train("captioning", settings(data, data=str(tmp_path / "other.npz")), tmp_path / "run")
 
 
-def test_features_of_another_size(run: elman.run.Run, tmp_path: Path) -> None:
+def test_features_of_another_size(run: elman.Run, tmp_path: Path) -> None:
     Features(("x.png",), np.zeros((1, 5), np.float32)).save(tmp_path / "wide.npz")
     with pytest.raises(UserError, match="5 numbers for each picture, and this run learned from 4"):
         run.predict([str(tmp_path / "wide.npz")])
 
 
-def test_pictures_are_refused_where_nobody_knows_what_saw_them(run: elman.run.Run, tmp_path: Path) -> None:
+def test_pictures_are_refused_where_nobody_knows_what_saw_them(run: elman.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="features of your own"):
         run.predict([str(tmp_path)])
 
 
 @pytest.mark.parametrize("feature_as", ["first", "state"])
-def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: str, run: elman.run.Run) -> None:
+def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: str, run: elman.Run) -> None:
     if feature_as != "first":
-        elman.run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
-        run = elman.run.load(tmp_path / "run")
+        elman.training_run.train("captioning", settings(data, feature_as=feature_as), tmp_path / "run")
+        run = elman.load(tmp_path / "run")
     look = run.inspection_example(str(data / "seen.npz"))
     (first, *_) = run.predict([str(data / "seen.npz")], Options(beam=1))
     before = [PICTURE] if feature_as == "first" else []
@@ -151,9 +152,7 @@ def test_a_picture_can_be_looked_into(data: Path, tmp_path: Path, feature_as: st
         run.inspection_example(str(data))
 
 
-def test_inspect_takes_a_file(
-    run: elman.run.Run, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_inspect_takes_a_file(run: elman.Run, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--input", "--text"):
         words = ["inspect", "unroll", str(run.folder.path), option, str(data / "seen.npz"), "--out", str(tmp_path)]
         main([*words, "--json"])

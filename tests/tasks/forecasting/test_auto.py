@@ -13,11 +13,12 @@ import torch
 
 from elman.data.timeseries.facts import SeriesFacts
 from elman.errors import UserError
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.forecasting.anchors import AnchorTrial
 from elman.tasks.forecasting.auto import choose, choose_anchor
 from elman.tasks.forecasting.settings import Settings
 from elman.tasks.forecasting.task import Task
+from elman.training_run import train
 
 QUICK: dict[str, Any] = {"steps": 4, "eval_every": 2, "hidden_size": 4, "batch_size": 8, "threads": 1}
 

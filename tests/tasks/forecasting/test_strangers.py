@@ -13,9 +13,10 @@ import pytest
 
 from elman.cli.main import main
 from elman.errors import UserError
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.forecasting.prediction import digits_of
 from elman.tasks.forecasting.settings import Settings
+from elman.training_run import train
 
 QUICK: dict[str, Any] = {"steps": 4, "eval_every": 2, "hidden_size": 4, "batch_size": 8, "threads": 1}
 

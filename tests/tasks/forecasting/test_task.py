@@ -11,9 +11,10 @@ import pytest
 import elman
 from elman.cli.main import main
 from elman.errors import UserError
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.forecasting.settings import Options, Settings
 from elman.training.run_folder import RunFolder
+from elman.training_run import train
 
 SMALL = {"steps": 80, "eval_every": 40, "hidden_size": 8, "threads": 1, "lr": 1e-2, "warmup": 10}
 

@@ -10,8 +10,9 @@ import torch
 
 import elman
 from elman.errors import UserError
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.memory.settings import Settings
+from elman.training_run import train
 
 
 @pytest.mark.slow

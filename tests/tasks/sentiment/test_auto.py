@@ -10,9 +10,10 @@ import pytest
 from elman.metrics.bag_of_words import tfidf_predictions
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.ngrams import WithNgrams
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.sentiment.auto import TextFacts, choose
 from elman.tasks.sentiment.settings import Settings
+from elman.training_run import train
 
 SENTENCES = TextFacts(examples=9_000, words=20, characters=110, classes=2, own_validation=False)
 NAMES = TextFacts(examples=18_000, words=1.1, characters=8, classes=18, own_validation=False)

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from elman.models.classification.ngrams import WithNgrams
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.sentiment import Options, Settings, Task
 from elman.training.checkpoint import save_weights
 from elman.training.run_folder import RunFolder
+from elman.training_run import train
 
 
 def write(path: Path, count: int = 60) -> Path:

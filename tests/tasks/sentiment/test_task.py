@@ -12,9 +12,10 @@ import torch
 import elman
 from elman.cli.main import main
 from elman.errors import UserError
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.sentiment.settings import Options, Settings
 from elman.tasks.sentiment.task import Task
+from elman.training_run import train
 
 GOOD, BAD = ("good", "fine", "great", "tasty"), ("bad", "awful", "poor", "uncooked")
 PLACES = ("food", "soup", "fish", "bread", "rice")

@@ -14,10 +14,11 @@ from elman.data.batching import IGNORE_INDEX
 from elman.data.splits import folds
 from elman.data.timeseries.augmentation import vary
 from elman.errors import UserError
-from elman.run import load, train
+from elman.run import load
 from elman.tasks.series.auto import SeriesFacts, choose
 from elman.tasks.series.settings import Settings
 from elman.tasks.series.task import Task
+from elman.training_run import train
 
 FEW = SeriesFacts(examples=36, length=251, channels=1, classes=3, smallest=12, own_validation=False)
 

@@ -9,8 +9,9 @@ import pytest
 
 from elman.cli.main import main
 from elman.errors import UserError
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.series.settings import Settings
+from elman.training_run import train
 
 LONGEST = 12
 

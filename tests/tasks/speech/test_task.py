@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 
 from elman.cli.main import main
 from elman.errors import UserError
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.speech import task as speech
 from elman.tasks.speech import transcription
 from elman.tasks.speech.settings import Options, Settings
+from elman.training_run import train
 
 RATE = 8000
 WORDS = {"low": 300.0, "mid": 900.0, "high": 1800.0}

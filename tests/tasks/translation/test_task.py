@@ -15,11 +15,12 @@ import elman
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.metrics.translation import score
-from elman.run import Run, load, train
+from elman.run import Run, load
 from elman.tasks.translation.settings import Options, Settings
 from elman.tasks.translation.steps import Encoded, VocabularyPair, batch_loss
 from elman.tasks.translation.task import Task
 from elman.training.tensor_files import read_tensors
+from elman.training_run import train
 
 ADJECTIVES = {"red": "roter", "big": "großer", "old": "alter"}
 ANIMALS = {"dog": "Hund", "bird": "Vogel", "bear": "Bär"}

@@ -14,13 +14,14 @@ import pytest
 from accelerate import Accelerator
 
 from elman.errors import UserError
-from elman.run import load, train
+from elman.run import load
 from elman.tasks import task_module
 from elman.tasks.series import Settings, Task
 from elman.training.search import budget, halving
 from elman.training.search.budget import check_time, fit_to_time
 from elman.training.search.halving import Outcome, tune
 from elman.training.search.trial import Times, Trial
+from elman.training_run import train
 
 
 @pytest.fixture

@@ -211,11 +211,9 @@ def test_bodies_that_are_too_large(client: httpx.Client) -> None:
         for _ in range(40):
             yield b"1" * (1 << 16)
 
-    try:
+    for _ in range(20):  # a connection that is reset takes the answer away in some trials, not in all
         answer = client.post(PREDICT, content=pieces(), headers={"content-type": "application/json"})
         check(answer, 413)
-    except httpx.TransportError:
-        pass  # the server has closed the connection before all was sent
     answer = client.post("/v1/runs/digits/predict", files={"files": ("a.wav", bytes(1 << 26))})
     check(answer, 413)
 

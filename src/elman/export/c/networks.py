@@ -121,51 +121,13 @@ def write_whole(
     parts = len(first.recurrent) if isinstance(first, MultiScaleClassifier) else 1
     kind = "int" if tokens else "float"
     pooled = readout != "last"
-    views = write_views(source, first, scaler) if isinstance(first, MultiScaleClassifier) else ""
-    number = 0
+    if isinstance(first, MultiScaleClassifier):
+        write_views(source, first, scaler)
     runs: list[str] = []
     for place, (member, answer) in enumerate(zip(members, answers, strict=True)):
-        lines = []
-        attentions = member.attention if isinstance(member, MultiScaleClassifier) else [member.attention]
-        order = range(parts)
-        own = [next(cells) for _ in order]
-        for slot, part in enumerate(reversed(order)):
-            if not views:
-                reader = readings[place].write(source, place)
-                source.functions.append(
-                    f"static void read_step_{place}(const void *data, int t, float *x) {{\n"
-                    f"    {reader}((const {kind} *)data + (size_t)t * {1 if tokens else readings[place].size}, x);\n}}"
-                )
-                call = f"run_layers(s, {own[part]}, read_step_{place}, input, T)"
-                count = "T"
-            else:
-                assert isinstance(first, MultiScaleClassifier)
-                stride = first.strides[part]
-                count = f"((T + {first.averaged - 1}) / {first.averaged} + {stride - 1}) / {stride}"
-                call = f"run_layers(s, {own[part]}, read_patch, view_of(&v, input, T, {stride}), {count})"
-            push, pull = _pooling(source, readout, attentions[part], number)
-            number += 1
-            lines.append(f"    states = {call};\n    count = {count};\n    read = s->read + {slot * each};")
-            if pooled:
-                lines.append(
-                    "    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {\n"
-                    f"        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}"
-                )
-            else:
-                lines.append(
-                    "    for (j = 0; j < SIZE; ++j)\n"
-                    "        read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];"
-                )
-        say = answer.write(source, place)
-        lines.append(f"    {say}(s->read, s->between, output);")
-        local = ["    const float *states;", "    float *read;", "    int count;"]
-        local += ["    pooled *p = &s->pooled;", "    int t;"] if pooled else ["    int j;"]
-        local += ["    view v;"] if views else []
-        source.functions.append(
-            f"static void ask_{place}(STATE *s, const {kind} *input, int T, float *output) {{\n"
-            + "\n".join([*local, *lines])
-            + "\n}"
-        )
+        lines = _member_lines(source, place, member, readings[place], [next(cells) for _ in range(parts)], each)
+        lines.append(f"    {answer.write(source, place)}(s->read, s->between, output);")
+        source.functions.append(_member_function(place, member, kind, lines))
         runs.append(f"ask_{place}(s, input, steps, s->said);")
     width, K = answers[0].width, len(members)
     checks = f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
@@ -193,6 +155,57 @@ def write_whole(
     )
     calls = WHOLE_CALLS.format(name=name, NAME=name.upper(), argument=argument, answer=said, what=what)
     return _finished(source, facts, sizes + struct, calls, "whole", readings[0], width, pooled)
+
+
+def _member_lines(
+    source: Source,
+    place: int,
+    member: Classifier | MultiScaleClassifier,
+    reading: Reading,
+    cells: list[str],
+    each: int,
+) -> list[str]:
+    """What one network does: its recurrent parts run, and what is read of their states is put into `s->read`."""
+    attentions = member.attention if isinstance(member, MultiScaleClassifier) else [member.attention]
+    lines = []
+    for slot, part in enumerate(reversed(range(len(cells)))):
+        if isinstance(member, MultiScaleClassifier):
+            stride = member.strides[part]
+            count = f"((T + {member.averaged - 1}) / {member.averaged} + {stride - 1}) / {stride}"
+            call = f"run_layers(s, {cells[part]}, read_patch, view_of(&v, input, T, {stride}), {count})"
+        else:
+            count, call = "T", f"run_layers(s, {cells[part]}, {_step_reader(source, place, reading)}, input, T)"
+        push, pull = _pooling(source, member.readout, attentions[part], place * len(cells) + slot)
+        lines.append(f"    states = {call};\n    count = {count};\n    read = s->read + {slot * each};")
+        if member.readout == "last":
+            lines.append(
+                "    for (j = 0; j < SIZE; ++j)\n"
+                "        read[j] = states[(j < HIDDEN ? (size_t)(count - 1) * SIZE : 0) + (size_t)j];"
+            )
+        else:
+            lines.append(
+                "    p->count = 0.0f;\n    for (t = 0; t < count; ++t) {\n"
+                f"        const float *h = states + (size_t)t * SIZE;\n        {push}\n    }}\n    {pull}"
+            )
+    return lines
+
+
+def _step_reader(source: Source, place: int, reading: Reading) -> str:
+    """The function by which `run_layers` reads a step."""
+    reader, kind = reading.write(source, place), "int" if reading.tokens else "float"
+    source.functions.append(
+        f"static void read_step_{place}(const void *data, int t, float *x) {{\n"
+        f"    {reader}((const {kind} *)data + (size_t)t * {1 if reading.tokens else reading.size}, x);\n}}"
+    )
+    return f"read_step_{place}"
+
+
+def _member_function(place: int, member: Classifier | MultiScaleClassifier, kind: str, lines: list[str]) -> str:
+    local = ["    const float *states;", "    float *read;", "    int count;"]
+    local += ["    int j;"] if member.readout == "last" else ["    pooled *p = &s->pooled;", "    int t;"]
+    local += ["    view v;"] if isinstance(member, MultiScaleClassifier) else []
+    head = f"static void ask_{place}(STATE *s, const {kind} *input, int T, float *output) {{\n"
+    return head + "\n".join([*local, *lines]) + "\n}"
 
 
 def write_transcriber(

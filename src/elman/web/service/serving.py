@@ -12,6 +12,7 @@ from typing import Any
 from elman.errors import UserError, optional_imports
 from elman.web.service.application import Application
 from elman.web.service.requests.limits import Limits
+from elman.web.service.requests.problems import LINGER_SECONDS
 
 with optional_imports():
     import uvicorn
@@ -30,6 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _head = 0
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
@@ -43,13 +45,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head."""
+        if self._refused:
+            return
         if self._timer is None and (self.cycle is None or self.cycle.response_complete):
             self._wait()
         if self._timer is not None:
             self._head += len(data)
             if self._head > HEAD_BYTES and b"\r\n\r\n" not in data:
-                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n")
-                self.transport.close()
+                self._refuse(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)
 
@@ -70,8 +73,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._timer = None
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
-            self.transport.close()
+            self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        """Answer, read and drop what still comes for a moment, and close (as `problems` does, for the same reason)."""
+        self._refused = True
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n")
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from elman.web.service.requests.encoding import encode_json
 
 CONTENT_TYPE = "application/problem+json"
+LINGER_SECONDS = 1.0
+"""How long what still comes of a refused body is read and dropped."""
+LINGER_BYTES = 1 << 26
+"""And how much of it."""
 
 
 class Problem(Exception):  # noqa: N818  (the RFC's word)
@@ -30,6 +37,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {}) | ({"Connection": "close"} if closes else {})
+        self.closes = closes
 
     def to_json(self) -> dict[str, Any]:
         """The members of the RFC."""
@@ -37,7 +45,29 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
 
     def response(self) -> Response:
         """The answer."""
-        return Response(encode_json(self.to_json()), self.status, self.headers, CONTENT_TYPE)
+        kind = _Lingering if self.closes else Response
+        return kind(encode_json(self.to_json()), self.status, self.headers, CONTENT_TYPE)
+
+
+class _Lingering(Response):
+    """An answer before the end of the body; the connection closes after it.
+
+    A connection closed while data still come is reset, and a reset takes the answer away from a client that has not
+    read it yet: so the rest of the body is read and dropped first, within bounds (RFC 9112, section 9.6).
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                dropped = 0
+                while dropped < LINGER_BYTES:
+                    message = await receive()
+                    dropped += len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        break
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def show_problem(request: HTTPConnection, error: Exception) -> Response:

@@ -1,0 +1,154 @@
+"""A training from the outside: settings and data become a run in a folder, or a run goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elman.atomic_io import remove_leftovers
+from elman.errors import UserError, optional_imports
+from elman.export.at_path import check_task
+from elman.run import load
+from elman.tasks import task_module
+from elman.training.checks.data_digest import check_digest, save_digest
+from elman.training.checks.settings_table import settings_of
+from elman.training.predicting.inputs import named
+from elman.training.run_folder import RunFolder
+from elman.training.run_lock import RunLock, check_idle
+from elman.training.settings import write_choices
+from elman.training.task import Task
+
+if TYPE_CHECKING:
+    from elman.training.loop import Result
+    from elman.training.search.halving import Outcome
+    from elman.training.settings import TrainingSettings
+
+log = logging.getLogger("elman")
+
+
+def train(
+    task_name: str, settings: TrainingSettings | Mapping[str, Any], out: str | Path, *, resume: bool = False
+) -> Result:
+    """Train a model into the folder `out`, or go on with the run that is there, to more steps if so many are asked for.
+
+    Everything is read and checked before the folder is made, so that a mistake leaves nothing behind.
+
+    Arguments:
+        task_name: "series", and the other names of `elman train`.
+        settings: the task's `Settings`, or a dictionary of them: {"data": "reviews.csv", "steps": 500}.
+
+    Raises:
+        UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
+    """
+    module = task_module(task_name)
+    asked: TrainingSettings = settings_of(module.Settings, settings) if isinstance(settings, Mapping) else settings
+    if not isinstance(asked, module.Settings):
+        wanted = f"{module.Settings.__module__}.{module.Settings.__name__}"
+        raise UserError(f"`settings` is {named(asked)}; the task {task_name} takes {wanted}, or a dictionary")
+    folder = RunFolder(Path(out))
+    task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
+
+    with optional_imports():
+        from elman.training.loop import train as train_loop
+        from elman.training.monitoring.advice import what_to_try, what_was_read
+        from elman.training.optim import start_accelerator
+        from elman.training.run_state import NotFiniteError
+        from elman.training.search.halving import write_outcomes
+        from elman.training.search.search import searched
+
+    accelerator = start_accelerator(task.settings)
+    outcomes: list[Outcome] = []
+    searches = not resume and bool(asked.minutes or asked.tune)
+    if searches:
+        _check_free(folder)  # before minutes are spent
+        if description := task.understood():
+            log.info("%s", description.brief())
+        task, outcomes = searched(task, asked, accelerator)
+    with contextlib.ExitStack() as held:
+        # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
+        if accelerator.is_main_process:
+            if not resume:
+                _check_free(folder)
+            task.prepare()
+            told = [] if resume else what_was_read(task, described=searches)
+            lock = held.enter_context(RunLock(folder.path))
+            remove_leftovers(folder.path, alone=True)
+            if resume:
+                _check_resumed(task_name, task, folder)
+            else:
+                _make_run(task_name, task, folder, lock)
+                write_outcomes(folder.path, outcomes)
+                for line in told:
+                    log.info("%s", line)
+        accelerator.wait_for_everyone()
+        if not accelerator.is_main_process:
+            logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
+            task.prepare()
+        try:
+            result = train_loop(task, task.settings, folder, accelerator, resume=resume)
+        except KeyboardInterrupt:
+            if not folder.checkpoint.exists():
+                log.warning("nothing is saved yet in %s; the same command begins again", folder.path)
+            raise
+        except NotFiniteError as error:
+            raise UserError(f"{error}; {what_to_try(error, task.settings, folder)}") from error
+        if accelerator.is_main_process:
+            finish(task, folder)
+    return result
+
+
+def _check_free(folder: RunFolder) -> None:
+    """Raise a UserError where a run is there already, or one is being trained, which says more."""
+    if folder.exists():
+        check_idle(folder.path)
+    folder.check_free()
+
+
+def _check_resumed(task_name: str, task: Task[Any], folder: RunFolder) -> None:
+    """Raise a UserError where the data have changed; where more steps are asked for, write them down."""
+    check_digest(folder.path, task.learned_from())
+    if task.settings.steps != folder.read()[1].get("steps"):
+        folder.write_settings(task_name, task.settings)  # before a step that they would not explain
+
+
+def _task_to_resume(task_name: str, settings: TrainingSettings, folder: RunFolder) -> Task[Any]:
+    """The task of a run that is to go on.
+
+    Raises:
+        UserError: it is of another task or other settings, or a file is missing or damaged.
+    """
+    from elman.training.checks.sizes import check_sizes
+
+    check_task(folder.path, task_name)
+    folder.check_same(settings)
+    settings = settings.filled_from(folder.read()[1])
+    goes_on = folder.has_checkpoint()
+    if goes_on:
+        check_sizes(settings, folder.checkpoint)
+    task: Task[Any] = task_module(task_name).Task.load(folder.path, settings)
+    task.begins = not goes_on
+    return task
+
+
+def _make_run(task_name: str, task: Task[Any], folder: RunFolder, lock: RunLock) -> None:
+    """Write all that a run needs, and last the settings, which make a run of the folder."""
+    folder.check_free()  # another training may have been quicker
+    folder.clear_begun()
+    lock.keep = True
+    task.save(folder.path)
+    if task.choices or task.settings.by_data:
+        write_choices(folder.path, task.choices)
+    save_digest(folder.path, task.learned_from())
+    folder.write_settings(task_name, task.settings)
+    lock.keep = False
+
+
+def finish(task: Task[Any], folder: RunFolder) -> None:
+    """Draw what shows how training went; without the plotting packages only say so, since the run is complete."""
+    try:
+        task.finish(folder, load(folder.path).model)
+    except UserError as error:
+        log.warning("the run is complete, but not all of its plots: %s", error)
