@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+PORTABLE ?= OFF
 
 .DEFAULT_GOAL := help
 NATIVE := src/elman/kernels/native
@@ -71,9 +72,9 @@ check-native:  ## the native code's format and faults, by clang-format and clang
 fuzz: $(VENV)/developed  ## damaged files for every reader and run: FUZZ_COUNT=200 each, FUZZ_FIRST=0, FUZZ_MINUTES=60
 	$(BIN)/python -m tests.fuzz
 
-sanitize:  ## the native library's own check under the sanitizers of addresses, of undefined behaviour, of threads
+sanitize:  ## the native library's own check under the sanitizers, a quarter of an hour; PORTABLE=ON its portable code alone, a few minutes
 	for kind in address,undefined thread; do \
-	cmake -S . -B build/sanitize-$$kind -DELMAN_CHECK=ON -DELMAN_SANITIZE=$$kind && \
+	cmake -S . -B build/sanitize-$$kind -DELMAN_CHECK=ON -DELMAN_SANITIZE=$$kind -DELMAN_CHECK_PORTABLE=$(PORTABLE) && \
 	cmake --build build/sanitize-$$kind --target elman_check --parallel 2 && \
 	build/sanitize-$$kind/src/elman/kernels/native/elman_check || exit 1; done
 

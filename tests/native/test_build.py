@@ -1,4 +1,4 @@
-"""The build of the native library: what it says where it cannot, and its own check under the sanitizers."""
+"""The build of the native library: what it says where it cannot."""
 
 from __future__ import annotations
 
@@ -61,14 +61,3 @@ def test_the_warning_names_the_reason(tmp_path: Path, monkeypatch: pytest.Monkey
     finally:
         native._library.cache_clear()
         selection.select_backend.cache_clear()
-
-
-@pytest.mark.slow
-@compiler
-def test_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
-    configure(tmp_path, "-DELMAN_CHECK=ON", "-DELMAN_CHECK_PORTABLE=ON")
-    build = ["cmake", "--build", str(tmp_path), "--target", "elman_check", "--parallel", "2"]
-    subprocess.run(build, check=True, capture_output=True)
-    program = next(path for path in tmp_path.rglob("elman_check") if path.is_file())
-    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr

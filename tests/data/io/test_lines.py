@@ -20,9 +20,10 @@ def test_all_lines_in_order_whatever_their_ends(tmp_path: Path) -> None:
     assert [line for group in groups for line in group] == ["eins", "", "zwei\u2028halb", "last"]
 
 
-def test_an_empty_file_has_none(tmp_path: Path) -> None:
+def test_an_empty_file_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    assert list(arriving_lines(str(tmp_path / "empty"), 8)) == []
+    with pytest.raises(UserError, match="empty is empty; give a text file"):
+        list(arriving_lines(str(tmp_path / "empty"), 8))
 
 
 def test_a_line_is_answered_before_the_next_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def arriving_lines(name: str, most: int) -> Iterator[list[str]]:
         name: its path, or "-" for standard input.
 
     Raises:
-        UserError: no such file, or a line that is not UTF-8, after the lines before it.
+        UserError: no such file, one that is empty, or a line that is not UTF-8, after the lines before it.
     """
     arrived: Queue[_Arrived] = Queue(maxsize=4 * most)
     unwanted = threading.Event()
@@ -82,4 +82,7 @@ def _read(file: IO[bytes], name: str, arrived: Queue[_Arrived], unwanted: thread
         end = UserError(f"{where} line {number} is not UTF-8 (byte 0x{byte:02x}); convert it")
     except (OSError, ValueError) as error:  # ValueError: the file was closed, because nobody reads on
         end = UserError(f"cannot read {where} after line {number}: {error}")
+    else:
+        if number == 0 and name != STANDARD_INPUT:
+            end = UserError(f"{where} is empty; give a text file with a text in each line")
     arrived.put(end)
