@@ -19,6 +19,7 @@ CODE = """
 import json, sys
 before = set(sys.modules)
 from elman.runtime import load
+assert "numpy" not in sys.modules
 assert not {name for name in sys.modules if name.startswith("elman.")} - {"elman.errors"} - {
     name for name in sys.modules if name.startswith("elman.runtime")}
 expected = json.load(open("expected.json"))
