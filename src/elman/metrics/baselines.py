@@ -25,12 +25,16 @@ def seasonal_naive(history: Values, horizon: int, season: int) -> Values:
     return np.tile(history[:, -season:], (1, -(-horizon // season), 1))[:, :horizon]
 
 
-def theta(history: Values, horizon: int, season: int) -> Values:
+def theta(history: Values, horizon: int, season: int, *, smoothing: float | None = None, drift: float = 1.0) -> Values:
     """(W, F, Y) the theta method (Assimakopoulos and Nikolopoulos 2000) on each history (W, T, Y).
 
     As Hyndman and Billah (2003) have it: exponential smoothing with half the slope of a straight line as its drift. The
-    season is taken out before as the mean of each place in it, from its moving average, and put back. The
-    smoothing weight is the one of `_WEIGHTS` with the least squared error one step ahead.
+    season is taken out before as the mean of each place in it, from its moving average, and put back.
+
+    Arguments:
+        smoothing: the weight of the newest value; if not given, for each history the one of `SMOOTHING` with the least
+            squared error one step ahead.
+        drift: what the half slope is multiplied by; 0 leaves simple exponential smoothing.
     """
     count, steps, targets = history.shape
     series = history.transpose(0, 2, 1).reshape(-1, steps)
@@ -40,16 +44,17 @@ def theta(history: Values, horizon: int, season: int) -> Values:
     plain = series - seasonal[:, places[:steps]]
     time = np.arange(steps) - (steps - 1) / 2
     slope = plain @ time / max(float(time @ time), 1e-12)
-    level, weight = _smoothed(plain)
+    level, weight = _smoothed(plain, SMOOTHING if smoothing is None else (smoothing,))
     ahead = np.arange(1, horizon + 1)
     # the drift accumulates from the last smoothed level: (1 - (1 - a)^T) / a steps of it come before the first forecast
     before = (1 - (1 - weight) ** steps) / weight
-    forecast = level[:, None] + slope[:, None] / 2 * (ahead - 1 + before[:, None])
+    forecast = level[:, None] + drift * slope[:, None] / 2 * (ahead - 1 + before[:, None])
     forecast += seasonal[:, places[steps:]]
     return np.asarray(forecast.reshape(count, targets, horizon).transpose(0, 2, 1))
 
 
-_WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SMOOTHING = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Weights of exponential smoothing that are tried."""
 
 
 def _season_means(series: Values, season: int) -> Values:
@@ -71,9 +76,9 @@ def _season_means(series: Values, season: int) -> Values:
     return np.asarray(means - means.mean(axis=1, keepdims=True))
 
 
-def _smoothed(series: Values) -> tuple[Values, Values]:
+def _smoothed(series: Values, tried: tuple[float, ...]) -> tuple[Values, Values]:
     """The last level (N,) of exponential smoothing of series (N, T), and its weight (N,)."""
-    weights = np.array(_WEIGHTS)
+    weights = np.array(tried)
     level = np.repeat(series[:, :1], len(weights), axis=1)
     wrong = np.zeros_like(level)
     for step in range(1, series.shape[1]):

@@ -1,4 +1,4 @@
-"""A line through the window: every step ahead as a weighted sum of what is known then, by penalised least squares.
+"""A line through the window: every step ahead as a weighted sum of what is known then.
 
 T rows looked back on, F steps ahead, W windows, Y targets, K known-future columns, the first U of them the user's own
 and the others the calendar's; everything is scaled as the network has it.
@@ -6,24 +6,15 @@ and the others the calendar's; everything is scaled as the network has it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.timeseries.windows import Windows
-from elman.models.forecasting.conformal import scaled_truth
 
 Values = NDArray[np.float64]
-MOST_WINDOWS = 6_000
-EARLY = 0.75
-"""The share of the training part from which lines are fitted to be compared."""
-FEWEST_EARLY = 8
-ENOUGH = 50
-"""Validation windows that say by themselves which line, and which anchor, is best."""
-PENALTIES = (1e-6, 1e-3, 3e-2, 1.0, 10.0)
-"""Penalties that are tried, in shares of the mean square of an input times the number of windows."""
+LEAST_SQUARES, THETA, MEAN = "least squares", "theta", "mean of least squares and theta"
 
 
 @dataclass(frozen=True)
@@ -56,12 +47,14 @@ class Line:
         known: (Y, F, T, U).
         ahead: (Y, F, K).
         bias: (Y, F).
+        way: how it was found, for the user.
     """
 
     weight: Values
     known: Values
     ahead: Values
     bias: Values
+    way: str = field(default=LEAST_SQUARES, kw_only=True)
 
     def __call__(self, inputs: Inputs) -> Values:
         """(W, F, Y) the forecasts."""
@@ -69,99 +62,3 @@ class Line:
         found += np.einsum("yftu,wtu->wfy", self.known, inputs.known)
         found += np.einsum("yfk,wfk->wfy", self.ahead, inputs.ahead)
         return found
-
-
-def fit_lines(parts: Sequence[Windows], judged: Windows, own: int) -> list[Line]:
-    """A line on each of several parts, in the form and with the penalty that do best on `judged` with the first part.
-
-    One form takes the last value from all others first, so that it follows a level that was never seen; the other
-    knows the mean to which a series returns.
-
-    Arguments:
-        judged: windows that lie after the first part.
-        own: U.
-    """
-    few = judged.thinned(MOST_WINDOWS // 2)
-    inputs, truth = Inputs.of(few, own), scaled_truth(few)
-    forms = [(relative, penalty) for relative in (True, False) for penalty in PENALTIES]
-    first = [line for relative in (True, False) for line in _fit(parts[0], own, relative, PENALTIES)]
-    best = int(np.argmin([float(np.nanmean(np.abs(line(inputs) - truth))) for line in first]))
-    relative, penalty = forms[best]
-    return [first[best], *(_fit(part, own, relative, [penalty])[0] for part in parts[1:])]
-
-
-def inner_split(train: Windows, validation: Windows) -> tuple[Windows, Windows]:
-    """The early windows of training, and those after them with validation's: more to judge by where that is short.
-
-    All of training, and validation alone, where that has enough windows to judge by, or where so little would be left
-    to learn from that it says nothing.
-    """
-    if len(validation) >= ENOUGH:
-        return train, validation
-    series, origins = train.places.T
-    early, late = np.zeros(len(train), dtype=np.bool_), np.zeros(len(train), dtype=np.bool_)
-    for number in np.unique(series).tolist():
-        own = np.flatnonzero(series == number)
-        cut = origins[own].min() + EARLY * np.ptp(origins[own])
-        early[own[origins[own] + train.horizon <= cut]] = True
-        late[own[origins[own] >= cut]] = True
-    if early.sum() < FEWEST_EARLY:
-        return train, validation
-
-    def those(places: NDArray[np.int64]) -> Windows:
-        return Windows(train.series, train.window, train.horizon, train.targets, places)
-
-    return those(train.places[early]), those(np.concatenate([train.places[late], validation.places]))
-
-
-def _fit(train: Windows, own: int, relative: bool, penalties: Sequence[float]) -> list[Line]:
-    """A line for each penalty."""
-    few = train.thinned(MOST_WINDOWS)
-    inputs, future = Inputs.of(few, own), scaled_truth(few).astype(np.float64)
-    whole = np.isfinite(future).all(axis=(1, 2))
-    if whole.any():
-        inputs = Inputs(inputs.history[whole], inputs.known[whole], inputs.ahead[whole])
-        future = future[whole]
-    future = np.nan_to_num(future)
-    solved = [_solve(inputs, future[:, :, y], y, relative, penalties) for y in range(future.shape[2])]
-    return [Line(*map(np.stack, zip(*(one[n] for one in solved), strict=True))) for n in range(len(penalties))]
-
-
-def _solve(
-    inputs: Inputs, future: Values, target: int, relative: bool, penalties: Sequence[float]
-) -> list[tuple[Values, Values, Values, Values]]:
-    """weight (F, T), known (F, T, U), ahead (F, K) and bias (F,) of one target for each penalty."""
-    history = inputs.history[:, :, target]
-    (count, rows), last = history.shape, history[:, -1:]
-    x = np.concatenate([history - last if relative else history, inputs.known.reshape(count, -1)], axis=1)
-    y = future - last if relative else future
-    mean, means = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - mean, y - means
-    wide = x.shape[1]
-    total = wide + inputs.ahead.shape[2]
-    gram = np.zeros((total, total))
-    gram[:wide, :wide] = x.T @ x
-    product = x.T @ y
-    found = np.zeros((len(penalties), len(means), total))
-    biases = np.zeros((len(penalties), len(means)))
-    for step in range(len(means)):
-        ahead = inputs.ahead[:, step]
-        center = ahead.mean(axis=0)
-        z = ahead - center
-        gram[wide:, wide:] = z.T @ z
-        gram[:wide, wide:] = x.T @ z
-        gram[wide:, :wide] = gram[:wide, wide:].T
-        right = np.concatenate([product[:, step], z.T @ y[:, step]])
-        size = max(float(np.trace(gram)) / total, 1e-12 * count)
-        for number, penalty in enumerate(penalties):
-            weights = np.linalg.solve(gram + penalty * size * np.eye(total), right)
-            found[number, step] = weights
-            biases[number, step] = means[step] - weights @ np.concatenate([mean, center])
-    lines = []
-    for weights, bias in zip(found, biases, strict=True):
-        weight = weights[:, :rows].copy()
-        if relative:
-            weight[:, -1] += 1 - weight.sum(axis=1)
-        known = weights[:, rows:wide].reshape(len(bias), rows, inputs.known.shape[2])
-        lines.append((weight, known, weights[:, wide:], bias))
-    return lines

@@ -10,7 +10,8 @@ from elman.data.timeseries.forecasting import ForecastData, SourceSeries, cut_an
 from elman.data.timeseries.windows import Windows
 from elman.metrics.baselines import last_value, seasonal_naive
 from elman.metrics.forecasting import errors
-from elman.models.forecasting.line import Line, fit_lines, inner_split
+from elman.models.forecasting.line import Line
+from elman.models.forecasting.line_fits import fit_lines, inner_split
 from elman.tasks.forecasting.auto import choose, choose_anchor
 from elman.tasks.forecasting.evaluation import line_forecasts, naive_errors
 from elman.tasks.forecasting.settings import Settings
@@ -36,7 +37,7 @@ class AnchorTrial:
         early, judged = self._inner
         whole = self.data.train
         parts = [whole] if early is whole else [early, whole]
-        found = fit_lines(parts, judged, len(self.data.fitted.roles.known))
+        found = fit_lines(parts, judged, len(self.data.fitted.roles.known), self.data.fitted.season)
         return [found[0], found[-1]]
 
     def errors(self) -> list[tuple[str, float]]:
@@ -73,7 +74,7 @@ def settle(asked: Settings, read: SourceSeries) -> tuple[AnchorTrial, list[Choic
                 best, found = other, plain
                 why = "the anchors forecast better without, though the targets vary in proportion to their level"
                 choices = [one for one in choices if one.setting != "transform"] + [Choice("transform", "none", why)]
-        choices.append(choose_anchor(found))
+        choices.append(choose_anchor(found, best.lines[0].way if asked.mode == "direct" else ""))
         settled = AnchorTrial(asked.chosen(choices), best.data)
         if "lines" in vars(best):
             vars(settled)["lines"] = best.lines

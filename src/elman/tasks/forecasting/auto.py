@@ -160,17 +160,19 @@ def _sizes(
         yield "eval_every", (max(1, (s.steps or steps) // 20), "a twentieth of all steps")
 
 
-def choose_anchor(errors: Sequence[tuple[str, float]]) -> Choice:
+def choose_anchor(errors: Sequence[tuple[str, float]], line: str = "") -> Choice:
     """The anchor that forecasts the validation part best by itself; a simpler one where there is little between them.
 
     Arguments:
         errors: MASE of each anchor by itself, the simplest first.
+        line: how the line was found.
     """
     best, least = errors[0]
     for name, error in errors[1:]:
         if error < MARGIN * least:
             best, least = name, error
-    told = ", ".join(f"{name} {error:.3f}" for name, error in errors)
+    shown = {"line": f"line by {line}"} if line else {}
+    told = ", ".join(f"{shown.get(name, name)} {error:.3f}" for name, error in errors)
     return Choice(
         "anchor",
         best,
