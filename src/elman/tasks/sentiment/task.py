@@ -301,11 +301,10 @@ class Task(NgramTask):
         In one direction the state is carried, and a text of any length is read; in two, or with counted n-grams beside
         the network, every prefix is read anew, up to `max_length` tokens.
         """
-        from elman.models.classification.ngrams import WithNgrams
         from elman.models.classification.prefixes import prefix_reader
         from elman.tasks.sentiment.streaming import OpinionStream
 
-        carries = not self.settings.bidirectional and not isinstance(model, WithNgrams)
+        carries = not self.settings.bidirectional and self.settings.ngrams != "beside"
         most = sys.maxsize if carries else self.settings.max_length
         letters = self.vocabulary.kind == "characters"
         return OpinionStream(prefix_reader(model), self._cut, self.classes, letters=letters, most=most)
