@@ -34,12 +34,6 @@ def export(run: TrainedRun, to: str, out: Path | None = None, precision: str = "
     """
     if to not in FORMATS:
         raise UserError(f"`to` is {to!r}; the formats are {', '.join(FORMATS)}")
-    from elman.models.classification.ngrams import WithNgrams
-
-    if isinstance(run.model, WithNgrams):
-        raise UserError(
-            "this run joins its network with counted n-grams, which are not exported; train with `ngrams=none`"
-        )
     module, _, name = FORMATS[to].partition(":")
     function: Exporter = getattr(import_module(module), name)
     return function(run, out, precision)

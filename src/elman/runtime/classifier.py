@@ -164,11 +164,11 @@ class Ensemble:
 
     def __call__(self, x: Floats, lengths: Lengths) -> Floats:
         """(B, C): the logarithm of the members' mean probability."""
-        return _mean([member(x, lengths) for member in self.members])
+        return mean_scores(np.stack([member(x, lengths) for member in self.members]))
 
     def prefix_scores(self, x: Floats) -> Floats:
         """(T, C) after each prefix of one sequence."""
-        return _mean([member.prefix_scores(x) for member in self.members if isinstance(member, Classifier)])
+        return mean_scores(np.stack([one.prefix_scores(x) for one in self.members if isinstance(one, Classifier)]))
 
 
 def build(
@@ -264,8 +264,9 @@ def _probabilities(model: Scorer, steps: Floats) -> Floats:
     return found
 
 
-def _mean(scores: list[Floats]) -> Floats:
-    each = log_softmax(np.stack(scores))
+def mean_scores(scores: Floats) -> Floats:
+    """The logarithm of the mean probability of scores (K, ..., C)."""
+    each = log_softmax(scores)
     largest = each.max(axis=0)
     mean: Floats = largest + np.log(np.exp(each - largest).sum(axis=0)) - np.float32(np.log(len(scores)))
     return mean

@@ -120,10 +120,6 @@ def settings_of(folder: Path) -> Settings:
     if task not in TASKS:
         known = ", ".join(TASKS)
         raise UserError(f"{source} is of the task {task[:40]!r}, and elman.runtime has {known}; load it with elman")
-    if settings.text("ngrams", "none") == "beside":
-        raise UserError(
-            f"{folder} joins its network with counted n-grams, which are not read here; train with `ngrams=none`"
-        )
     return settings
 
 

@@ -15,7 +15,7 @@ from elman.errors import UserError
 from elman.runtime.files import Settings
 from elman.runtime.native import Decoder, Layer, load_library
 from elman.runtime.records import Record
-from elman.runtime.tensors import Floats, Integers
+from elman.runtime.tensors import Array, Floats, Integers
 
 CELLS = {"rnn": 1, "lstm": 4, "gru": 3}
 """Cells, and how many gates each has."""
@@ -29,7 +29,7 @@ Directions = list[tuple[Floats, ...]]
 class Weights:
     """The weights of a file, taken out one by one; what is left in the end does not belong there."""
 
-    def __init__(self, tensors: Mapping[str, Floats], path: Path) -> None:
+    def __init__(self, tensors: Mapping[str, Array], path: Path) -> None:
         self._tensors = dict(tensors)
         self.path = path
 
@@ -39,6 +39,16 @@ class Weights:
         Raises:
             UserError: there is none, or its shape is another.
         """
+        return self._take(name, shape)
+
+    def take_whole(self, name: str, *shape: int) -> Integers:
+        """The same of whole numbers: see `elman.runtime.tensors.WHOLE`."""
+        found = self._take(name, shape)
+        if found.dtype != np.int64:
+            raise self.unfit(f"{name} is {found.dtype} in the file, and is int64")
+        return np.require(found, requirements="A")  # searching in what is not aligned copies all of it
+
+    def _take(self, name: str, shape: tuple[int, ...]) -> Array:
         found = self._tensors.pop(name, None)
         if found is None:
             raise self.unfit(f"{name} is missing")

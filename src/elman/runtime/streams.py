@@ -1,4 +1,4 @@
-"""A classifier of one direction that is given its sequence piece by piece: its answer to all that came so far."""
+"""A classifier that is given its sequence piece by piece: its answer to all that came so far."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from elman.errors import UserError
-from elman.runtime.classifier import Classifier
+from elman.runtime.classifier import Classifier, Scorer
 from elman.runtime.predictions import ClassPrediction, class_prediction
 from elman.runtime.recurrent import State, softmax
-from elman.runtime.tensors import Floats
+from elman.runtime.tensors import Array, Floats
 
 
 class ClassStream:
@@ -75,3 +75,33 @@ class ClassStream:
             return self._weighted / np.float32(self._weight)
         by_name = {"last": self._last, "mean": mean, "sum": self._total, "max": self._largest}
         return by_name[readout] if readout in by_name else np.concatenate([mean, self._largest])
+
+
+class RereadingStream:
+    """Reads pieces of one sequence, and with each all of it anew.
+
+    Arguments:
+        read: from what `push` is given to x (T, ...).
+        most: steps that are read, at most.
+    """
+
+    def __init__(self, model: Scorer, classes: Sequence[str], read: Callable[[Any], Array], most: int) -> None:
+        self._model, self._classes, self._read, self._most = model, classes, read, most
+        self._pieces: list[Array] = []
+
+    def push(self, piece: Any) -> ClassPrediction:
+        """Read a piece, and answer as if the sequence ended with it.
+
+        Raises:
+            UserError: the piece cannot be read, nothing has come yet, or too much has.
+        """
+        x = np.concatenate([*self._pieces, self._read(piece)])
+        if len(x) > self._most:
+            raise UserError(
+                f"the text has more than {self._most:,} tokens, and a stream reads no more; give all of it to `predict`"
+            )
+        if not len(x):
+            raise UserError("nothing has come yet; give some of the sequence")
+        self._pieces = [x]
+        shares: list[float] = softmax(self._model(x[:, None], np.array([len(x)])))[0].tolist()
+        return class_prediction(piece if isinstance(piece, str) else "stream", self._classes, shares)

@@ -31,6 +31,8 @@ LARGEST = 1 << 34
 """Bytes of a file of weights, at most."""
 LARGEST_HEADER = 1 << 26
 _TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "I8": "i1", "BOOL": "?"}
+WHOLE = frozenset({"counts.codes"})
+"""Tensors of int64; all others are float32."""
 _OLD = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}
 
 
@@ -54,8 +56,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     return tensors, metadata
 
 
-def read_weights(path: Path) -> tuple[dict[str, Floats], dict[str, Any]]:
-    """The float32 weights of a run's file by today's names, and its header: the step, and the validation metrics.
+def read_weights(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The weights of a run's file by today's names, and its header: the step, and the validation metrics.
+
+    They are float32, those named in `WHOLE` int64.
 
     Raises:
         UserError: the file is missing, damaged, changed since it was written, or not elman's.
@@ -73,8 +77,9 @@ def read_weights(path: Path) -> tuple[dict[str, Floats], dict[str, Any]]:
     if found is not None and found != _checksum(tensors, json.dumps(header)):
         raise UserError(f"{path} has changed since it was written: its checksum differs; {COPY}")
     for name, tensor in tensors.items():
-        if tensor.dtype != np.float32:
-            raise UserError(f"{path} is damaged: {name} is {tensor.dtype}, and weights are float32; {COPY}")
+        kind = np.int64 if name in WHOLE else np.float32
+        if tensor.dtype != kind:
+            raise UserError(f"{path} is damaged: {name} is {tensor.dtype} and no {kind.__name__}; {COPY}")
         if not np.isfinite(tensor).all():
             raise UserError(f"{path} is damaged: {name} holds NaN or infinity; {COPY}")
     return {_today(name): tensor for name, tensor in tensors.items()}, header

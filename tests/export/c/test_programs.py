@@ -17,7 +17,7 @@ from elman.export.c.program import Program
 from elman.export.c.programs import write_program
 from elman.runtime import load
 from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS, command
-from tests.runtime.runs import APART, begun
+from tests.runtime.runs import APART, begun, write_texts
 
 if compiler() is None:
     pytest.skip("there is no C compiler here", allow_module_level=True)
@@ -205,3 +205,11 @@ def test_a_wrong_export_is_said(out: str, precision: str, message: str, here: Pa
 def test_a_task_without_a_form_is_said(here: Path) -> None:
     with pytest.raises(UserError, match="captioning has no form in C; export it to onnx"):
         elman.load("captioning").export("c", here / "x.c")
+
+
+def test_counted_ngrams_have_no_form(tmp_path: Path) -> None:
+    data = str(write_texts(tmp_path / "a.csv"))
+    run = elman.load(begun(tmp_path / "run", "sentiment", data=data, members=1, folds=0, hidden_size=4))
+    with pytest.raises(UserError, match=r"counted n-grams, whose table has no form in C; train with `ngrams=none`"):
+        run.export("c", tmp_path / "x.c")
+    assert not (tmp_path / "x.c").exists()

@@ -21,6 +21,7 @@ from elman.runtime.tasks.parity import ParityModel
 from elman.runtime.tasks.sentiment import SentimentModel
 from elman.runtime.tasks.series import SeriesModel
 from elman.runtime.tasks.speech import SpeechModel
+from elman.runtime.text.ngrams import WithNgrams
 
 MOST_STEPS = 1024
 """Steps of the longest sequence that a program of two directions has room for, unless the run says another."""
@@ -45,6 +46,11 @@ def write_program(model: Model, name: str, precision: str) -> Program:
         case ParityModel():
             return _parity(source, facts, model)
         case SentimentModel():
+            if isinstance(model.model, WithNgrams):
+                raise UserError(
+                    "this run joins its network with counted n-grams, whose table has no form in C; train with"
+                    " `ngrams=none`, or export it to onnx"
+                )
             facts |= _facts(
                 "a classifier of texts",
                 f"A step is a token, its number in the run's vocabulary of {len(model.vocabulary)}.",

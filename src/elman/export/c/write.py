@@ -78,7 +78,8 @@ def _tensors(model: nn.Module) -> dict[str, Floats]:
     """The weights of a network by name, one name for each that is shared."""
     from elman.training.checkpoint import own_tensors
 
-    return {name: tensor.detach().cpu().numpy().astype(np.float32) for name, tensor in own_tensors(model).items()}
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in own_tensors(model).items()}
+    return {name: one if one.dtype.kind == "i" else one.astype(np.float32) for name, one in arrays.items()}
 
 
 def _assembled(run: TrainedRun, tensors: dict[str, Floats]) -> Model:

@@ -16,6 +16,7 @@ from elman.export.onnx.running.forecaster import ExportedForecaster
 from elman.models.captioner import Captioner
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
+from elman.models.classification.ngrams import NgramCounts, WithNgrams
 from elman.models.classifier import Classifier
 from elman.models.language_model import LanguageModel
 from elman.models.recurrent import Recurrent, State
@@ -52,6 +53,10 @@ def _pairs(task: Task[Any], model: nn.Module, exported: Any, T: int, B: int, gen
     match model:
         case Classifier() | MultiScaleClassifier() | Ensemble():
             yield from _classified(task, model, exported, T, B, generator)
+        case WithNgrams():
+            x, lengths = known_tokens(model.counts, T, B, generator), _lengths(T, B)
+            yield model(x, lengths), exported(x, lengths)
+            yield model.prefix_scores(x[:, 0]), exported.prefix_scores(x[:, 0])
         case Transcriber():
             raw, scaled = _steps(task, model.recurrent.shape.input_size, T, B, generator)
             state = () if model.both_directions else drawn_state(model.recurrent, B, generator)
@@ -81,6 +86,15 @@ def drawn_state(module: Recurrent, B: int, generator: torch.Generator) -> State:
     shape = module.shape
     rows = shape.layers * (2 if shape.bidirectional else 1)
     return tuple(torch.randn(rows, B, shape.hidden_size, generator=generator) / 2 for _ in module.kind.state)
+
+
+def known_tokens(counts: NgramCounts, T: int, B: int, generator: torch.Generator) -> Tensor:
+    """Tokens (T, B), one known n-gram after the other."""
+    drawn = counts.codes[torch.randint(len(counts.codes), (T * B,), generator=generator)]
+    powers = counts.base ** torch.arange(counts.longest - 1, -1, -1)
+    digits = (drawn.unsqueeze(1) // powers % counts.base).flatten()
+    tokens = digits[(digits > 0) & (digits < counts.base - 1)] - 1  # neither an edge nor a place before a shorter one
+    return torch.nn.functional.pad(tokens, (0, T * B))[: T * B].reshape(B, T).T
 
 
 def _lengths(T: int, B: int) -> Tensor:

@@ -17,12 +17,14 @@ from elman.export.onnx.graphs.captioner import captioner
 from elman.export.onnx.graphs.classifier import classifier
 from elman.export.onnx.graphs.forecaster import forecaster
 from elman.export.onnx.graphs.language import language_model
+from elman.export.onnx.graphs.ngrams.network import with_ngrams
 from elman.export.onnx.graphs.transcriber import transcriber
 from elman.export.onnx.graphs.translator import translator
 from elman.export.onnx.running.session import ExportedNetwork
 from elman.models.captioner import Captioner
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
+from elman.models.classification.ngrams import WithNgrams
 from elman.models.classifier import Classifier
 from elman.models.forecasting.forecaster import DirectForecaster, RecursiveForecaster
 from elman.models.language_model import LanguageModel
@@ -80,6 +82,10 @@ def _classifier(g: Graph, task: Task[Any], model: nn.Module) -> None:
     classifier(g, model, answers=task.answer_kind, scale=inner_scale(task))
 
 
+def _with_ngrams(g: Graph, task: Task[Any], model: WithNgrams) -> None:
+    with_ngrams(g, model)
+
+
 def _language_model(g: Graph, task: Task[Any], model: LanguageModel) -> None:
     language_model(g, model)
 
@@ -119,6 +125,7 @@ NETWORKS: dict[type[nn.Module], Callable[[Graph, Any, Any], None]] = {
     Classifier: _classifier,
     MultiScaleClassifier: _classifier,
     Ensemble: _classifier,
+    WithNgrams: _with_ngrams,
     LanguageModel: _language_model,
     Transcriber: _transcriber,
     DirectForecaster: _forecaster,

@@ -14,8 +14,9 @@ from elman.runtime.model import Model
 from elman.runtime.predictions import ClassPrediction, best_of
 from elman.runtime.records import Record
 from elman.runtime.recurrent import Shape, Weights, softmax
-from elman.runtime.streams import ClassStream
-from elman.runtime.tensors import Floats
+from elman.runtime.streams import ClassStream, RereadingStream
+from elman.runtime.tensors import Array
+from elman.runtime.text.ngrams import MOST_TOKENS, NgramCounts, WithNgrams, read_sizes
 from elman.runtime.text.vocabulary import PAD, UNK, Vocabulary
 
 
@@ -34,12 +35,12 @@ class TextPrediction(ClassPrediction):
 
 
 class SentimentModel(Model):
-    """A text classifier, its vocabulary and its classes."""
+    """A text classifier, its vocabulary and its classes, with counted n-grams beside the network or without."""
 
     task, takes = "sentiment", "texts"
 
     def build(self, weights: Weights) -> None:
-        """Classes, vocabulary, and one network or several."""
+        """Classes, vocabulary, one network or several, and counted n-grams."""
         s = self.settings
         self.classes = names_in(self.folder / "classes.json")
         kind = s.text("tokens", "words", ("auto", "words", "bpe", "characters"))
@@ -48,14 +49,23 @@ class SentimentModel(Model):
         assert self.vocabulary.unk is not None
         self._unknown = self.vocabulary.unk
         self.longest = s.integer("max_length", 400, 1, 1 << 40)
+        self.counted = self.longest
         V, E, C = len(self.vocabulary), s.integer("embedding_size", 100, 1), len(self.classes)
         shape = Shape.of(s, bidirectional=s.flag("bidirectional", True))
+        beside = s.text("ngrams", "none", ("auto", "beside", "none")) == "beside"
 
-        def make(prefix: str) -> Classifier:
+        def make(member: str) -> Classifier:
+            prefix = f"network.{member}" if beside else member
             table = weights.take(f"{prefix}inputs.weight", V, E)
             return Classifier(weights, prefix, table, E, shape, C, s, "max")
 
-        self.model = build(s, make)
+        network = build(s, make)
+        assert isinstance(network, Classifier | Ensemble)
+        self.model: Classifier | Ensemble | WithNgrams = network
+        if beside:
+            counts = NgramCounts(weights, read_sizes(self.folder / "ngrams.json"), V, C)
+            self.model = WithNgrams(weights, network, counts, self.longest)
+            self.counted = max(self.longest, MOST_TOKENS)
 
     def options(self) -> dict[str, Any]:
         """Whether to say what the network thinks after each token, too."""
@@ -69,32 +79,38 @@ class SentimentModel(Model):
                 raise UserError(f"text {number} of {len(texts)} is empty; give a text to judge")
         return [self._prediction(text, options["opinion"]) for text in texts]
 
-    def encode(self, text: str) -> Floats:
-        """(T,) the last `max_length` tokens of a text; the unknown one where it has none."""
-        return np.array(self.vocabulary.encode(text)[-self.longest :] or [self._unknown])
+    def encode(self, text: str) -> Array:
+        """(T,) the last tokens of a text, as many as are read or counted; the unknown one where it has none."""
+        return np.array(self.vocabulary.encode(text)[-self.counted :] or [self._unknown])
 
     def _prediction(self, text: str, opinion: bool) -> TextPrediction:
         ids = self.encode(text)
-        assert isinstance(self.model, Classifier | Ensemble)
         scores = self.model.prefix_scores(ids) if opinion else self.model(ids[:, None], np.array([len(ids)]))
         shares: list[list[float]] = softmax(scores).tolist()
         label, probability = best_of(self.classes, shares[-1])
         running: tuple[RunningPrediction, ...] = ()
         if opinion:
-            tokens = self.vocabulary.token_texts(text)[-len(ids) :] or [text.strip()]
+            tokens = self.vocabulary.token_texts(text)[-len(shares) :] or [text.strip()]
             pairs = zip(tokens, shares, strict=True)
             running = tuple(RunningPrediction(token, *best_of(self.classes, share)) for token, share in pairs)
         return TextPrediction(text, label, probability, dict(zip(self.classes, shares[-1], strict=True)), running)
 
-    def stream(self) -> ClassStream:
+    def stream(self) -> ClassStream | RereadingStream:
         """A stream that reads a text piece by piece, each of whole tokens, and says what it thinks of all so far.
 
+        With counted n-grams all is read anew with each piece, up to `max_length` tokens.
+
         Raises:
-            UserError: the run reads from both ends, or is made of several networks.
+            UserError: the run has no counted n-grams, and reads from both ends or is made of several networks.
         """
+        if isinstance(self.model, WithNgrams):
+            return RereadingStream(self.model, self.classes, self._ids, self.longest)
         if not isinstance(self.model, Classifier):
             raise UserError("a run of several networks has no streams; give all of a text to `predict`")
-        return ClassStream(self.model, self.classes, lambda text: np.array(self.vocabulary.encode(text), np.int64))
+        return ClassStream(self.model, self.classes, self._ids)
+
+    def _ids(self, text: str) -> Array:
+        return np.array(self.vocabulary.encode(text), np.int64)
 
 
 MODEL = SentimentModel

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 WANTED = {"words": 2, "bpe": 2, "characters": 4}
 """Tokens of the longest n-gram, by what tokens are."""
-MOST_TOKENS = 20_000
-"""Of a text, the last ones, that are counted."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from elman.data.io.json_files import read_json
 from elman.errors import UserError
 from elman.tasks.classification.comparison import Baseline
 from elman.tasks.classification.task import Examples, Part
-from elman.tasks.sentiment.ngram_sizes import MOST_TOKENS, NgramSizes
+from elman.tasks.sentiment.ngram_sizes import NgramSizes
 from elman.tasks.sentiment.ngram_task import NgramTask
 from elman.tasks.sentiment.prediction import TextPrediction, running
 from elman.tasks.sentiment.reading import texts_of
@@ -154,6 +154,8 @@ class Task(NgramTask):
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """The numbers of each text's tokens, (T,): the last ones, as many as are read or counted, 1 at least."""
         import numpy as np
+
+        from elman.runtime.text.ngrams import MOST_TOKENS
 
         unknown = [self._unknown]
         longest = self.settings.max_length
@@ -299,11 +301,10 @@ class Task(NgramTask):
         In one direction the state is carried, and a text of any length is read; in two, or with counted n-grams beside
         the network, every prefix is read anew, up to `max_length` tokens.
         """
-        from elman.models.classification.ngrams import WithNgrams
         from elman.models.classification.prefixes import prefix_reader
         from elman.tasks.sentiment.streaming import OpinionStream
 
-        carries = not self.settings.bidirectional and not isinstance(model, WithNgrams)
+        carries = not self.settings.bidirectional and self.settings.ngrams != "beside"
         most = sys.maxsize if carries else self.settings.max_length
         letters = self.vocabulary.kind == "characters"
         return OpinionStream(prefix_reader(model), self._cut, self.classes, letters=letters, most=most)

@@ -7,6 +7,7 @@ Outputs: `logits` and what `answers` names, and the state after the last step.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,10 +66,11 @@ def classifier(
             every_step = answers == "classes at every step"
             if every_step and (member.readout != "last" or member.recurrent.shape.bidirectional):
                 raise UserError("an answer at every step needs `readout=last` and one direction to go to ONNX")
-            one, end = _one(g, member, x, lengths, ending, every_step=every_step)
+            streams = not member.recurrent.shape.bidirectional
+            one, end = one_network(g, member, x, lengths, ending, streams=streams, every_step=every_step)
             scores.append(one)
             ends += end
-    logits = scores[0] if len(scores) == 1 else _mean(g, scores)
+    logits = scores[0] if len(scores) == 1 else mean_scores(g, stacked(g, scores), len(scores))
     shape: list[Dim] = ["B", int(members[0].output.out_features)]  # type: ignore[union-attr, arg-type]
     if answers == "classes at every step":
         shape = ["T", *shape]
@@ -78,8 +80,7 @@ def classifier(
         g.output(g.op("Softmax", logits, axis=-1), "probabilities", "float32", shape)
     g.output(logits, "logits", "float32", shape)
     if len(scores) > 1:
-        each = g.join([g.op("Unsqueeze", one, [0]) for one in scores], 0)
-        g.output(each, "member_logits", "float32", [len(scores), *shape])
+        g.output(stacked(g, scores), "member_logits", "float32", [len(scores), *shape])
     for part in ends:
         g.output(part.value, part.name, "float32", part.shape)
 
@@ -93,12 +94,17 @@ def _input(g: Graph, member: nn.Module) -> Value:
     return g.input("x", "float32", ["T", "B", size])  # type: ignore[list-item]
 
 
-def _one(
-    g: Graph, model: Classifier, x: Value, lengths: Value, ending: str, *, every_step: bool
+def one_network(
+    g: Graph, model: Classifier, x: Value, lengths: Value, ending: str = "", *, streams: bool, every_step: bool = False
 ) -> tuple[Value, list[Part]]:
-    """The scores of one network, and the outputs of its state."""
+    """The scores of one network, and the outputs of its state.
+
+    Arguments:
+        ending: of the names of the state's parts.
+        streams: whether the state is an input and an output.
+    """
     module = model.recurrent
-    shape, streams = module.shape, not module.shape.bidirectional
+    shape = module.shape
     state, carried = [], {}
     if streams:
         state = state_inputs(g, shape, tuple(f"{name}{ending}" for name in module.kind.state))
@@ -117,7 +123,12 @@ def _one(
     return scores, ends
 
 
-def _mean(g: Graph, scores: list[Value]) -> Value:
-    """The logarithm of the members' mean probability."""
-    logs = g.join([g.op("Unsqueeze", g.op("LogSoftmax", one, axis=-1), [0]) for one in scores], 0)
-    return g.op("ReduceLogSumExp", logs, [0], keepdims=0) - math.log(len(scores))
+def stacked(g: Graph, parts: Sequence[Value]) -> Value:
+    """K values (...) as one (K, ...)."""
+    return g.join([g.op("Unsqueeze", one, [0]) for one in parts], 0)
+
+
+def mean_scores(g: Graph, scores: Value, count: int) -> Value:
+    """The logarithm of the mean probability of scores (K, ..., C), K being `count`."""
+    logs = g.op("LogSoftmax", scores, axis=-1)
+    return g.op("ReduceLogSumExp", logs, [0], keepdims=0) - math.log(count)

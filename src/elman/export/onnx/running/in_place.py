@@ -10,13 +10,14 @@ from torch import nn
 
 from elman.errors import UserError
 from elman.export.onnx.file import Facts
-from elman.export.onnx.running.classifier import ExportedClassifier
+from elman.export.onnx.running.classifier import ExportedClassifier, ExportedWithNgrams
 from elman.export.onnx.running.forecaster import ExportedDirectForecaster, ExportedRecursiveForecaster
 from elman.export.onnx.running.language import ExportedLanguageModel
 from elman.export.onnx.running.session import Session
 from elman.export.onnx.running.transcriber import ExportedTranscriber
 from elman.export.onnx.running.writers import ExportedCaptioner, ExportedTranslator
 from elman.tasks.forecasting.task import Task as ForecastingTask
+from elman.tasks.sentiment import Task as SentimentTask
 from elman.training.task import Task
 
 FORECASTERS = {
@@ -41,6 +42,8 @@ def in_place(session: Session, task: Task[Any], facts: Facts, path: Path) -> nn.
         UserError: a network that this version does not know, or facts that do not fit the task.
     """
     name = facts.network
+    if name == "WithNgrams" and isinstance(task, SentimentTask):
+        return ExportedWithNgrams(session, task.settings.max_length).eval()
     if name in OTHERS:
         return OTHERS[name](session).eval()
     if name not in FORECASTERS or not isinstance(task, ForecastingTask):
