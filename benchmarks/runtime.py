@@ -1,4 +1,4 @@
-"""Prediction without torch beside elman: processor time to import and of a first prediction, a warm one; C programs.
+"""Prediction without torch beside elman: time to import and to a first prediction, a warm one; C programs.
 
     elman train sentiment --out runs/moods
     python benchmarks/runtime.py --run runs/moods
@@ -12,7 +12,7 @@ own.
 from __future__ import annotations
 
 import argparse
-import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -82,20 +82,17 @@ int main() {
 
 
 def process(code: str, turns: int, python: str = sys.executable) -> float:
-    """Seconds of processor time that a fresh process takes, the least: what other work here disturbs least."""
+    """Seconds from the start of a fresh process to its end: the median of several."""
     taken = []
     for _ in range(turns):
-        with subprocess.Popen([python, "-c", code], stdout=subprocess.DEVNULL) as started:
-            _, status, used = os.wait4(started.pid, 0)
-            started.returncode = os.waitstatus_to_exitcode(status)
-        if started.returncode:
-            raise RuntimeError(f"{code} failed")
-        taken.append(used.ru_utime + used.ru_stime)
-    return min(taken)
+        begin = time.perf_counter()
+        subprocess.run([python, "-c", code], stdout=subprocess.DEVNULL, check=True)
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken)
 
 
 def warm(call: Callable[[], object]) -> float:
-    """Seconds of a call, the least after some to warm up."""
+    """Seconds of a call: the median, after some to warm up."""
     for _ in range(20):
         call()
     taken = []
@@ -103,7 +100,7 @@ def warm(call: Callable[[], object]) -> float:
         begin = time.perf_counter()
         call()
         taken.append(time.perf_counter() - begin)
-    return min(taken)
+    return statistics.median(taken)
 
 
 def begun(folder: Path, task: str, **settings: object) -> Path:
@@ -131,7 +128,7 @@ def python_bars(run: Path, python: str) -> None:
     print(f"{'import numpy':44} {1e3 * process('import numpy', TURNS, python):8.1f} ms")
     print(f"{'import elman.runtime':44} {1e3 * process('import elman.runtime', TURNS, python):8.1f} ms")
     own = process(f"from elman.runtime import load; {code}", TURNS, python)
-    whole = process(f"from elman import load; {code}", 3)
+    whole = process(f"from elman import load; {code}", 5)
     print(f"{'first prediction of a process, runtime':44} {1e3 * own:8.1f} ms")
     print(f"{'first prediction of a process, elman':44} {1e3 * whole:8.1f} ms   {whole / own:.1f} times")
     model, same = load(run), elman.load(run)
