@@ -1,8 +1,9 @@
 """A wheel as its users get it: what is in it, how large it is, and the layer's speed where no compiler is.
 
-Each wheel is looked at: one for every Python, under 4 MB (of 2^20 bytes; a fifth of it are the pages of `elman lecture` and `elman serve`), the native library in it and no other. One
-that fits this machine is then installed by pip into a fresh environment whose PATH holds no compiler, tried by
-tests/native/installed.py, and timed against torch.nn.RNN: medians over turns in which both run one after the other.
+Each wheel is looked at: one for every Python, under 4 MB (of 2^20 bytes; a sixth of it are the pages of `elman lecture`
+and `elman serve`), the native library in it and no other. One that fits this machine is then installed by pip into a
+fresh environment whose PATH holds no compiler, tried by tests/native/installed.py, and timed against torch.nn.RNN:
+medians over turns in which both run one after the other.
 Run: python benchmarks/wheel.py [--only-look] [--torch-from-here] WHEEL...
 """
 
