@@ -158,3 +158,16 @@ def test_a_line_knows_holidays_and_the_calendar(tmp_path: Path) -> None:
     assert task.settings.anchor == "line"
     errors = dict(AnchorTrial(task.settings, task.data).errors())
     assert errors["line"] < 0.1 < errors["season"]
+
+
+def test_where_there_is_little_to_learn_from_the_line_is_thetas(tmp_path: Path) -> None:
+    steps = np.random.default_rng(3).normal(size=80).cumsum() + 50  # a random walk: the best forecast is the last level
+    table = pd.DataFrame({"time": np.arange(80), "value": steps + np.random.default_rng(4).normal(size=80)})
+    table.to_csv(tmp_path / "walk.csv", index=False)
+    out = tmp_path / "run"
+    train("forecasting", Settings(data=str(tmp_path / "walk.csv"), anchor="line", combine="anchor", **QUICK), out)
+    task = Task.new(Settings(data=str(tmp_path / "walk.csv"), anchor="line", **QUICK))
+    line = task._anchors.lines[1]
+    assert "theta" in line.way
+    model = load(out).model
+    np.testing.assert_array_equal(model.state_dict()["line_weight"], line.weight.astype(np.float32))

@@ -58,7 +58,7 @@ def _theta_lines(like: Line, season: int) -> list[Line]:
     targets, horizon, rows = like.weight.shape
     nothing = np.zeros_like(like.known), np.zeros_like(like.ahead), np.zeros_like(like.bias)
     found = theta_weights(rows, horizon, season)
-    return [Line(np.broadcast_to(weight, (targets, horizon, rows)), *nothing, way=THETA) for weight in found]
+    return [Line(np.repeat(weight[None], targets, axis=0), *nothing, way=THETA) for weight in found]
 
 
 def _mean(one: Line, other: Line) -> Line:
