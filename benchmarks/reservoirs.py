@@ -1,7 +1,8 @@
 """Reservoirs beside those of reservoirpy: `python benchmarks/reservoirs.py`, with reservoirpy installed beside.
 
 Time: states of T = 10,000 steps and a readout by ridge regression, one sequence, one input, density 0.1, float64 on
-both sides, one thread; processor time, the least of some runs, which take turns. Making the reservoirs is not counted.
+both sides; one thread of torch, numpy's BLAS with the threads it takes for both; the least of some runs, which take
+turns. Making the reservoirs is not counted.
 
 Error: NRMSE on the last quarter, of networks that a random search of the same settings, ridges and number of trials
 chose on the steps before; the median of some searches. Each searches over leak, radius, scale of the inputs and ridge.
@@ -31,13 +32,13 @@ RANGES = {"leak": (0.05, 1.0), "spectral_radius": (0.1, 1.5), "input_scale": (0.
 
 
 def least(runs: int, *parts: Callable[[], None]) -> list[float]:
-    """The least processor time of each part, in seconds; they take turns, so that what disturbs one disturbs all."""
+    """The least time of each part, in seconds; they take turns, so that what disturbs one disturbs all."""
     found = [float("inf")] * len(parts)
     for _ in range(runs):
         for number, part in enumerate(parts):
-            begun = time.process_time()
+            begun = time.perf_counter()
             part()
-            found[number] = min(found[number], time.process_time() - begun)
+            found[number] = min(found[number], time.perf_counter() - begun)
     return found
 
 

@@ -31,7 +31,8 @@ double noise(uint64_t seed, uint32_t stream, int64_t t, int64_t b, int64_t j) {
         k[0] += 0x9E3779B9u, k[1] += 0xBB67AE85u;
     }
     const uint32_t *pair = c + 2 * (j % 2), one = pair[0], other = pair[1];
-    const double radius = sqrt(-2 * log(((one >> 8) + 1) / 16777216.)), angle = (other >> 8) / 16777216. * 2 * acos(-1.);
+    const double radius = sqrt(-2 * log(((one >> 8) + 1) / 16777216.)),
+                 angle = (other >> 8) / 16777216. * 2 * acos(-1.);
     return radius * (j % 32 < 16 ? cos(angle) : sin(angle));
 }
 

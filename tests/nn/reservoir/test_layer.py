@@ -48,6 +48,33 @@ def test_states_are_those_of_the_equation(isa: str, dtype: torch.dtype, B: int, 
     assert torch.equal(last[0], h[-1])
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("B", [1, 2, 4])
+def test_weights_of_half_the_size_give_the_same_bits(isa: str, B: int) -> None:
+    if not library.available():
+        pytest.skip("the native library is not built here")
+    r, x, h0 = Reservoir(2, 37, density=0.3, seed=1), torch.randn(9, B, 2).double(), torch.randn(B, 37).double()
+    wide = ReservoirWeights(*(getattr(r, name) for name in ReservoirWeights._fields))
+    assert torch.equal(wide.values.float().double(), wide.values)
+    try:
+        library.set_isa(isa)
+        narrow = wide._replace(values=wide.values.float())
+        assert torch.equal(reservoir_states(x, h0, narrow, "tanh"), reservoir_states(x, h0, wide, "tanh"))
+    except ValueError:
+        pytest.skip(f"this processor has no {isa}")
+    finally:
+        library.set_isa("")
+
+
+def test_weights_that_float32_does_not_have_are_read_as_they_are() -> None:
+    r, x = Reservoir(2, 16, seed=1), torch.randn(100, 1, 2, dtype=torch.float64)
+    r.values += 1e-12
+    torch.testing.assert_close(r(x)[0], by_hand(r, x, x.new_zeros(1, 16)), rtol=0, atol=1e-14)
+    weights = ReservoirWeights(*(getattr(r, name) for name in ReservoirWeights._fields))
+    with pytest.raises(ValueError, match="or a weight is not"):
+        reservoir_states(x.float(), x.new_zeros(1, 16).float(), weights, "tanh")
+
+
 def test_the_dense_recurrence_is_the_same_and_has_gradients() -> None:
     r = Reservoir(3, 20, leak=0.4, seed=0)
     x = torch.randn(6, 2, 3, dtype=torch.float64)

@@ -29,14 +29,14 @@ class ReservoirWeights(NamedTuple):
     leak: Tensor  # (8 G), in (0, 1]
     starts: Tensor  # (G + 1) int64, the first connection of each group, and K
     sources: Tensor  # (K) int32, the unit that a connection comes from
-    values: Tensor  # (K, 8) its weight to each unit of the group
+    values: Tensor  # (K, 8) its weight to each unit of the group; float32 also where the rest is float64
 
 
 class ReservoirCall(ctypes.Structure):
     """elman_reservoir_call of native/elman_reservoir.h; tests/native compares it with what the library reports."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("T", "B", "I", "H", "K", "dtype", "nonlinearity")),
+        *((name, ctypes.c_int64) for name in ("T", "B", "I", "H", "K", "dtype", "nonlinearity", "values_dtype")),
         *((name, ctypes.c_void_p) for name in ("x", "h0", "w_ih", "bias", "leak", "starts", "sources", "values", "h")),
         ("h_stride", ctypes.c_int64 * 2),
     ]
@@ -61,7 +61,7 @@ def reservoir_states(
     for name, shape in wanted.items():
         if getattr(w, name).shape != shape:
             raise ValueError(f"{name} has shape {tuple(getattr(w, name).shape)}; {H} units and {I} inputs take {shape}")
-    if any(tensor.dtype != dtype for tensor in (h0, w.w_ih, w.bias, w.leak, w.values)):
+    if any(one.dtype != dtype for one in (h0, w.w_ih, w.bias, w.leak)) or w.values.dtype not in (dtype, torch.float32):
         raise ValueError(f"x is {dtype}, and the state or a weight is not")
     h = x.new_empty((T, B, H))
 
@@ -69,7 +69,7 @@ def reservoir_states(
         """The sequences from `first` up to `last`."""
         part, start = x[:, first:last].contiguous(), h0[first:last].contiguous()
         call = ReservoirCall(
-            *(T, last - first, I, H, K, _DTYPES[dtype], NONLINEARITIES[nonlinearity]),
+            *(T, last - first, I, H, K, _DTYPES[dtype], NONLINEARITIES[nonlinearity], _DTYPES[w.values.dtype]),
             *(tensor.data_ptr() for tensor in (part, start, *w, h[:, first:last])),
             (ctypes.c_int64 * 2)(*h.stride()[:2]),
         )

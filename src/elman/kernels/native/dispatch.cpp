@@ -83,6 +83,25 @@ void run_alone(const elman_call& call, int threads, bool backward) {
     if (!run_one(call, threads, threads_now(threads), backward)) run_one(call, threads, 1, backward);
 }
 
+// A layer that is called with one step reads its weights where they lie, as elman_step does: packing them takes longer
+// than the step. False where it is none, or what lies otherwise; throws as packing does where there is no memory.
+bool ran_as_step(const elman_call& call) {
+    const bool plain = call.T == 1 && call.dtype != ELMAN_BFLOAT16 && !call.lengths && !call.mask && call.h_last;
+    if (!plain || call.x_stride[2] != 1 || (call.B > 1 && call.x_stride[1] != call.I)) return false;
+    const struct {
+        elman_step_call step;
+        const void* weights[4];
+    } one = {{1, call.B, call.I, call.H, call.dtype, call.nonlinearity, call.residual, call.threads, call.x, call.h0,
+              call.h_last, nullptr},
+             {call.w_ih, call.w_hh, call.bias, call.bias_hh}};
+    if (take_step(one.step) == ELMAN_NO_MEMORY) throw std::bad_alloc();
+    const int64_t row = call.H * element(call);
+    for (int64_t b = 0; b < call.B; ++b)
+        memcpy(static_cast<char*>(call.h) + b * call.h_stride[1] * element(call),
+               static_cast<const char*>(call.h_last) + b * row, static_cast<size_t>(row));
+    return true;
+}
+
 // Two calls beside each other, both cut for `half` threads; false where nothing has run.
 bool run_both(elman_call one, elman_call other, int half, bool backward) {
     const int most = threads_now(2 * half) / 2;
@@ -107,7 +126,8 @@ int run(const elman_call* calls, int64_t count, bool backward) {
         const int half = static_cast<int>(calls[0].threads / 2);
         if (both && run_both(calls[0], calls[1], half, backward)) return ELMAN_OK;
         for (int64_t i = 0; i < count; ++i)
-            run_alone(calls[i], both ? half : static_cast<int>(calls[i].threads), backward);
+            if (backward || !ran_as_step(calls[i]))
+                run_alone(calls[i], both ? half : static_cast<int>(calls[i].threads), backward);
     } catch (const std::bad_alloc&) {
         return ELMAN_NO_MEMORY;
     }

@@ -1,6 +1,6 @@
-// The C interface of a reservoir: the recurrence in its leaky rate form with a sparse W_hh that is not trained. Units stand
-// in groups of 8 that receive from the same others, so that a group's sum is a vector's. Every field is eight bytes wide,
-// as in elman.h.
+// The C interface of a reservoir: the recurrence in its leaky rate form with a sparse W_hh that is not trained. Units
+// stand in groups of 8 that receive from the same others, so that a group's sum is a vector's. Every field is eight
+// bytes wide, as in elman.h.
 #pragma once
 #include "elman.h"
 
@@ -14,6 +14,7 @@ enum { ELMAN_GROUP = 8 };
 typedef struct elman_reservoir_call {
     int64_t T, B, I, H, K;
     int64_t dtype, nonlinearity;  // float32 or float64; tanh, relu or ELMAN_IDENTITY
+    int64_t values_dtype;         // that of `values`: `dtype`, or float32 where half the size is worth a conversion
     const void* x;                // (T, B, I)
     const void* h0;               // (B, H)
     const void* w_ih;             // (I, 8 G)

@@ -85,9 +85,24 @@ constexpr Field loss_fields[] = {
 
 #define RESERVOIR(name) ELMAN_FIELD(elman_reservoir_call, name)
 constexpr Field reservoir_fields[] = {
-    RESERVOIR(T),    RESERVOIR(B),    RESERVOIR(I),      RESERVOIR(H),       RESERVOIR(K),      RESERVOIR(dtype),
-    RESERVOIR(nonlinearity),          RESERVOIR(x),      RESERVOIR(h0),      RESERVOIR(w_ih),   RESERVOIR(bias),
-    RESERVOIR(leak), RESERVOIR(starts), RESERVOIR(sources), RESERVOIR(values), RESERVOIR(h),    RESERVOIR(h_stride),
+    RESERVOIR(T),
+    RESERVOIR(B),
+    RESERVOIR(I),
+    RESERVOIR(H),
+    RESERVOIR(K),
+    RESERVOIR(dtype),
+    RESERVOIR(nonlinearity),
+    RESERVOIR(values_dtype),
+    RESERVOIR(x),
+    RESERVOIR(h0),
+    RESERVOIR(w_ih),
+    RESERVOIR(bias),
+    RESERVOIR(leak),
+    RESERVOIR(starts),
+    RESERVOIR(sources),
+    RESERVOIR(values),
+    RESERVOIR(h),
+    RESERVOIR(h_stride),
 };
 
 #if !defined(__wasm32__)
@@ -110,7 +125,7 @@ static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(el
 static_assert(sizeof(elman_general_call) == 54 * 8 && covers(general_fields, sizeof(elman_general_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
-static_assert(sizeof(elman_reservoir_call) == 18 * 8 && covers(reservoir_fields, sizeof(elman_reservoir_call)));
+static_assert(sizeof(elman_reservoir_call) == 19 * 8 && covers(reservoir_fields, sizeof(elman_reservoir_call)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
 #endif
 

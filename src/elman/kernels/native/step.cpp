@@ -16,20 +16,17 @@ bool valid(const elman_step_call& call) {
 }
 
 }  // namespace
-}  // namespace elman
 
-int elman_step(const elman_step_call* call) {
-    using namespace elman;
-    if (!valid(*call)) return ELMAN_BAD_CALL;
-    if (!call->S) return ELMAN_OK;
+int take_step(const elman_step_call& call) {
+    if (!call.S) return ELMAN_OK;
     StepRun job{};
-    job.call = call;
-    job.weights = reinterpret_cast<const void* const*>(call + 1);
-    const int64_t numbers = call->H * (call->I + call->H * (2 * call->layers - 1));
-    const int64_t bytes = numbers * (call->dtype == ELMAN_FLOAT64 ? 8 : 4);
-    const int64_t worth = std::clamp<int64_t>(bytes * call->S / decoder_thread_bytes, 1, call->threads);
+    job.call = &call;
+    job.weights = reinterpret_cast<const void* const*>(&call + 1);
+    const int64_t numbers = call.H * (call.I + call.H * (2 * call.layers - 1));
+    const int64_t bytes = numbers * (call.dtype == ELMAN_FLOAT64 ? 8 : 4);
+    const int64_t worth = std::clamp<int64_t>(bytes * call.S / decoder_thread_bytes, 1, call.threads);
     job.threads = threads_now(static_cast<int>(worth));
-    const auto go = current_kernels().run_step[call->dtype];
+    const auto go = current_kernels().run_step[call.dtype];
     try {
         if (!go(job)) {
             job.threads = 1;
@@ -39,4 +36,10 @@ int elman_step(const elman_step_call* call) {
         return ELMAN_NO_MEMORY;
     }
     return ELMAN_OK;
+}
+
+}  // namespace elman
+
+int elman_step(const elman_step_call* call) {
+    return elman::valid(*call) ? elman::take_step(*call) : static_cast<int>(ELMAN_BAD_CALL);
 }

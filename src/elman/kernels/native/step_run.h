@@ -14,4 +14,7 @@ struct StepRun {
     int64_t workspace_each;
 };
 
+// What elman_step does with a call that is valid.
+int take_step(const elman_step_call& call);
+
 }  // namespace elman

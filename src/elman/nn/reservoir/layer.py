@@ -39,7 +39,8 @@ class Reservoir(nn.Module):
         feedback_size: O, 0 for none.
         feedback_scale: W_fb is uniform in +-`feedback_scale`.
         seed: of the weights; torch's random state goes on where it is None.
-        dtype: torch.float64 by default, since readouts by least squares feel float32's rounding.
+        dtype: torch.float64 by default, since readouts by least squares feel float32's rounding. W_hh is of numbers
+            that float32 has: half the memory is then read at each step, which is what many units wait for.
 
     Raises:
         UserError: a size or share is out of range.
@@ -97,6 +98,7 @@ class Reservoir(nn.Module):
             self.values *= spectral_radius / now
         elif not spectral_radius:
             self.values.zero_()
+        self.values.copy_(self.values.float())
 
     @property
     def weight_hh(self) -> Tensor:
@@ -153,8 +155,11 @@ class Reservoir(nn.Module):
 
     def _states(self, x: Tensor, h0: Tensor) -> Tensor:
         if x.device.type == "cpu" and available() and not (torch.is_grad_enabled() and x.requires_grad):
-            names = ReservoirWeights._fields
-            weights = ReservoirWeights(*(getattr(self, name) for name in names))
+            weights = ReservoirWeights(*(getattr(self, name) for name in ReservoirWeights._fields))
+            if x.shape[0] * x.shape[1] >= _WORTH_NARROWING:
+                narrow = self.values.float()
+                if torch.equal(narrow.to(self.values.dtype), self.values):
+                    weights = weights._replace(values=narrow)
             return reservoir_states(x.detach(), h0.detach(), weights, self.nonlinearity)
         H = self.hidden_size
         inputs = GeneralInputs(
@@ -171,6 +176,10 @@ class Reservoir(nn.Module):
         """Sizes and what is not at its default."""
         fed = f", feedback_size={self.feedback_size}" if self.feedback_size else ""
         return f"{self.input_size}, {self.hidden_size}, spectral_radius={self.spectral_radius:g}{fed}"
+
+
+_WORTH_NARROWING = 64
+"""Steps of all sequences from which on it is worth looking whether float32 holds all weights."""
 
 
 def _uniform(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:

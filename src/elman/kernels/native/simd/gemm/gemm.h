@@ -48,13 +48,14 @@ ELMAN_INLINE void prefetch(const T* at) {
 template <class Epilogue>
 constexpr bool prefetches = false;  // true for what has an prefetch_tile<M, NV>(row, column)
 
-// An epilogue of much code, such as the activations of the general recurrence, is compiled once for each size of a tile,
-// not once more in each product that it ends.
+// An epilogue of much code, such as the activations of the general recurrence, is compiled once for each size of a
+// tile, not once more in each product that it ends.
 template <class Epilogue>
 constexpr bool is_large = false;
 
 template <class T, int M, int NV, class Epilogue>
-__attribute__((noinline)) void finish_tile(int64_t row, int64_t column, vec<T> (&acc)[M][NV], const Epilogue& epilogue) {
+__attribute__((noinline)) void finish_tile(int64_t row, int64_t column, vec<T> (&acc)[M][NV],
+                                           const Epilogue& epilogue) {
     epilogue(row, column, acc);
 }
 

@@ -66,7 +66,8 @@ struct GeneralStateEpilogue {
         ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v)
             store(rows[row + m] + column + v * lanes<T>, state[m * NV + v]);
     }
-    // The last panel, of fewer units than its width: one in many, so that its code is there once for all sizes of a tile.
+    // The last panel, of fewer units than its width: one in many, so that its code is there once for all sizes of a
+    // tile.
     __attribute__((noinline)) void finish_edge(int64_t row, int64_t column, const vec<T>* sums, int M, int NV) const {
         vec<T> state[2 * ELMAN_ROWS];
         const int count = M * NV;
