@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from breadth_sets import SETS, NotInstalledError, write_files
+from elman.data.scaling import Scaler
+from elman.data.timeseries.classification import read_sequence_part
 from elman.metrics.neighbours import nearest_accuracy, resampled, straight_distances, warped_distances
 from elman.run import Run, load
 from elman.tasks import task_module
@@ -53,19 +55,21 @@ def measure(name: str, folder: Path, threads: int) -> Row:
         "network": run.evaluate(test_path)["accuracy"],
         "seconds": seconds,
     }
-    test = run.task.other_examples(test_path)
     known = run.task.data.train.joined(run.task.data.validation)
     if kind == "series":
-        own = [run.task.scaler(values) for values in known.values]
+        scaler = Scaler.fit(known.values, "channels")
+        test = read_sequence_part(test_path, run.task.classes, run.task.channels)
+        own, others = ([scaler(values) for values in part.values] for part in (known, test))
         steps = int(np.median([len(one) for one in own]))
         short = min(steps, LONGEST_WARPED)
-        straight = straight_distances(resampled(test.sequences, steps), resampled(own, steps))
-        warped = warped_distances(resampled(test.sequences, short), resampled(own, short), band=1.0)
+        straight = straight_distances(resampled(others, steps), resampled(own, steps))
+        warped = warped_distances(resampled(others, short), resampled(own, short), band=1.0)
         row["euclid"] = nearest_accuracy(straight, test.labels, known.labels)
         row["warping"] = nearest_accuracy(warped, test.labels, known.labels)
     else:
         from elman.metrics.bag_of_words import tfidf_predictions
 
+        test = run.task.other_examples(test_path)
         characters = run.task.settings.tokens == "characters"
         given = tfidf_predictions(known.texts, known.labels, test.names, characters=characters)
         row["tfidf"] = float((given == test.labels).mean())

@@ -101,6 +101,21 @@ def test_other_channels_at_predict_are_refused_and_gaps_are_filled_where_asked_f
         ReservoirClassifier(leak=2).fit(X3, Y)
 
 
+def test_sequences_of_sizes_far_apart_are_each_divided_by_their_own() -> None:
+    wide = [one * 10.0 ** (number % 7) for number, one in enumerate(X3)]
+    fitted = RNN.fit(wide, Y)
+    assert fitted.settings_.scale == "series"
+    assert fitted.n_features_in_ == 2
+    assert np.isfinite(fitted.predict_proba([np.zeros((3, 2)), *wide])).all()
+    assert RNN.fit(X3, Y).settings_.scale == "channels"
+    assert RNNRegressor(**QUICK, random_state=0).fit(wide, Y).settings_.scale == "channels"
+    by_size = RNNRegressor(**QUICK, scale="series", random_state=0).fit(wide, Y)
+    assert np.isfinite(by_size.predict(wide)).all()
+    assert ReservoirClassifier(hidden_size=8, scale="series", random_state=0).fit(wide, Y).predict(wide).shape == (20,)
+    with pytest.raises(UserError, match="`scale=series` needs all of a sequence, which `every_step` has not"):
+        ReservoirRegressor(every_step=True, scale="series").fit(wide, [one[:, 0] for one in wide])
+
+
 def test_verbose_tells_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     RNNClassifier(**QUICK, random_state=0, verbose=2).fit(X3, Y)
     said = capsys.readouterr()

@@ -22,8 +22,9 @@ with optional_imports():
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from elman.data.scaling import Scale, Scaler
+    from elman.data.scaling import Scaler
     from elman.models.config import Readout
+    from elman.tasks.series.settings import ScaleSetting
     from elman.training.task import Task
 
 S = TypeVar("S", bound=TrainingSettings)
@@ -144,7 +145,7 @@ class SequenceNetwork(SequenceEstimator):
         members: int = 0,
         folds: int = -1,
         augment: float | None = None,
-        scale: Scale = "channels",
+        scale: ScaleSetting = "auto",
         steps: int = 0,
         batch_size: int = 0,
         lr: float = 3e-3,

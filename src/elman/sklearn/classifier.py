@@ -33,7 +33,8 @@ class RNNClassifier(ClassifierMixin, SequenceNetwork):
             and 1 the network reads each step by itself.
         members, folds: networks whose probabilities are averaged, and the cross-validation among them.
         augment: how strongly sequences are varied in training; 0 never, -1 or None by their number.
-        scale: how channels are scaled: "channels", "all" or "none".
+        scale: how channels are scaled: "channels", "all", "none"; "series": each sequence by its own size, which is a
+            further channel then; "auto": "series" where sizes differ by orders of magnitude, else "channels".
         steps, batch_size, lr: optimiser steps, sequences in one, and the peak learning rate of AdamW.
         validation_share: held out of every class to choose the best weights, where there is no cross-validation.
         interpolate: fill missing values on the line between their neighbours in time, which are else refused.

@@ -23,8 +23,8 @@ class RNNRegressor(RegressorMixin, SequenceNetwork):
     Arguments:
         cell, hidden_size, layers, bidirectional, readout, dropout, stride, scales, members, folds, augment, scale,
             steps, batch_size, lr, validation_share, interpolate, device, settings, random_state, verbose: see
-            `RNNClassifier`. Members' answers are averaged. `dropout` and `augment` are 0 where they are None, since
-            a number may depend on what is varied, such as size or tempo.
+            `RNNClassifier`. Members' answers are averaged. `dropout` and `augment` are 0 where they are None, and
+            `scale` is "channels" where it is "auto", since a number may depend on what is varied, as size or tempo.
     """
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
@@ -40,6 +40,7 @@ class RNNRegressor(RegressorMixin, SequenceNetwork):
         from elman.tasks.series.settings import Settings
 
         fixed: dict[str, Any] = {name: 0.0 for name in ("dropout", "augment") if getattr(self, name) is None}
+        fixed |= {"scale": "channels"} if self.scale == "auto" else {}
         fixed |= {"data": "memory", "interpolate": False, "best_by": "loss"}
         settings = settings_from(Settings, self, NETWORK, **fixed)
         sequences = self._sequences(X, reset=True)

@@ -72,7 +72,7 @@ class _ReservoirEstimator(SequenceEstimator):
         self.scaler_ = Scaler.fit(sequences, self.scale)
         names = ("leak", "spectral_radius", "input_scale", "bias_scale", "density", "nonlinearity")
         self.reservoir_ = Reservoir(
-            self.channels_,
+            len(self.scaler_.mean),
             self.hidden_size,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
             **{name: getattr(self, name) for name in names},
@@ -115,7 +115,8 @@ class ReservoirClassifier(ClassifierMixin, _ReservoirEstimator):
         hidden_size: H.
         leak, spectral_radius, input_scale, bias_scale, density, nonlinearity: see `elman.nn.Reservoir`.
         ridge: of the readout; several, of which leaving one sequence out at a time chooses; or None for some of these.
-        scale: how channels are scaled: "channels", "all" or "none".
+        scale: how channels are scaled: "channels", "all", "none", or "series" for each sequence by its own size, which
+            becomes a further channel.
         interpolate: fill missing values on the line between their neighbours in time, which are else refused.
         random_state: seed of the reservoir.
         verbose: has nothing to tell; as in other estimators.
@@ -221,6 +222,8 @@ class ReservoirRegressor(RegressorMixin, _ReservoirEstimator):
         """
         sequences = self._sequences(X, reset=True)
         ridges = self._ridges()
+        if self.every_step and self.scale == "series":
+            raise UserError("`scale=series` needs all of a sequence, which `every_step` has not; take `channels`")
         if self.every_step:
             return self._fit_steps(sequences, y, ridges)
         targets = targets_of(self, y, len(sequences))

@@ -70,12 +70,40 @@ def test_every_readout_and_cell(more: dict[str, Any], tmp_path: Path, monkeypatc
     assert largest_difference(model, write_program(model, "model", "float32"), "model") <= APART
 
 
+def series_run(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Path:
+    monkeypatch.chdir(folder)
+    shutil.copytree(OLD_RUNS / "data", folder / "data")
+    return begun(folder / "run", "series", data="data/waves.npz", hidden_size=7, folds=0, **settings)
+
+
+@pytest.mark.parametrize("scale", ["channels", "series"])
 @pytest.mark.parametrize("more", [{"stride": 2, "scales": 3, "members": 2}, {"stride": 9, "scales": 1, "members": 1}])
-def test_series_of_every_scale(more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(OLD_RUNS / "data", tmp_path / "data")
-    model = load(begun(tmp_path / "run", "series", data="data/waves.npz", hidden_size=7, folds=0, **more))
+def test_series_of_every_scale(
+    scale: str, more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(series_run(tmp_path, monkeypatch, scale=scale, **more))
     assert largest_difference(model, write_program(model, "model", "float32"), "model") <= APART
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("more", [{"stride": 1}, {"stride": 2, "scales": 2}, {"bidirectional": False, "stride": 1}])
+def test_a_series_divided_by_its_own_size(
+    precision: str, more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(series_run(tmp_path, monkeypatch, **{"scale": "series", "members": 1, "scales": 1, **more}))
+    program = write_program(model, "model", precision)
+    assert (program.kind, program.inputs) == ("whole", 2)  # its size is known at its end alone
+    (tmp_path / "model.h").write_text(program.header)
+    (tmp_path / "model.c").write_text(program.source)
+    for language in (C99, CPP):
+        subprocess.run([*language, *STRICT, "-fsyntax-only", "model.c"], cwd=tmp_path, check=True)
+    ran(program, tmp_path, SANITIZED, [], drawn(program), 7)
+    compiled, draw = Compiled(program, "model", tmp_path, C99), np.random.default_rng(0)
+    for steps, size in ((1, [1, 50]), (9, [1e30, 1e-30]), (40, [0, 0]), (3, [1e-45, 3e38])):
+        values = (draw.uniform(-1, 1, (steps, 2)) * np.array(size)).astype(np.float32)
+        got, (want,) = compiled.whole(values), model.predict([values])
+        apart = 1e-5 if precision == "float32" else 0.1
+        np.testing.assert_allclose(got, list(want.probabilities.values()), atol=apart)
 
 
 def test_a_text_is_judged_as_the_run_with_torch_judges_it(tmp_path: Path) -> None:

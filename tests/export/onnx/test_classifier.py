@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from elman.data.scaling import Scaler
 from elman.export.onnx.graphs.classifier import classifier
 from elman.export.onnx.running.classifier import ExportedClassifier
 from elman.models.classification.ensemble import Ensemble
@@ -83,7 +84,7 @@ def test_series_at_several_scales(strides: list[int], readout: str) -> None:
 
     model = Ensemble(build, 2).eval()
     scale = torch.tensor([0.5, -1.0]), torch.tensor([3.0, 0.25])
-    graph = exported(model, scale=tuple(part.numpy() for part in scale))
+    graph = exported(model, scaler=Scaler(*(part.numpy() for part in scale)))
     with torch.no_grad():
         for T, B in ((1, 1), (50, 3), (23, 2)):
             x, lengths = torch.randn(T, B, 2), torch.tensor([T, 1, T // 2][:B])

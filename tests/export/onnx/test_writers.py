@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from elman.data.scaling import Scaler
 from elman.export.onnx.graphs.captioner import captioner
 from elman.export.onnx.graphs.language import language_model
 from elman.export.onnx.graphs.transcriber import transcriber
@@ -62,7 +63,8 @@ def test_a_transcriber_hears_the_same(bidirectional: bool) -> None:
     shape = RecurrentConfig(input_size=4, hidden_size=5, bidirectional=bidirectional, cell="gru")
     model = Transcriber(shape, 6).eval()
     scale = torch.tensor([1.0, 0.0, -2.0, 5.0]), torch.tensor([2.0, 0.5, 1.0, 3.0])
-    own = ExportedTranscriber(session(lambda g: transcriber(g, model, scale=tuple(one.numpy() for one in scale))))
+    scaler = Scaler(*(one.numpy() for one in scale))
+    own = ExportedTranscriber(session(lambda g: transcriber(g, model, scaler=scaler)))
     assert own.both_directions == bidirectional
     raw = torch.randn(30, 3, 4)
     x, lengths = (raw - scale[0]) / scale[1], torch.tensor([30, 1, 11])

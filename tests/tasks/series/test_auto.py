@@ -20,7 +20,7 @@ from elman.tasks.series.settings import Settings
 from elman.tasks.series.task import Task
 from elman.training_run import train
 
-FEW = SeriesFacts(examples=36, length=251, channels=1, classes=3, smallest=12, own_validation=False)
+FEW = SeriesFacts(examples=36, length=251, channels=1, classes=3, smallest=12, own_validation=False, spread=1.0)
 
 
 def chosen(facts: SeriesFacts, settings: Settings) -> dict[str, object]:
@@ -44,6 +44,17 @@ def test_patches_follow_from_the_length() -> None:
     wide = chosen(replace(FEW, length=5_000, channels=300), Settings())
     assert (wide["stride"], wide["scales"]) == (78, 1)
     assert chosen(replace(FEW, length=1_460), Settings())["stride"] == 24  # three steps averaged, eight to a stride
+
+
+def test_series_of_sizes_far_apart_are_each_divided_by_their_own() -> None:
+    assert chosen(replace(FEW, spread=99.9), Settings())["scale"] == "channels"
+    assert chosen(replace(FEW, spread=100.0), Settings())["scale"] == "series"
+    assert "scale" not in chosen(replace(FEW, spread=1e5), Settings(scale="channels"))
+    (why,) = [one.reason for one in choose(replace(FEW, spread=97_739.2), Settings()) if one.setting == "scale"]
+    assert why.startswith("the series' root mean squares differ 97,700-fold")
+    wide = replace(FEW, length=5_000, channels=150)
+    twice = chosen(replace(wide, channels=300), Settings())  # their sizes are channels, too
+    assert chosen(wide, Settings(scale="series"))["scales"] == twice["scales"] != chosen(wide, Settings())["scales"]
 
 
 def test_what_is_set_is_kept_and_the_rest_follows_from_it() -> None:
@@ -116,7 +127,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_says_what_was_chosen_and_why(trained: Path) -> None:
     choices = json.loads((trained / "choices.json").read_text())
-    assert {"stride", "scales", "augment", "batch_size", "eval_every"} == {one["setting"] for one in choices}
+    assert {"scale", "stride", "scales", "augment", "batch_size", "eval_every"} == {one["setting"] for one in choices}
     assert all(set(one) == {"setting", "value", "reason"} for one in choices)
     assert load(trained).task.settings.eval_every == 40
 

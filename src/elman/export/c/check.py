@@ -124,7 +124,10 @@ def _pair(model: Model, compiled: Compiled, T: int, generator: np.random.Generat
     read: Array = x
     scaler = model.scaler if isinstance(model, SeriesModel) else None
     scaler = model.front_end.scaler if isinstance(model, SpeechModel) else scaler
-    if scaler is not None:
+    if scaler is not None and scaler.floor is not None:
+        x = (x * 10 ** scaler.mean[inputs:].clip(-36, 36)).astype(np.float32)
+        read = scaler(x)
+    elif scaler is not None:
         mean, std = (np.tile(one, inputs // len(scaler.mean)) for one in (scaler.mean, scaler.std))
         x = x * std + mean
         read = (x - mean) / std

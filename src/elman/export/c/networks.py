@@ -6,6 +6,7 @@ from elman.errors import UserError
 from elman.export.c.layers import Answer, Reading, answer_of
 from elman.export.c.program import Program, program
 from elman.export.c.recurrent import work_size, write_recurrent
+from elman.export.c.sizes import write_sizes
 from elman.export.c.source import Source, float_text
 from elman.runtime.classifier import Classifier, Ensemble, MultiScaleClassifier
 from elman.runtime.recurrent import Recurrent
@@ -107,8 +108,14 @@ def write_whole(
     what: str,
     most: int,
     scaler: Scaler | None = None,
+    by_size: Scaler | None = None,
 ) -> Program:
-    """A classifier that needs the whole sequence: both directions, several time scales, or several networks."""
+    """A classifier that needs the whole sequence: both directions, several time scales, or several networks.
+
+    Arguments:
+        scaler: of what patches are cut from, step by step.
+        by_size: scales the sequence by its own size, before all else.
+    """
     name, first = source.name, members[0]
     networks = [
         net for one in members for net in (one.recurrent if isinstance(one, MultiScaleClassifier) else [one.recurrent])
@@ -128,11 +135,15 @@ def write_whole(
         lines = _member_lines(source, place, member, readings[place], [next(cells) for _ in range(parts)], each)
         lines.append(f"    {answer.write(source, place)}(s->read, s->between, output);")
         source.functions.append(_member_function(place, member, kind, lines))
-        runs.append(f"ask_{place}(s, input, steps, s->said);")
-    width, K = answers[0].width, len(members)
-    checks = f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
-    checks += _check(readings[0], "steps" if tokens else f"steps * {readings[0].size}", "input[j]")
+        runs.append(f"ask_{place}(s, {'input' if by_size is None else 's->scaled'}, steps, s->said);")
+    width, K, given = answers[0].width, len(members), readings[0]
     body = f"    for (j = 0; j < {width}; ++j) output[j] = 0.0f;\n"
+    if by_size is not None:
+        given = Reading(by_size.channels)
+        write_sizes(source, by_size)
+        body += "    scale_series(input, steps, s->scaled);\n"
+    checks = f"    if (!input || steps < 1 || steps > {name.upper()}_MOST_STEPS) return -1;\n"
+    checks += _check(given, "steps" if tokens else f"steps * {given.size}", "input[j]")
     for run in runs:
         body += f"    {run}\n    for (j = 0; j < {width}; ++j) output[j] += s->said[j] / {float(K):g}.0f;\n"
     argument = f"const {kind} *input"
@@ -146,15 +157,16 @@ def write_whole(
     fields = [
         f"float h[{state}], work[{work}], x[{widest}], read[{parts * each}], between[{between}], said[{width}];",
         f"float states[2][{name.upper()}_MOST_STEPS * {size}];",
+        *([] if by_size is None else [f"float scaled[{name.upper()}_MOST_STEPS * {readings[0].size}];"]),
         *([f"{name}_pooled pooled;"] if pooled else []),
     ]
     struct = f"{structs}typedef struct {{\n    " + "\n    ".join(fields) + f"\n}} {name};"
     sizes = (
         _most_steps(name, most)
-        + f"enum {{ {name.upper()}_INPUTS = {_inputs(readings[0])}, {name.upper()}_OUTPUTS = {width} }};\n\n"
+        + f"enum {{ {name.upper()}_INPUTS = {_inputs(given)}, {name.upper()}_OUTPUTS = {width} }};\n\n"
     )
     calls = WHOLE_CALLS.format(name=name, NAME=name.upper(), argument=argument, answer=said, what=what)
-    return _finished(source, facts, sizes + struct, calls, "whole", readings[0], width, pooled)
+    return _finished(source, facts, sizes + struct, calls, "whole", given, width, pooled)
 
 
 def _member_lines(

@@ -106,22 +106,23 @@ def _classifier(
 ) -> Program:
     said = "probabilities of " + listed(classes)
     members = members_of(model)
-    one = members[0]
+    one, by_size = members[0], None
+    if scaler is not None and scaler.floor is not None:
+        scaler, by_size = None, scaler
     if isinstance(one, Classifier):
         readings = [
             Reading(member.recurrent.input_size, _table(member), scaler)
             for member in members
             if isinstance(member, Classifier)
         ]
-        if len(members) == 1 and not one.shape.bidirectional:
+        if len(members) == 1 and not one.shape.bidirectional and by_size is None:
             return write_steps(
                 source, facts, one.recurrent, readings[0], answer_of(one), said, what, one.readout, one.attention
             )
-        return write_whole(source, facts, members, readings, said, what, most)
-    channels = len(one.difference)
-    return write_whole(
-        source, facts, members, [Reading(channels)] * len(members), said, what, most, scaler or _unscaled(channels)
-    )
+        return write_whole(source, facts, members, readings, said, what, most, by_size=by_size)
+    inputs = len(one.difference)
+    readings = [Reading(inputs)] * len(members)
+    return write_whole(source, facts, members, readings, said, what, most, scaler or _unscaled(inputs), by_size)
 
 
 def _speech(source: Source, facts: dict[str, str], model: SpeechModel) -> Program:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elman.export.onnx.networks import inner_scale
+from elman.data.batching import pad_sequences
+from elman.export.onnx.networks import inner_scaler
 from elman.export.onnx.running.forecaster import ExportedForecaster
 from elman.models.captioner import Captioner
 from elman.models.classification.ensemble import Ensemble
@@ -58,9 +59,9 @@ def _pairs(task: Task[Any], model: nn.Module, exported: Any, T: int, B: int, gen
             yield model(x, lengths), exported(x, lengths)
             yield model.prefix_scores(x[:, 0]), exported.prefix_scores(x[:, 0])
         case Transcriber():
-            raw, scaled = _steps(task, model.recurrent.shape.input_size, T, B, generator)
-            state = () if model.both_directions else drawn_state(model.recurrent, B, generator)
             lengths = _lengths(T, B)
+            raw, scaled = _steps(task, model.recurrent.shape.input_size, T, lengths, generator)
+            state = () if model.both_directions else drawn_state(model.recurrent, B, generator)
             (want, *_), (got, *_) = model.go_on(scaled, state, lengths), exported.go_on(raw, state, lengths)
             for column, length in enumerate(lengths.tolist()):
                 yield want[:length, column].log_softmax(-1), got[:length, column]
@@ -102,25 +103,31 @@ def _lengths(T: int, B: int) -> Tensor:
     return torch.tensor([T, 1, max(1, T // 2)][:B])
 
 
-def _steps(task: Task[Any], size: int, T: int, B: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Values (T, B, I) as the graph takes them, and as the network does."""
-    scale, values = inner_scale(task), torch.randn(T, B, size, generator=generator)
-    if scale is None:
+def _steps(task: Task[Any], size: int, T: int, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Values (T, B, I) as the graph takes them, and as the network does; T is the largest of the lengths (B,)."""
+    scaler = inner_scaler(task)
+    channels = size if scaler is None else scaler.channels
+    values = torch.randn(T, len(lengths), channels, generator=generator)
+    if scaler is None:
         return values, values
-    mean, std = map(torch.from_numpy, scale)
-    raw = values * std + mean
-    return raw, (raw - mean) / std
+    mean, std = map(torch.from_numpy, (scaler.mean, scaler.std))
+    if scaler.floor is None:
+        raw = values * std + mean
+        return raw, (raw - mean) / std
+    raw = values * 10 ** mean[channels:].clamp(-36, 36)
+    own = [scaler(raw[:length, column].numpy()) for column, length in enumerate(lengths.tolist())]
+    return raw, pad_sequences(own)[0]
 
 
 def _classified(task: Task[Any], model: Any, exported: Any, T: int, B: int, generator: torch.Generator) -> Pairs:
     first: Any = model.members[0] if isinstance(model, Ensemble) else model
+    every = {"every_step": True} if task.answer_kind == "classes at every step" else {}
+    lengths = torch.full((B,), T) if every else _lengths(T, B)
     if isinstance(first, Classifier) and isinstance(first.inputs, nn.Embedding):
         raw = scaled = torch.randint(first.inputs.num_embeddings, (T, B), generator=generator)
     else:
         size = len(first.difference) if isinstance(first, MultiScaleClassifier) else first.recurrent.shape.input_size
-        raw, scaled = _steps(task, size, T, B, generator)
-    every = {"every_step": True} if task.answer_kind == "classes at every step" else {}
-    lengths = torch.full((B,), T) if every else _lengths(T, B)
+        raw, scaled = _steps(task, size, T, lengths, generator)
     yield model(scaled, lengths, **every), exported(raw, lengths, **every)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from elman.data.scaling import Scaler
@@ -39,7 +38,6 @@ from elman.tasks.translation.task import Task as TranslationTask
 from elman.training.task import Task
 
 log = logging.getLogger("elman")
-Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def write_network(g: Graph, task: Task[Any], model: nn.Module) -> None:
@@ -63,23 +61,25 @@ def extra_facts(model: nn.Module) -> dict[str, Any]:
     return {"widen": model.widen.tolist()} if isinstance(model, DirectForecaster | RecursiveForecaster) else {}
 
 
-def inner_scale(task: Task[Any]) -> Scale | None:
-    """What the graph does to a step's values (I,) before the network: what is taken away, and what is divided by."""
+def inner_scaler(task: Task[Any]) -> Scaler | None:
+    """What the graph does to values before the network."""
     if isinstance(task, SeriesTask):
-        return task.scaler.mean, task.scaler.std
+        return task.scaler
     if isinstance(task, SpeechTask) and task.front_end.scaler is not None:
         count = task.front_end.stack
-        return np.tile(task.front_end.scaler.mean, count), np.tile(task.front_end.scaler.std, count)
+        return Scaler(np.tile(task.front_end.scaler.mean, count), np.tile(task.front_end.scaler.std, count))
     return None
 
 
 def without_scale(scaler: Scaler) -> Scaler:
     """The scaler of a task whose graph scales: it changes nothing."""
-    return Scaler(np.zeros_like(scaler.mean), np.ones_like(scaler.std), scaler.difference)
+    channels = scaler.channels
+    difference = scaler.difference if scaler.floor is None else None
+    return Scaler(np.zeros(channels, np.float32), np.ones(channels, np.float32), difference)
 
 
 def _classifier(g: Graph, task: Task[Any], model: nn.Module) -> None:
-    classifier(g, model, answers=task.answer_kind, scale=inner_scale(task))
+    classifier(g, model, answers=task.answer_kind, scaler=inner_scaler(task))
 
 
 def _with_ngrams(g: Graph, task: Task[Any], model: WithNgrams) -> None:
@@ -91,7 +91,7 @@ def _language_model(g: Graph, task: Task[Any], model: LanguageModel) -> None:
 
 
 def _transcriber(g: Graph, task: Task[Any], model: Transcriber) -> None:
-    transcriber(g, model, scale=inner_scale(task))
+    transcriber(g, model, scaler=inner_scaler(task))
 
 
 def _forecaster(g: Graph, task: ForecastingTask, model: DirectForecaster | RecursiveForecaster) -> None:

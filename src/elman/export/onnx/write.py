@@ -15,7 +15,7 @@ from elman.export.onnx.compare import MOST_APART, largest_difference
 from elman.export.onnx.file import SUFFIX, Facts, read_checked, stamped
 from elman.export.onnx.graph import Graph, Precision
 from elman.export.onnx.measure import check_loss, measured
-from elman.export.onnx.networks import extra_facts, inner_scale, without_scale, write_network
+from elman.export.onnx.networks import extra_facts, inner_scaler, without_scale, write_network
 from elman.export.onnx.read import task_of
 from elman.export.onnx.running.in_place import in_place
 from elman.export.onnx.running.session import Session
@@ -111,6 +111,6 @@ def _kept(task: Task[Any]) -> dict[str, str]:
         folder = Path(place)
         task.save(folder)
         (folder / CHOICES).unlink(missing_ok=True)
-        if inner_scale(task) is not None:
+        if inner_scaler(task) is not None:
             without_scale(Scaler.load(folder / SCALER)).save(folder / SCALER)
         return {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.iterdir())}

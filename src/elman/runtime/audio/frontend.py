@@ -43,7 +43,8 @@ class FrontEnd:
             floor,
         )
         self.width, self.hop = round(WINDOW * rate), round(HOP * rate)
-        if self.hop < 1 or (scaler is not None and len(scaler.mean) != (cepstra or bands)):
+        wrong = scaler is not None and (len(scaler.mean) != (cepstra or bands) or scaler.floor is not None)
+        if self.hop < 1 or wrong:
             raise UserError("the settings of the run do not fit its scaler.json; restore both from a copy")
 
     @property

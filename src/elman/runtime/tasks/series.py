@@ -30,16 +30,16 @@ class SeriesModel(Model):
         """Classes, scale, and one network or several."""
         s = self.settings
         self.classes, self.scaler = names_in(self.folder / "classes.json"), Scaler.load(self.folder / "scaler.json")
-        self.channels, C = len(self.scaler.mean), len(self.classes)
+        self.channels, inputs, C = self.scaler.channels, len(self.scaler.mean), len(self.classes)
         self.interpolate = s.flag("interpolate")
         shape = Shape.of(s, bidirectional=s.flag("bidirectional", True))
         stride, scales = max(1, s.integer("stride", 1)), max(1, s.integer("scales", 1, 0, 20))
 
         def make(prefix: str) -> Classifier | MultiScaleClassifier:
             if stride == scales == 1:
-                return Classifier(weights, prefix, None, self.channels, shape, C, s, "mean-max")
+                return Classifier(weights, prefix, None, inputs, shape, C, s, "mean-max")
             strides = [stride * 2**scale for scale in range(scales)]
-            return MultiScaleClassifier(weights, prefix, self.channels, shape, C, strides, s)
+            return MultiScaleClassifier(weights, prefix, inputs, shape, C, strides, s)
 
         self.model = build(s, make)
 
@@ -76,8 +76,12 @@ class SeriesModel(Model):
         """A stream that reads rows (T, I) and says which class all so far make.
 
         Raises:
-            UserError: the run reads from both ends, patches, or by several networks.
+            UserError: the run reads from both ends, patches, by several networks, or scales a series by its own size.
         """
+        if self.scaler.floor is not None:
+            raise UserError(
+                "this run scales a series by its own size, which its end decides; give all of a series to `predict`"
+            )
         if not isinstance(self.model, Classifier):
             raise UserError("a run of patches or of several networks has no streams; give all of a series to `predict`")
 

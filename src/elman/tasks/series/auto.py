@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elman.models.classification.multiscale import PATCH, WIDEST, averaged, most_in_stride
@@ -16,6 +16,8 @@ FOLDS = 10
 FEW, MANY, VERY_MANY = 1_000, 5_000, 20_000
 """Series up to which there is cross-validation; up to which there are several networks; up to which they are
 varied in training."""
+SPREAD = 100
+"""How far the sizes of series are apart that are each divided by their own: by one scale most would be next to zero."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class SeriesFacts:
         classes: how many there are.
         smallest: examples of the rarest class.
         own_validation: whether the data come with a validation part.
+        spread: of their root mean squares: how many times the 10 % quantile the 90 % quantile is.
     """
 
     examples: int
@@ -37,6 +40,7 @@ class SeriesFacts:
     classes: int
     smallest: int
     own_validation: bool
+    spread: float
 
 
 def choose(facts: SeriesFacts, settings: Settings) -> list[Choice]:
@@ -48,6 +52,10 @@ def choose(facts: SeriesFacts, settings: Settings) -> list[Choice]:
 def _chosen(facts: SeriesFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, str]]]:
     count = facts.examples
     plain = s.small_init
+    scale = s.scale if s.scale != "auto" else "series" if facts.spread >= SPREAD else "channels"
+    yield "scale", (scale, _why_scale(facts.spread))
+    if scale == "series":  # the network also reads the size of each channel
+        facts = replace(facts, channels=2 * facts.channels)
     stride = s.stride or (1 if plain else _stride(facts))
     why = "`small_init` reads each step by itself" if plain else f"about {FRAMES} steps of the network for series of"
     yield "stride", (stride, why if plain else f"{why} {facts.length:,}, in patches of {PATCH * stride}")
@@ -73,6 +81,13 @@ def _chosen(facts: SeriesFacts, s: Settings) -> Iterator[tuple[str, tuple[Any, s
     every = steps if folds else max(1, steps // 10)
     reason = "at the end alone: nothing is chosen on few examples" if folds else "a tenth of the steps"
     yield "eval_every", (every, reason)
+
+
+def _why_scale(spread: float) -> str:
+    """How the sizes of the series differ, on either side of the limit."""
+    times = f"{float(f'{spread:.3g}'):,g}"
+    side = f"at least {SPREAD}-fold: each is divided by its own" if spread >= SPREAD else f"less than {SPREAD}-fold"
+    return f"the series' root mean squares differ {times}-fold (90 % over 10 % quantile), {side}"
 
 
 def _stride(facts: SeriesFacts) -> int:

@@ -4,13 +4,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from elman.data.scaling import Scale
 from elman.errors import UserError
 from elman.models.config import InitSetting, Readout
 from elman.tasks.classification.settings import EnsembleSettings
 from elman.training.checks.ranges import TOKENS, Range, Ranges
+
+ScaleSetting = Literal["auto", "channels", "all", "none", "series"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Settings(EnsembleSettings):
     """A classifier of series and its training."""
 
     by_data: ClassVar[Mapping[str, Any]] = {
+        "scale": "auto",
         "stride": 0,
         "scales": 0,
         "hidden_size": 0,
@@ -34,8 +36,9 @@ class Settings(EnsembleSettings):
     """A dataset's name; or a .ts or .npz file; or a folder of class folders of .csv files."""
     interpolate: bool = False
     """Fill missing values on the line between their neighbours in time; they are refused otherwise."""
-    scale: Scale = "channels"
-    """Bring each channel to mean 0 and standard deviation 1, or all channels as one, or none."""
+    scale: ScaleSetting = "auto"
+    """Bring each channel to mean 0 and standard deviation 1, or all channels as one, or none; series: divide each
+    series by its own root mean square, whose logarithm is a further channel; auto: by how the series differ in size."""
     stride: int = 0
     """Steps of the series for one step of the network, which reads overlapping patches of it and of its differences;
     0: by the length. With 1, and 1 for `scales`, it reads each step by itself."""

@@ -19,6 +19,8 @@ MOST_STEPS = 100_000
 class SeriesStream(InputStream):
     """The class of what has come so far. What scales and patches a series needs all of it, so that it is read anew.
 
+    With `scale=series` each answer is by the size of what has come until then, as if the series ended there.
+
     Arguments:
         channels: I.
         judge: the prediction for a series (T, I).

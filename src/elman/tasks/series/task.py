@@ -77,6 +77,7 @@ class Task(EnsembleTask[Settings]):
         """What the number of the series and their lengths say of settings that are left open."""
         import numpy as np
 
+        from elman.data.scaling import spread_of_sizes
         from elman.tasks.series.auto import SeriesFacts, choose
 
         data = self.data
@@ -88,6 +89,7 @@ class Task(EnsembleTask[Settings]):
             classes=len(data.classes),
             smallest=int(np.bincount(known.labels).min()),
             own_validation=not data.held_out,
+            spread=spread_of_sizes(known.values),
         )
         return choose(facts, self.settings)
 
@@ -111,12 +113,14 @@ class Task(EnsembleTask[Settings]):
         """The run's own, or one fitted on the training part."""
         from elman.data.scaling import Scaler
 
-        return Scaler.fit(self._training_part.values, self.settings.scale)
+        scale = self.settings.scale
+        assert scale != "auto"  # a new task is settled
+        return Scaler.fit(self._training_part.values, scale)
 
     @property
     def channels(self) -> int:
-        """I, the numbers of one step."""
-        return len(self.scaler.mean)
+        """I, the numbers of one step as it was measured."""
+        return self.scaler.channels
 
     @property
     def outputs(self) -> int:
@@ -174,14 +178,14 @@ class Task(EnsembleTask[Settings]):
         from elman.models.classification.multiscale import MultiScaleClassifier
         from elman.models.classifier import Classifier
 
-        s = self.settings
-        shape = s.shape(self.channels, bidirectional=s.bidirectional)
+        s, inputs = self.settings, len(self.scaler.mean)
+        shape = s.shape(inputs, bidirectional=s.bidirectional)
         if not s.patched:
             return Classifier(nn.Identity(), shape, self.outputs, **s.answering)
         answering = {name: value for name, value in s.answering.items() if name != "small_init"}
         size = self.scaler.difference
         return MultiScaleClassifier(
-            [1.0] * self.channels if size is None else size.tolist(),
+            [1.0] * inputs if size is None else size.tolist(),
             shape,
             self.outputs,
             [s.stride * 2**scale for scale in range(s.scales)],

@@ -10,16 +10,16 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
+from elman.data.scaling import Scaler
 from elman.errors import UserError
 from elman.export.onnx.graph import Dim, Graph, Value
 from elman.export.onnx.graphs.layers import layer
 from elman.export.onnx.graphs.multiscale import multi_scale
 from elman.export.onnx.graphs.readout import carried_inputs, pool, width
 from elman.export.onnx.graphs.recurrent import lengths_input, recurrent, state_inputs
+from elman.export.onnx.graphs.scales import scaled
 from elman.models.classification.ensemble import Ensemble
 from elman.models.classification.multiscale import MultiScaleClassifier
 from elman.models.classifier import Classifier
@@ -39,22 +39,23 @@ def classifier(
     model: nn.Module,
     *,
     answers: AnswerKind = "classes",
-    scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    scaler: Scaler | None = None,
 ) -> None:
     """Write a `Classifier`, a `MultiScaleClassifier` or an `Ensemble` of them.
 
     Arguments:
         answers: what its output is: probabilities of classes, a number, or probabilities at every step.
-        scale: (I,) what is taken from each channel of x (T, B, I), and what it is then divided by.
+        scaler: of the channels of x (T, B, I). One that divides a sequence by its own size needs all of it: there is
+            no state of a stream then.
 
     Raises:
         UserError: it answers at every step, and is not of one direction that is read by its last state.
     """
     members = list(model.members) if isinstance(model, Ensemble) else [model]
-    x = _input(g, members[0])
+    x = _input(g, members[0], scaler)
     lengths = lengths_input(g, x)
-    if scale is not None:
-        x = (x - scale[0]) / scale[1]
+    x = scaled(g, x, lengths, scaler)
+    by_whole = scaler is not None and scaler.floor is not None
     ends: list[Part] = []
     scores = []
     for number, member in enumerate(members, 1):
@@ -66,7 +67,7 @@ def classifier(
             every_step = answers == "classes at every step"
             if every_step and (member.readout != "last" or member.recurrent.shape.bidirectional):
                 raise UserError("an answer at every step needs `readout=last` and one direction to go to ONNX")
-            streams = not member.recurrent.shape.bidirectional
+            streams = not (by_whole or member.recurrent.shape.bidirectional)
             one, end = one_network(g, member, x, lengths, ending, streams=streams, every_step=every_step)
             scores.append(one)
             ends += end
@@ -85,7 +86,9 @@ def classifier(
         g.output(part.value, part.name, "float32", part.shape)
 
 
-def _input(g: Graph, member: nn.Module) -> Value:
+def _input(g: Graph, member: nn.Module, scaler: Scaler | None) -> Value:
+    if scaler is not None:
+        return g.input("x", "float32", ["T", "B", scaler.channels])
     if isinstance(member, MultiScaleClassifier):
         return g.input("x", "float32", ["T", "B", len(member.difference)])
     inputs, size = member.inputs, member.recurrent.shape.input_size  # type: ignore[union-attr]

@@ -1,16 +1,36 @@
-"""The scales of series in ONNX: from their own units to what a forecaster reads, and back, in float64.
+"""The scales of series in ONNX: from their own units to what a network reads, and a forecaster's back, in float64.
 
-N series, T rows, B windows, Y targets, P past covariates, K known-future ones of the user's own.
+N series, T rows, B windows or sequences, Y targets, P past covariates, K known-future ones of the user's own; of a
+classifier I channels and W numbers in a scaled step.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from elman.data.scaling import Scaler
 from elman.data.timeseries.scaling import SeriesScale, Transform
 from elman.export.onnx.graph import Graph, Value
+from elman.export.onnx.graphs.recurrent import inside
+
+
+def scaled(g: Graph, x: Value, lengths: Value, scaler: Scaler | None) -> Value:
+    """x (T, B, I) as the network reads it, (T, B, W); lengths: (B,). As it is where there is no scaler."""
+    if scaler is None:
+        return x
+    if scaler.floor is None:
+        return (x - scaler.mean) / scaler.std
+    wide = g.cast(g.op("Where", inside(g, x, lengths), x, 0.0), "float64")
+    steps = g.op("Unsqueeze", g.cast(g.op("Max", lengths, [1]), "float64"), [0, 2])
+    size = g.op("Sqrt", g.op("ReduceSum", wide * wide, [0], keepdims=1) / steps)  # (1, B, I)
+    size = g.op("Max", size, scaler.floor.astype(np.float64))
+    level = g.op("Expand", g.op("Log", size) / np.float64(math.log(10)), g.op("Shape", wide))
+    both = g.join([wide / size, level], 2)
+    mean, std = scaler.mean.astype(np.float64), scaler.std.astype(np.float64)
+    return g.cast((both - mean) / std, "float32")
 
 
 class Scales:

@@ -6,29 +6,25 @@ Inputs: `x` (T, B, I), `lengths` (B,), and in one direction the state; all but x
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from elman.data.scaling import Scaler
 from elman.export.onnx.graph import Graph
 from elman.export.onnx.graphs.layers import layer
 from elman.export.onnx.graphs.recurrent import lengths_input, recurrent, state_inputs
+from elman.export.onnx.graphs.scales import scaled
 from elman.models.transcriber import Transcriber
 
 
-def transcriber(
-    g: Graph, model: Transcriber, *, scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-) -> None:
+def transcriber(g: Graph, model: Transcriber, *, scaler: Scaler | None = None) -> None:
     """Write a `Transcriber`.
 
     Arguments:
-        scale: (I,) what is taken from each value, and what it is then divided by.
+        scaler: of the I values.
     """
     module, shape = model.recurrent, model.recurrent.shape
     x = g.input("x", "float32", ["T", "B", shape.input_size])
     lengths = lengths_input(g, x)
     state = [] if shape.bidirectional else state_inputs(g, shape, module.kind.state)
-    scaled = x if scale is None else (x - scale[0]) / scale[1]
-    states, last = recurrent(g, module, scaled, state, lengths)
+    states, last = recurrent(g, module, scaled(g, x, lengths, scaler), state, lengths)
     scores = g.op("LogSoftmax", layer(g, states, model.output), axis=-1)
     g.output(scores, "log_probabilities", "float32", ["T", "B", model.output.out_features])
     for name, part in zip(module.kind.state, last, strict=True) if state else ():
