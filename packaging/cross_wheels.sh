@@ -18,12 +18,18 @@ build() { # platform of Python, compiler, CMake's system and processor
 }
 
 mkdir -p build dist
+made=
 build linux-aarch64 aarch64-linux-gnu-g++ Linux aarch64
 build win-amd64 x86_64-w64-mingw32-g++-posix Windows AMD64
 for wheel in "$out"/*.whl; do
+    [ -e "$wheel" ] || continue
     case $wheel in
-    *linux_aarch64.whl) LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib auditwheel --quiet repair --wheel-dir dist "$wheel" ;;
-    *.whl) cp "$wheel" dist/ ;;
+    *linux_aarch64.whl)
+        LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib auditwheel --quiet repair --wheel-dir "$out/repaired" "$wheel"
+        wheel=$(echo "$out"/repaired/*.whl)
+        ;;
     esac
+    cp "$wheel" dist/
+    made="$made dist/$(basename "$wheel")"
 done
-python benchmarks/wheel.py --only-look dist/*aarch64.whl dist/*win_amd64.whl
+[ -z "$made" ] || python benchmarks/wheel.py --only-look $made

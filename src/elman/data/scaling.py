@@ -71,14 +71,17 @@ class Scaler:
 
     @classmethod
     def _fit_each(cls, sequences: Sequence[NDArray[np.float32]]) -> Scaler:
-        """For sequences that are divided by their own sizes: what the logarithms of these are like."""
+        """For sequences that are divided by their own sizes: what they are like then, and the logarithms of the sizes."""
         sizes = np.stack([root_mean_square(one) for one in sequences])
         largest = sizes.max(axis=0)
         floor = np.maximum(LEAST_SHARE * np.where(largest > 0, largest, 1.0), TINY).astype(np.float32)
-        logs = np.log10(np.maximum(sizes, floor))
-        std = logs.std(axis=0)
-        mean = np.concatenate([np.zeros_like(std), logs.mean(axis=0)]).astype(np.float32)
-        std = np.concatenate([np.ones_like(std), np.where(std < LEAST_LOG_STD, 1.0, std)]).astype(np.float32)
+        logs = np.ma.masked_array(np.log10(np.maximum(sizes, floor)), sizes == 0)  # zeros have no size
+        mean, std = logs.mean(axis=0).filled(0.0), logs.std(axis=0).filled(0.0)
+        std = np.where(std < LEAST_LOG_STD, 1.0, std)
+        steps = np.concatenate([one / np.maximum(size, floor) for one, size in zip(sequences, sizes, strict=True)])
+        own = steps.std(axis=0)
+        mean = np.concatenate([steps.mean(axis=0), mean]).astype(np.float32)
+        std = np.concatenate([np.where(own < LEAST_STD, 1.0, own), std]).astype(np.float32)
         scaler = cls(mean, std, None, floor)
         differences = np.concatenate([np.diff(scaler(one).astype(np.float64), axis=0) for one in sequences])
         size = np.sqrt((differences**2).mean(axis=0)) if len(differences) else np.zeros(len(mean))

@@ -48,7 +48,7 @@ def pool(
 def _largest(states: Tensor, inside: Tensor) -> Tensor:
     """(B, D) the largest of the states (T, B, D) that are inside (T, B, 1).
 
-    Adding minus infinity past the end takes a fifth of the time of writing it there, and gives the same bits.
+    Adding minus infinity past the end takes a fifth of the time of writing it there, and gives the same numbers.
     """
     past = torch.zeros_like(inside, dtype=states.dtype).masked_fill_(~inside, float("-inf"))
     return (states + past).amax(dim=0)

@@ -58,12 +58,23 @@ def test_weights_of_half_the_size_give_the_same_bits(isa: str, B: int) -> None:
     assert torch.equal(wide.values.float().double(), wide.values)
     try:
         library.set_isa(isa)
-        narrow = wide._replace(values=wide.values.float())
-        assert torch.equal(reservoir_states(x, h0, narrow, "tanh"), reservoir_states(x, h0, wide, "tanh"))
     except ValueError:
         pytest.skip(f"this processor has no {isa}")
+    try:
+        narrow = wide._replace(values=wide.values.float())
+        assert torch.equal(reservoir_states(x, h0, narrow, "tanh"), reservoir_states(x, h0, wide, "tanh"))
     finally:
         library.set_isa("")
+
+
+def test_many_units_are_read_narrow_and_give_what_the_dense_recurrence_gives() -> None:
+    r, x = Reservoir(1, 1200, seed=1), torch.randn(70, 1, 1, dtype=torch.float64)
+    assert r.values.nbytes > 1 << 20
+    torch.testing.assert_close(r(x)[0], by_hand(r, x, x.new_zeros(1, 1200)), rtol=0, atol=1e-12)
+
+
+def test_weights_beyond_float32_stay_as_they_are() -> None:
+    assert bool(Reservoir(1, 20, spectral_radius=1e39, seed=0).values.isfinite().all())
 
 
 def test_weights_that_float32_does_not_have_are_read_as_they_are() -> None:

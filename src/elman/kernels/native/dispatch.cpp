@@ -83,18 +83,27 @@ void run_alone(const elman_call& call, int threads, bool backward) {
     if (!run_one(call, threads, threads_now(threads), backward)) run_one(call, threads, 1, backward);
 }
 
+// Bytes that all threads of a step may pack x and h into: each packs all sequences, where a layer's threads share them.
+constexpr int64_t most_packed_by_a_step = 8 << 20;
+
 // A layer that is called with one step reads its weights where they lie, as elman_step does: packing them takes longer
-// than the step. False where it is none, or what lies otherwise; throws as packing does where there is no memory.
+// than the step. False, and nothing has run, where it is none, what lies otherwise, or so many sequences that a step would
+// take more memory.
 bool ran_as_step(const elman_call& call) {
     const bool plain = call.T == 1 && call.dtype != ELMAN_BFLOAT16 && !call.lengths && !call.mask && call.h_last;
     if (!plain || call.x_stride[2] != 1 || (call.B > 1 && call.x_stride[1] != call.I)) return false;
+    if (call.B > most_packed_by_a_step / ((call.I + call.H) * element(call) * call.threads)) return false;
+    const char* h0 = static_cast<const char*>(call.h0);
+    const char* h_last = static_cast<const char*>(call.h_last);
+    const int64_t state = call.B * call.H * element(call);
+    if (h0 && h0 < h_last + state && h_last < h0 + state) return false;  // in place: a step's threads read all of h0
     const struct {
         elman_step_call step;
         const void* weights[4];
     } one = {{1, call.B, call.I, call.H, call.dtype, call.nonlinearity, call.residual, call.threads, call.x, call.h0,
               call.h_last, nullptr},
-             {call.w_ih, call.w_hh, call.bias, call.bias_hh}};
-    if (take_step(one.step) == ELMAN_NO_MEMORY) throw std::bad_alloc();
+             {call.w_ih, call.w_hh, call.bias, call.bias ? call.bias_hh : nullptr}};
+    if (take_step(one.step) != ELMAN_OK) return false;
     const int64_t row = call.H * element(call);
     for (int64_t b = 0; b < call.B; ++b)
         memcpy(static_cast<char*>(call.h) + b * call.h_stride[1] * element(call),

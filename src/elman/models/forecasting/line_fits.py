@@ -48,17 +48,22 @@ def fit_lines(parts: Sequence[Windows], judged: Windows, own: int, season: int) 
     best = int(np.argmin([error(line) for line in first]))
     relative, penalty = forms[best]
     squares = [first[best], *(_fit(part, own, relative, [penalty])[0] for part in parts[1:])]
-    theta = min(_theta_lines(first[best], season), key=error)
+    theta = _theta_line(first[best], inputs, truth, season)
     ways = [squares, [theta] * len(parts), [_mean(line, theta) for line in squares]]
     return min(ways, key=lambda lines: error(lines[0]))
 
 
-def _theta_lines(like: Line, season: int) -> list[Line]:
-    """Lines of the theta method, of the shape of another one."""
+def _theta_line(like: Line, inputs: Inputs, truth: Values, season: int) -> Line:
+    """The line of the theta method that errs least on `truth`, of the shape of another line."""
     targets, horizon, rows = like.weight.shape
+    history = inputs.history.transpose(0, 2, 1)  # all targets are weighed alike: one product serves them
+
+    def error(weight: Values) -> float:
+        return float(np.nanmean(np.abs((history @ weight.T).transpose(0, 2, 1) - truth)))
+
+    best = min(theta_weights(rows, horizon, season), key=error)
     nothing = np.zeros_like(like.known), np.zeros_like(like.ahead), np.zeros_like(like.bias)
-    found = theta_weights(rows, horizon, season)
-    return [Line(np.repeat(weight[None], targets, axis=0), *nothing, way=THETA) for weight in found]
+    return Line(np.repeat(best[None], targets, axis=0), *nothing, way=THETA)
 
 
 def _mean(one: Line, other: Line) -> Line:

@@ -98,7 +98,9 @@ class Reservoir(nn.Module):
             self.values *= spectral_radius / now
         elif not spectral_radius:
             self.values.zero_()
-        self.values.copy_(self.values.float())
+        rounded = self.values.float().to(dtype)
+        if bool(rounded.isfinite().all()):
+            self.values.copy_(rounded)
 
     @property
     def weight_hh(self) -> Tensor:
@@ -156,7 +158,7 @@ class Reservoir(nn.Module):
     def _states(self, x: Tensor, h0: Tensor) -> Tensor:
         if x.device.type == "cpu" and available() and not (torch.is_grad_enabled() and x.requires_grad):
             weights = ReservoirWeights(*(getattr(self, name) for name in ReservoirWeights._fields))
-            if x.shape[0] * x.shape[1] >= _WORTH_NARROWING:
+            if x.shape[0] * x.shape[1] >= _WORTH_NARROWING and self.values.nbytes > _NEAR_CACHE:
                 narrow = self.values.float()
                 if torch.equal(narrow.to(self.values.dtype), self.values):
                     weights = weights._replace(values=narrow)
@@ -180,6 +182,8 @@ class Reservoir(nn.Module):
 
 _WORTH_NARROWING = 64
 """Steps of all sequences from which on it is worth looking whether float32 holds all weights."""
+_NEAR_CACHE = 1 << 20
+"""Bytes of weights that a step finds in a near cache, from which they come as quickly as they are converted."""
 
 
 def _uniform(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:

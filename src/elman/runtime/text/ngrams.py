@@ -92,7 +92,7 @@ def ngram_codes(x: Array, lengths: Lengths, longest: int, base: int) -> tuple[In
         lengths: (B,).
     """
     steps, texts = x.shape
-    tokens = np.full((steps + 2, texts), base - 1)
+    tokens = np.full((steps + 2, texts), base - 1, np.int64)
     tokens[1:-1] = x + 1
     place, column = np.arange(steps + 2)[:, None], np.arange(texts)
     tokens[place > lengths] = base - 1

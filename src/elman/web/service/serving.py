@@ -78,6 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: bytes) -> None:
         """Answer, read and drop what still comes for a moment, and close (as `problems` does, for the same reason)."""
+        self._done()
         self._refused = True
         self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n")
         if self.transport.can_write_eof():
