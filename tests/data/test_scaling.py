@@ -22,13 +22,16 @@ ONE, OTHER = np.float32([[3, 10], [-3, 10]]), np.float32([[300, 1000], [300, -10
 def test_each_series_is_divided_by_its_own_size() -> None:
     scaler = Scaler.fit([ONE, OTHER], "series")
     assert scaler.channels == 2
-    np.testing.assert_allclose(scaler.mean, [0, 0, math.log10(30), 2], rtol=1e-6)  # halfway from 3 to 300, 10 to 1000
-    np.testing.assert_allclose(scaler.std, [1, 1, 1, 1], rtol=1e-6)
-    np.testing.assert_allclose(scaler(ONE), [[1, 1, -1, -1], [-1, 1, -1, -1]], atol=1e-6)
-    np.testing.assert_allclose(scaler(OTHER)[1:], [[1, -1, 1, 1], [-1, 1, 1, 1]], atol=1e-6)
+    # by their own sizes: 1 -1 1 1 -1 and 1 1 1 -1 1, of mean 0.2 and 0.6; sizes halfway from 3 to 300, 10 to 1000
+    np.testing.assert_allclose(scaler.mean, [0.2, 0.6, math.log10(30), 2], rtol=1e-6)
+    np.testing.assert_allclose(scaler.std, [math.sqrt(0.96), 0.8, 1, 1], rtol=1e-6)
+    up, down = 0.8 / math.sqrt(0.96), -1.2 / math.sqrt(0.96)
+    np.testing.assert_allclose(scaler(ONE), [[up, 0.5, -1, -1], [down, 0.5, -1, -1]], atol=1e-6)
+    np.testing.assert_allclose(scaler(OTHER)[1:], [[up, -2, 1, 1], [down, 0.5, 1, 1]], atol=1e-6)
     assert scaler(ONE).dtype == np.float32
     assert scaler.difference is not None
-    np.testing.assert_allclose(scaler.difference, [math.sqrt(8 / 3), math.sqrt(8 / 3), 1, 1], rtol=1e-6)
+    wanted = [math.sqrt(8 / 3) / math.sqrt(0.96), math.sqrt(8 / 3) / 0.8, 1, 1]
+    np.testing.assert_allclose(scaler.difference, wanted, rtol=1e-6)
     assert scaler.floor is not None
     np.testing.assert_allclose(scaler.floor, [300e-12, 1000e-12], rtol=1e-6)
 
@@ -53,9 +56,26 @@ def test_extreme_series_are_finite(name: str) -> None:
         scaled = Scaler.fit(known, "series")(values)
         assert scaled.shape == (len(values), 4)
         assert np.isfinite(scaled).all()
-        assert (np.abs(scaled[:, :2]) <= 1 + 1e-6).all()
-        if name == "zeros":
-            assert not scaled[:, :2].any()
+        assert (np.abs(scaled[:, :2]) <= 10).all()
+        if name == "zeros":  # each step is the same, and what is added to the training part has no say in the sizes
+            assert (scaled == scaled[0]).all()
+
+
+def test_a_level_common_to_all_series_is_taken_away() -> None:
+    noise = np.random.default_rng(0).normal(size=(40, 30, 1))
+    known = [
+        np.float32(size) * (100 + one).astype(np.float32)
+        for size, one in zip(np.logspace(-2, 2, 40), noise, strict=True)
+    ]
+    scaled = np.concatenate([Scaler.fit(known, "series")(one) for one in known])[:, 0]
+    assert abs(scaled.mean()) < 1e-2
+    assert abs(scaled.std() - 1) < 1e-2
+
+
+def test_series_of_zeros_have_no_size_that_counts() -> None:
+    known = [np.float32(size) * np.ones((5, 1), np.float32) for size in (1, 10, 100)]
+    alone, beside = (Scaler.fit(some, "series") for some in (known, [*known, np.zeros((5, 1), np.float32)]))
+    np.testing.assert_allclose([beside.mean[1], beside.std[1]], [alone.mean[1], alone.std[1]], rtol=1e-6)
 
 
 def test_series_of_one_size_tell_nothing_by_it() -> None:

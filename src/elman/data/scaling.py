@@ -71,7 +71,7 @@ class Scaler:
 
     @classmethod
     def _fit_each(cls, sequences: Sequence[NDArray[np.float32]]) -> Scaler:
-        """For sequences that are divided by their own sizes: what they are like then, and the logarithms of the sizes."""
+        """For sequences that are divided by their own sizes: what they are like then, and what the sizes are like."""
         sizes = np.stack([root_mean_square(one) for one in sequences])
         largest = sizes.max(axis=0)
         floor = np.maximum(LEAST_SHARE * np.where(largest > 0, largest, 1.0), TINY).astype(np.float32)

@@ -61,6 +61,11 @@ CASES = (
     Case(3, 80, 9, 420),  # too large for a cache, few steps, several chunks
     Case(5, 60, 600, 24),  # sums long enough to be cut, over few panels
     Case(4, 14, 9, 514),  # and over many, or between two threads as few as that
+    Case(1, 17, 8, 33),  # one step, whose weights are read where they lie
+    Case(1, 3, 70, 40, "relu", reverse=True, biased=False),
+    Case(1, 40, 5, 64, residual=True, layout="batch"),
+    Case(1, 5, 4, 16, layout="features"),
+    Case(1, 24_000, 20, 24),  # with few threads so, with more not
 )
 
 
