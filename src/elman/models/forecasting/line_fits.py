@@ -38,7 +38,7 @@ def fit_lines(parts: Sequence[Windows], judged: Windows, own: int, season: int) 
         season: rows.
     """
     few = judged.thinned(MOST_WINDOWS // 2)
-    inputs, truth = Inputs.of(few, own), scaled_truth(few)
+    inputs, truth = Inputs.of(few, own), scaled_truth(few).astype(np.float64)
 
     def error(line: Line) -> float:
         return float(np.nanmean(np.abs(line(inputs) - truth)))
