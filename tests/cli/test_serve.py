@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -30,14 +31,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_data(found)
     make_run(found / "parity", "parity", hidden_size=8)
     make_run(found / "text", "language", data=(str(found / "text.txt"),), hidden_size=64)
+    make_run(found / "opinions", "sentiment", data=str(found / "reviews.csv"), hidden_size=256)
     return found
 
 
 class Served:
     """The process, and what it says on standard error."""
 
-    def __init__(self, *words: str, **environment: str) -> None:
-        command = [sys.executable, "-m", "elman", "serve", *words, "--port", "0"]
+    def __init__(self, *words: str, grace: float | None = None, **environment: str) -> None:
+        begin = ["-m", "elman"]
+        if grace is not None:
+            shorter = f"import elman.web.service.serving as s; s.GRACE_SECONDS = {grace}"
+            begin = ["-c", f"{shorter}; from elman.__main__ import main; main()"]
+        command = [sys.executable, *begin, "serve", *words, "--port", "0"]
         inherited = {name: value for name, value in os.environ.items() if name != "ELMAN_TOKEN"}
         self.process = subprocess.Popen(
             command,
@@ -79,8 +85,8 @@ def serve() -> Iterator[Any]:
     """Starts servers, and ends those that are left."""
     started: list[Served] = []
 
-    def start(*words: str, **environment: str) -> Served:
-        started.append(Served(*words, **environment))
+    def start(*words: str, **more: Any) -> Served:
+        started.append(Served(*words, **more))
         return started[-1]
 
     yield start
@@ -124,6 +130,51 @@ def test_requests_in_flight_are_answered_and_streams_ended(serve: Any, folder: P
     assert len(json.loads(answers["/v1/runs/text/predict"])["predictions"]) == 3
     last = answers["/v1/runs/text/stream"].decode().strip().split("\n\n")[-1]
     assert last.startswith(("event: error", "event: end"))
+
+
+class Asking(threading.Thread):
+    """A request of many seconds, nearly all of them in native code, and what comes of it."""
+
+    def __init__(self, server: Served) -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self.found: Any = None
+        self.start()
+        time.sleep(1)
+        assert self.found is None, "it must still be in flight"
+
+    def run(self) -> None:
+        try:
+            self.found = self._server.ask("/v1/runs/opinions/predict", {"inputs": ["food good bad " * 1500] * 30})
+        except (OSError, http.client.HTTPException) as error:
+            self.found = error
+
+
+def test_a_second_signal_ends_the_process_at_once(serve: Any, folder: Path) -> None:
+    for numbers, code in (((signal.SIGINT, signal.SIGINT), 130), ((signal.SIGTERM, signal.SIGTERM), 143)):
+        server = serve(str(folder / "opinions"))
+        asking = Asking(server)
+        server.process.send_signal(numbers[0])
+        time.sleep(0.5)
+        assert server.process.poll() is None
+        began = time.monotonic()
+        assert server.stop(numbers[1]) == (code, "elman: stopped\n")
+        assert time.monotonic() - began < 3
+        asking.join(20)
+        assert not isinstance(asking.found, urllib.error.HTTPError | bytes | None)  # no answer: the connection is cut
+
+
+def test_requests_that_take_longer_than_the_grace_period_are_told_to_come_again(serve: Any, folder: Path) -> None:
+    server = serve(str(folder / "opinions"), grace=0.5)
+    asked = [Asking(server), Asking(server)]
+    assert server.stop() == (130, "elman: stopped\n")
+    for one in asked:
+        one.join(20)
+        assert isinstance(one.found, urllib.error.HTTPError)
+        assert one.found.code == 503
+        assert one.found.headers["Content-Type"] == "application/problem+json"
+        assert one.found.headers["Retry-After"]
+        assert json.loads(one.found.read())["detail"] == "the server stops; send it again"
 
 
 def test_another_host_needs_a_token(serve: Any, folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ DATED = pd.Series(SERIES, pd.date_range("2010-01-01", periods=120, freq="MS"), n
 QUICK: dict[str, Any] = {"steps": 4, "hidden_size": 4, "random_state": 0}
 
 
+@pytest.fixture(scope="module")
+def quick() -> RNNForecaster:
+    return RNNForecaster(**QUICK, horizon=3).fit(SERIES)
+
+
 def test_one_series_many_and_frames() -> None:
     assert RNNForecaster(**QUICK).fit(SERIES).predict(5).shape == (5,)
     assert RNNForecaster(**QUICK, horizon=6).fit(SERIES[:, None]).predict().shape == (6, 1)
@@ -86,3 +91,49 @@ def test_what_cannot_be_forecast_is_said_in_one_line() -> None:
     assert RNNForecaster(**QUICK, missing="interpolate").fit(gap).predict(2).shape == (2,)
     with pytest.raises(UserError, match="`horizon` is 0"):
         RNNForecaster(**QUICK).fit(SERIES).predict(horizon=0)
+
+
+@pytest.mark.parametrize("wrong", [2.5, 2.0, "5", True, np.bool_(True), 0, -1, np.array(2.5), float("nan"), b"5", 1j])
+def test_numbers_of_steps_are_whole(quick: RNNForecaster, wrong: Any) -> None:
+    calls = [
+        lambda: quick.predict(wrong),
+        lambda: quick.predict(horizon=wrong),
+        lambda: quick.forecast(wrong),
+        lambda: quick.historical_forecasts(horizon=wrong),
+        lambda: quick.historical_forecasts(stride=wrong),
+        lambda: quick.historical_forecasts(start=wrong),
+    ]
+    for call in calls:
+        with pytest.raises(UserError, match=r"^`(X|horizon|stride|start)` is .*; give .*a whole number") as error:
+            call()
+        assert "np." not in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_of_any_kind_are_taken(quick: RNNForecaster) -> None:
+    for five in (5, np.int64(5), np.array(5)):
+        np.testing.assert_array_equal(quick.predict(five), quick.predict(horizon=5))
+    for half in (0.5, np.float32(0.5), np.float64(0.5), 60, np.int32(60)):
+        assert quick.historical_forecasts(start=half)["origin"].iloc[0] == 59
+    with pytest.raises(UserError, match="X is a list, and the series has no covariates; give a number of steps"):
+        quick.predict([5])
+
+
+def test_names_of_columns_are_kept_in_lists_and_covariates() -> None:
+    frames = [pd.DataFrame({"u": SERIES, "v": -SERIES}), pd.DataFrame({"u": SERIES[:90], "v": -SERIES[:90]})]
+    fitted = RNNForecaster(**QUICK, horizon=3).fit(frames)
+    assert list(fitted.forecast()["target"].unique()) == ["u", "v"]
+    with pytest.raises(UserError, match="series 1 has the columns 'v', 'u' in another order than 'u', 'v'"):
+        RNNForecaster(**QUICK).fit([frames[0], frames[1][["v", "u"]]])
+    known = pd.DataFrame({"c": np.cos(T), "d": T % 7.0})
+    fitted = RNNForecaster(**QUICK, horizon=3).fit(known, SERIES)
+    assert len(fitted.historical_forecasts(known, SERIES))
+    for call in (
+        lambda: fitted.predict(known[["d", "c"]]),
+        lambda: fitted.historical_forecasts(known[["d", "c"]], SERIES),
+    ):
+        with pytest.raises(UserError, match="same order as they were in fit"):
+            call()
+    assert not hasattr(fitted.fit(SERIES), "feature_names_in_")
+    with pytest.raises(UserError, match="X is empty"):
+        fitted.fit([], [])

@@ -123,3 +123,123 @@ def test_verbose_tells_on_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert not said.out
     RNN.fit(X3, Y)
     assert not capsys.readouterr().err
+
+
+RAGGED = [pd.DataFrame(DRAW.normal(size=(length, 2)), columns=["a", "b"]) for length in (5, 6, 5, 7)]
+EQUAL = [one.head(5) for one in RAGGED]
+SMALL = ReservoirClassifier(hidden_size=16, random_state=0)
+
+
+def in_levels(frames: list[pd.DataFrame], *, dated: bool = False) -> pd.DataFrame:
+    joined = pd.concat(dict(zip("pqrs", frames, strict=True)))
+    if dated:
+        days = pd.Timestamp("2020-01-01") + pd.to_timedelta(joined.index.get_level_values(1), "D")
+        joined.index = pd.MultiIndex.from_arrays([joined.index.get_level_values(0), days])
+    return joined
+
+
+def one_line_of(call: Any) -> str:
+    with pytest.raises(UserError) as error:
+        call()
+    said = str(error.value)
+    assert len(said.splitlines()) == 1
+    return said
+
+
+@pytest.mark.parametrize("frames", [RAGGED, EQUAL])
+@pytest.mark.parametrize("form", [list, in_levels])
+def test_names_of_columns_must_be_those_of_fit(frames: list[pd.DataFrame], form: Any) -> None:
+    fitted = SMALL.fit(form(frames), [0, 1, 0, 1])
+    assert list(fitted.feature_names_in_) == ["a", "b"]
+    swapped = form([one[["b", "a"]] for one in frames])
+    assert "has the columns 'b', 'a' in another order than 'a', 'b'" in one_line_of(lambda: fitted.predict(swapped))
+    renamed = form([one.rename(columns={"b": "c"}) for one in frames])
+    said = one_line_of(lambda: fitted.predict(renamed))
+    assert "has the columns 'a', 'c', and wanted are 'a', 'b'; give every frame those of" in said
+    with pytest.warns(
+        UserWarning, match="X does not have valid feature names, but ReservoirClassifier was fitted with"
+    ):
+        fitted.predict([one.to_numpy() for one in frames])
+    fitted.fit([one.to_numpy() for one in frames], [0, 1, 0, 1])
+    assert not hasattr(fitted, "feature_names_in_")
+    with pytest.warns(UserWarning, match="X has feature names, but ReservoirClassifier was fitted without"):
+        fitted.predict(form(frames))
+
+
+def test_frames_of_a_list_have_the_same_columns() -> None:
+    y = [0, 1, 0, 1]
+    said = one_line_of(lambda: SMALL.fit([*RAGGED[:3], RAGGED[3][["b", "a"]]], y))
+    assert said.startswith("X[3] has the columns 'b', 'a' in another order")
+    said = one_line_of(lambda: SMALL.fit([*RAGGED[:3], RAGGED[3].to_numpy()], y))
+    assert said.startswith("X[3] and X[0] differ")
+    said = one_line_of(lambda: SMALL.fit([one.rename(columns={"a": 0}) for one in RAGGED], y))
+    assert "X[0] has columns with names and with numbers" in said
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_rows_of_two_levels_are_sorted_by_time(dated: bool) -> None:
+    frame = in_levels(RAGGED, dated=dated)
+    fitted = SMALL.fit(frame, [0, 1, 0, 1])
+    wanted = fitted.decision_function(RAGGED)
+    np.testing.assert_array_equal(fitted.decision_function(frame), wanted)
+    shuffled = frame.iloc[np.random.default_rng(1).permutation(len(frame))]
+    order = ["pqrs".index(name) for name in shuffled.index.get_level_values(0).unique()]
+    np.testing.assert_array_equal(fitted.decision_function(shuffled), wanted[order])
+    reversed_rows = [one.to_numpy()[::-1] for one in RAGGED]
+    with pytest.warns(UserWarning, match="feature names"):
+        assert np.abs(fitted.decision_function(reversed_rows) - wanted).max() > 0.01  # that the order matters
+
+
+def test_dated_frames_of_a_list_are_sorted_and_times_must_say_an_order() -> None:
+    fitted = SMALL.fit(RAGGED, [0, 1, 0, 1])
+    dated = [one.set_index(pd.date_range("2020", periods=len(one))) for one in RAGGED]
+    wanted = fitted.decision_function(RAGGED)
+    np.testing.assert_array_equal(fitted.decision_function([one.iloc[::-1] for one in dated]), wanted)
+    frame = in_levels(RAGGED)
+    twice = pd.concat([frame, frame.iloc[:1]])
+    assert "the time 0 stands twice in series 'p'" in one_line_of(lambda: fitted.predict(twice))
+    text = frame.set_axis(pd.MultiIndex.from_tuples([(one, f"t{time}") for one, time in frame.index]))
+    assert "second level of the index of X is the time, and holds" in one_line_of(lambda: fitted.predict(text))
+    lacking = frame.set_axis(pd.MultiIndex.from_tuples([(one, time or np.nan) for one, time in frame.index]))
+    assert "missing value" in one_line_of(lambda: fitted.predict(lacking))
+
+
+@pytest.mark.parametrize(
+    "estimator", [RNN, RNNRegressor(**QUICK), SMALL, ReservoirRegressor(), ReservoirRegressor(every_step=True)]
+)
+def test_nothing_at_all_is_refused_in_words_of_our_own(estimator: Any) -> None:
+    assert one_line_of(lambda: estimator.fit([], [])).startswith("X is empty")
+    y = X3[:, :, 0] if getattr(estimator, "every_step", False) else Y
+    fitted = estimator.set_params(**({"washout": 0} if hasattr(estimator, "every_step") else {})).fit(X3, y)
+    assert one_line_of(lambda: fitted.predict([])).startswith("X is empty")
+    assert one_line_of(lambda: fitted.predict(X3[:0])).startswith("X is empty")
+
+
+def test_targets_too_large_to_compute_with_are_refused() -> None:
+    for estimator in (RNNRegressor(**QUICK), ReservoirRegressor(hidden_size=8)):
+        said = one_line_of(lambda estimator=estimator: estimator.fit(X3, Y * 1e200))  # type: ignore[misc]
+        assert said == "y[1]: 1e+200 is too large to compute with; give numbers up to 1e+150"
+        assert np.isfinite(estimator.fit(X3, Y * 1e149).predict(X3)).all()
+    steps = ReservoirRegressor(every_step=True, washout=1, hidden_size=8)
+    assert one_line_of(lambda: steps.fit(X3, X3[:, :, 0] * 1e200)).startswith("y[0][0]: ")
+
+
+def test_one_sequence_of_each_class() -> None:
+    two = DRAW.normal(size=(2, 6, 1))
+    assert set(RNNClassifier(steps=2, random_state=0).fit(two, ["a", "b"]).predict(two)) <= {"a", "b"}
+    for settings in ({"members": 1}, {"folds": 0}):
+        said = one_line_of(lambda settings=settings: RNNClassifier(steps=2, **settings).fit(two, [0, 1]))  # type: ignore[misc]
+        assert said.endswith("to learn and to check takes at least 2 of each class")
+    said = one_line_of(lambda: RNN.fit(X3, np.zeros(20)))
+    assert said == "RNNClassifier needs at least two classes, and y has 1 class: 0.0"
+
+
+def test_sequences_shorter_than_the_washout() -> None:
+    X = DRAW.normal(size=(3, 103, 1))
+    for ridge, least in ((None, 103), (1.0, 101)):
+        steps = ReservoirRegressor(every_step=True, hidden_size=8, ridge=ridge)
+        said = one_line_of(lambda steps=steps, least=least: steps.fit(X[:, : least - 1], X[:, : least - 1, 0]))  # type: ignore[misc]
+        assert said.startswith(f"the longest sequence has {least - 1} steps, of which `washout=100` leaves too few")
+        assert np.isfinite(steps.fit(X[:, :least], X[:, :least, 0]).predict(X)).all()
+    fraction = ReservoirRegressor(every_step=True, washout=2.5)  # type: ignore[arg-type]
+    assert one_line_of(lambda: fraction.fit(X, X[:, :, 0])).startswith("`washout` is 2.5; give a whole number")

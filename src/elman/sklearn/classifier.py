@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from elman.errors import UserError, optional_imports
 from elman.sklearn.base import NETWORK, SequenceNetwork, settings_from
+from elman.sklearn.inputs import one_line
+from elman.sklearn.numbers import plain
 
 with optional_imports():
     from sklearn.base import ClassifierMixin
@@ -66,6 +68,10 @@ class RNNClassifier(ClassifierMixin, SequenceNetwork):
         every = LabelledSequences(tuple(sequences), labels)
         names = tuple(map(str, self.classes_))
         task = Task.of(settings, with_part_held_out(every, names, settings.validation_share))
+        if not (task.settings.folds or len(task.data.validation)):
+            raise UserError(
+                f"y has {len(labels)} samples, one of each class; to learn and to check takes at least 2 of each class"
+            )
         self._trained(task)
         self.scaler_, self.choices_ = task.scaler, task.choices
         return self
@@ -96,12 +102,14 @@ def labels_of(estimator: Any, y: ArrayLike, count: int) -> NDArray[np.int64]:
     name = type(estimator).__name__
     if y is None:
         raise UserError(f"{name} requires y to be passed, but the target y is None")
-    labels = column_or_1d(y, warn=True)
-    check_consistent_length(range(count), labels)
+    with one_line():
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(range(count), labels)
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise UserError("Input y contains NaN or infinity; give every sequence a label")
-    check_classification_targets(labels)
+    with one_line():
+        check_classification_targets(labels)
     estimator.classes_, numbers = np.unique(labels, return_inverse=True)
     if len(estimator.classes_) < 2:
-        raise UserError(f"{name} needs at least two classes, and y has 1 class: {estimator.classes_[0]!r}")
+        raise UserError(f"{name} needs at least two classes, and y has 1 class: {plain(estimator.classes_[0])!r}")
     return numbers.astype(np.int64)

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from elman.errors import UserError, optional_imports
 from elman.sklearn.base import settings_from
-from elman.sklearn.inputs import one_line
+from elman.sklearn.inputs import check_some, one_line
+from elman.sklearn.numbers import plain, whole_number
 from elman.sklearn.progress import telling
 
 with optional_imports():
@@ -161,8 +162,11 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         return self
 
     def _table(self, X: Any, y: Any, roles: dict[str, Any]) -> SeriesTable:
+        check_some(X)
         if y is None:
             table = table_of(X, None, roles)
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_  # of covariates, in an earlier `fit`
             self.n_features_in_ = X.shape[1] if table.kind == "frame" else len(table.roles["target"])
             return table
         finite = "allow-nan" if self.missing != "refuse" else True
@@ -234,7 +238,7 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
         Arguments:
             X, y: as in `fit`; the series of `fit` if not given.
-            start: where the first one begins: a share of the rows below 1, else a number of rows.
+            start: where the first one begins: a share of the rows below 1, or a whole number of rows.
             horizon: steps ahead, `settings_.horizon` or fewer.
             stride: rows between two of them.
             retrain: fit anew for each, on what was known then: slow, and honest; otherwise the network stays as it is,
@@ -251,13 +255,14 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
 
         check_is_fitted(self)
         most = self.settings_.horizon
-        ahead = most if horizon is None else horizon
-        if not 1 <= ahead <= most:
+        ahead = most if horizon is None else whole_number(horizon, "horizon")
+        if ahead > most:
             raise UserError(f"`horizon` is {ahead}; the network forecasts 1 to {most} steps at once")
-        if stride < 1 or start <= 0:
-            raise UserError(f"`start` is {start:g} and `stride` is {stride}; both must be above 0")
+        start, stride = _checked_start(start), whole_number(stride, "stride")
         table = self.table_
         if X is not None:
+            if y is not None and self.settings_.known:
+                self._known_values(X)
             table = clone(self)._table(X, y, self._roles())
         if retrain:
             return self._refitted(table, start, ahead, stride)
@@ -286,13 +291,15 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
     def _going_on(self, X: Any, horizon: int | None, history: Any = None) -> GoingOn:
         check_is_fitted(self)
         s, table = self.settings_, self.table_ if history is None else self._other(history)
-        if isinstance(X, int | np.integer):
-            X, horizon = None, int(X)
-        if horizon is not None and horizon < 1:
-            raise UserError(f"`horizon` is {horizon}; it must be at least 1")
+        if X is not None and (np.isscalar(X) or getattr(X, "shape", None) == ()):
+            X, horizon = None, whole_number(X, "X")
+        if horizon is not None:
+            horizon = whole_number(horizon, "horizon")
         rows, future = table.rows, None
         if table.kind == "frame" and isinstance(X, pd.DataFrame):
             rows = pd.concat([rows, X], ignore_index=isinstance(rows.index, pd.RangeIndex))
+        elif X is not None and not s.known:
+            raise UserError(f"X is a {type(X).__name__}, and the series has no covariates; give a number of steps")
         elif table.kind == "one":
             future = self._future(X)
         steps = horizon or (s.horizon if future is None else len(future))
@@ -316,9 +323,16 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
             return None
         if X is None:
             raise UserError(f"the series has {len(self.settings_.known)} covariates; give those of the rows to come")
+        return rows_to_come(X, self._known_values(X, finite=True), self.table_.rows, self.task_.fitted.frequency)
+
+    def _known_values(self, X: Any, *, finite: bool = False) -> NDArray[np.float64]:
+        """(F, K) covariates of the columns of `fit`."""
+        allowed = True if finite or self.missing == "refuse" else "allow-nan"
         with one_line():
-            values = validate_data(self, X, dtype=np.float64, reset=False)
-        return rows_to_come(X, values, self.table_.rows, self.task_.fitted.frequency)
+            values: NDArray[np.float64] = validate_data(
+                self, X, dtype=np.float64, reset=False, ensure_all_finite=allowed
+            )
+        return values
 
     def _shaped(self, found: list[NDArray[np.float64]]) -> Any:
         shaped = [one[:, 0] if self.table_.flat else one for one in found]
@@ -333,6 +347,17 @@ class RNNForecaster(RegressorMixin, BaseEstimator):
         tags.target_tags.required = False
         tags.input_tags.allow_nan = self.missing != "refuse"
         return tags
+
+
+def _checked_start(start: Any) -> float:
+    """A share of the rows above 0 and below 1, or a whole number of rows."""
+    value = plain(start)
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    try:
+        return whole_number(value, "start")
+    except UserError as error:
+        raise UserError(f"`start` is {value!r}; give a share between 0 and 1, or a whole number of rows") from error
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

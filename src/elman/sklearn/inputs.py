@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from elman.data.io.records import Record, checked
 from elman.errors import UserError, optional_imports
+from elman.sklearn.frames import check_names, in_time, series_of
 
 with optional_imports():
+    import pandas as pd
     from sklearn.utils.validation import check_array, validate_data
 
 Sequences = list[NDArray[np.float32]]
@@ -27,16 +29,22 @@ def sequences_of(estimator: Any, X: Any, *, reset: bool, interpolate: bool = Fal
 
     Arguments:
         estimator: whose `n_features_in_` and `channels_` are set, or must be met. Of a 2-D array, whose rows are
-            series of one channel, `n_features_in_` is the number of steps; of all else the number of channels.
+            series of one channel, `n_features_in_` is the number of steps; of all else the number of channels. So
+            are `feature_names_in_`, where X has columns with names: frames have the same names in the same order.
         X: (N, T); (N, T, I); a data frame with a series in each row, or with two levels of index (series, time) and
-            a channel in each column; or a list of (T_n, I) or (T_n,).
+            a channel in each column; or a list of (T_n, I) or (T_n,). With two levels the series are in the order in
+            which they first appear, and the rows of each are sorted by time: by numbers or dates, each once. Data
+            frames in a list whose index holds dates are sorted by them, too; rows of all others are in order.
         reset: whether this is `fit`.
         interpolate: fill missing values on the line between their neighbours in time, which are else refused.
 
     Raises:
         UserError: there are none, one has no steps, a value is missing, or there are other channels than in `fit`.
     """
-    ragged = _ragged(X)
+    check_some(X)
+    levels = getattr(getattr(X, "index", None), "nlevels", 1)
+    X = _by_series(estimator, X, levels, reset=reset)
+    ragged = X if levels > 1 else _ragged(X)
     if ragged is not None:
         return _checked(estimator, [_one(one, n) for n, one in enumerate(ragged)], reset, interpolate)
     two = _dimensions(X) < 3
@@ -49,6 +57,32 @@ def sequences_of(estimator: Any, X: Any, *, reset: bool, interpolate: bool = Fal
     if values.ndim > 3:
         raise UserError(f"X has shape {values.shape}; give (N, T), (N, T, I), or a list of sequences")
     return _checked(estimator, list(values[:, :, None] if values.ndim == 2 else values), reset, interpolate)
+
+
+def check_some(X: Any) -> None:
+    """Refuse what holds nothing; what has no length is refused elsewhere."""
+    try:
+        count = len(X)
+    except TypeError:
+        return
+    if not count:
+        raise UserError("X is empty: it holds 0 samples; give at least one sequence")
+
+
+def _by_series(estimator: Any, X: Any, levels: int, *, reset: bool) -> Any:
+    """X with its frames as arrays, a list of them where each was a series; their columns' names are checked."""
+    if levels > 1:
+        if levels > 2:
+            raise UserError(f"the index of X has {levels} levels; give two: the series, and the time")
+        check_names(estimator, [X], reset, "X")
+        return series_of(X if isinstance(X, pd.DataFrame) else X.to_frame())
+    listed = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    rows = not listed and _dimensions(X) < 3
+    if rows and (reset or getattr(estimator, "rows_are_series_", False)):
+        return X  # scikit-learn checks the names, which are of steps
+    if not rows:
+        check_names(estimator, X if listed else [X], reset, "X[{}]" if listed else "X")
+    return [in_time(one, number) for number, one in enumerate(X)] if listed else X
 
 
 @contextmanager
@@ -78,12 +112,7 @@ def _dimensions(X: Any) -> int:
 
 
 def _ragged(X: Any) -> list[Any] | None:
-    """The sequences of what is no array: of unequal lengths, or rows of a frame that belong together; else None."""
-    levels = getattr(getattr(X, "index", None), "nlevels", 1)
-    if levels > 1:
-        if levels > 2:
-            raise UserError(f"the index of X has {levels} levels; give two: the series, and the time")
-        return [rows.to_numpy() for _, rows in X.groupby(level=0, sort=False)]
+    """The sequences of what is no array, of unequal lengths; else None."""
     if isinstance(X, np.ndarray):
         holds_arrays = X.dtype == object and X.ndim == 1 and len(X) and np.ndim(X[0])
         return list(X) if holds_arrays else None

@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman.data.timeseries.sizes import check_size
 from elman.errors import UserError, optional_imports
 from elman.sklearn.base import NETWORK, SequenceNetwork, settings_from
+from elman.sklearn.inputs import one_line
 
 with optional_imports():
     from sklearn.base import RegressorMixin
@@ -75,17 +77,19 @@ def targets_of(estimator: Any, y: ArrayLike, count: int) -> NDArray[np.float64]:
     """(N, O) float64; sets `one_target_`, whether y was (N,).
 
     Raises:
-        UserError: a value is missing, or there are not `count` of them.
+        UserError: a value is missing or too large to compute with, or there are not `count` of them.
     """
     if y is None:
         raise UserError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
-    targets: NDArray[np.float64] = check_array(
-        y, dtype=np.float64, ensure_2d=False, input_name="y", ensure_all_finite=True
-    )
-    if targets.ndim == 2 and targets.shape[1] == 1:
-        targets = column_or_1d(targets, warn=True)
-    check_consistent_length(range(count), targets)
+    with one_line():
+        targets: NDArray[np.float64] = check_array(
+            y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y", ensure_all_finite=True
+        )
+        if targets.ndim == 2 and targets.shape[1] == 1:
+            targets = column_or_1d(targets, warn=True)
+        check_consistent_length(range(count), targets)
     if targets.ndim > 2:
         raise UserError(f"y has shape {targets.shape}; give (N,) or (N, O)")
+    check_size(targets, "y")
     estimator.one_target_ = targets.ndim == 1
     return targets.reshape(count, -1)

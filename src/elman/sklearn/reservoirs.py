@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman.data.timeseries.sizes import check_size
 from elman.errors import UserError, optional_imports
 from elman.sklearn.base import SequenceEstimator
 from elman.sklearn.classifier import labels_of
 from elman.sklearn.inputs import Sequences
+from elman.sklearn.numbers import whole_number
 from elman.sklearn.regressor import targets_of
 
 with optional_imports():
@@ -245,11 +247,15 @@ class ReservoirRegressor(RegressorMixin, _ReservoirEstimator):
             )
         if {one.ndim for one in targets} not in ({1}, {2}):
             raise UserError("with `every_step` each sequence of y is (T,) or (T, O)")
+        for number, one in enumerate(targets):
+            if not np.isfinite(one).all():
+                raise UserError(
+                    f"Input y contains NaN or infinity: y[{number}]; give every step a target, or cut it there"
+                )
+            check_size(one, f"y[{number}]")
+        whole_number(self.washout, "washout", 0)
         self.one_target_ = targets[0].ndim == 1
         self._begin(sequences)
-        mean = np.concatenate([one.reshape(len(one), -1) for one in targets]).mean(axis=0)
-        if not np.isfinite(mean).all():
-            raise UserError("Input y contains NaN or infinity; give every step a target, or cut the sequence there")
         self.network_ = EchoState(self.reservoir_, ridge=ridges, washout=self.washout)
         self.network_.fit(self._inputs(sequences), [one.reshape(len(one), -1) for one in targets])
         assert self.network_.readout is not None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import UserError, optional_imports
+from elman.sklearn.frames import other_names
 
 with optional_imports():
     import pandas as pd
@@ -132,11 +133,15 @@ def _with_covariates(X: Any, y: Any) -> SeriesTable:
 
 def _several(series: Sequence[Any], kind: str) -> SeriesTable:
     parts, names = [], None
+    frames = all(isinstance(one, pd.DataFrame) and _names_of(one) for one in series)
     for number, one in enumerate(series):
         values = _values(one, f"series {number}")
         if names is not None and len(names) != values.shape[1]:
             raise UserError(f"series {number} has {values.shape[1]} targets, and series 0 has {len(names)}")
-        names = target_names(values)
+        own = tuple(one.columns) if frames else target_names(values)
+        if names is not None and own != names:
+            raise UserError(f"series {number} has {other_names(own, names)}; give every frame those of the first")
+        names = own
         times = _times(dates_of(one), len(values))
         parts.append(pd.DataFrame({SERIES: str(number), TIME: times, **_columns(values, names)}))
     roles = {"time": (TIME,), "target": names, "series_id": SERIES}

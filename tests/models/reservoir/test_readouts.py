@@ -133,7 +133,7 @@ def test_intrinsic_plasticity_brings_units_to_their_distribution() -> None:
 
 def test_what_cannot_be_learned_is_said_in_one_line() -> None:
     u, y = narma10(300)
-    with pytest.raises(UserError, match="no rows"):
+    with pytest.raises(UserError, match="`washout=300` leaves too few"):
         EchoState(Reservoir(1, 10), washout=300).fit(u, y)
     with pytest.raises(UserError, match="NaN"):
         EchoState(Reservoir(1, 10)).fit(u * np.nan, y)

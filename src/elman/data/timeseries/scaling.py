@@ -18,7 +18,8 @@ from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
 from elman.data.timeseries.dates import DateOrder
 from elman.data.timeseries.roles import Roles
-from elman.data.timeseries.table import LARGEST, TimeSeries, Values
+from elman.data.timeseries.sizes import LARGEST
+from elman.data.timeseries.table import TimeSeries, Values
 from elman.data.timeseries.timestamps import Feature, check_frequency, shown
 from elman.errors import UserError
 

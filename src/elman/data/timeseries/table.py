@@ -17,6 +17,7 @@ from elman.data.io.columns import known_column
 from elman.data.io.tables import numbers
 from elman.data.timeseries.dates import DateOrder, parse_times
 from elman.data.timeseries.roles import Roles, encode, time_column
+from elman.data.timeseries.sizes import check_size
 from elman.data.timeseries.timestamps import asked_frequency, check_order, find_frequency, full_times, shown
 from elman.errors import UserError, optional_imports
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 Missing = Literal["refuse", "interpolate", "previous"]
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-LARGEST = 1e150
-"""Numbers, at most: the squares of larger ones have no place in float64."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +141,7 @@ def _first_whole(wide: Values) -> int:
 
 
 def _check_sizes(cells: Values, columns: Sequence[str], source: str) -> None:
-    large = np.argwhere(np.abs(cells) > LARGEST)
-    if len(large):
-        row, column = large[0].tolist()
-        raise UserError(
-            f"{source} row {row + 1}, column {columns[column]!r}: {cells[row, column]:g} is too large to compute with;"
-            f" give numbers up to {LARGEST:g}"
-        )
+    check_size(cells, source, lambda at: f"{source} row {at[0] + 1}, column {columns[at[1]]!r}")
 
 
 def _groups(table: pd.DataFrame, series_id: str, source: str) -> list[tuple[str, NDArray[np.int64]]]:

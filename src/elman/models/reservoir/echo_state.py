@@ -77,13 +77,14 @@ class EchoState:
         )
         if [len(one) for one in inputs] != [len(one) for one in targets]:
             raise UserError("x and y have sequences of different lengths, or another number of them")
+        self._check_lengths([len(one) for one in targets])
         outputs = targets[0].shape[1]
         reads = self.reservoir.hidden_size + (self.reservoir.input_size if self.read_inputs else 0)
         stream = RidgeStream(reads, outputs, self.solver)
         for one, wanted in zip(inputs, targets, strict=True):
             self._check(one, wanted, outputs)
             steps = len(one)
-            begins = steps - round((steps - self.washout) * self.validation) if len(self.ridges) > 1 else steps
+            begins = steps - self._held_out(steps)
             for start, features in self._features(one, wanted):
                 end = start + len(features)
                 for first, last, held in ((self.washout, begins, False), (begins, steps, True)):
@@ -171,6 +172,23 @@ class EchoState:
     def _read(self, h: Any, x: Values) -> Values:
         h = h.astype(np.float64, copy=False)
         return np.concatenate([h, x], axis=1) if self.read_inputs else h
+
+    def _held_out(self, steps: int) -> int:
+        """Of a sequence's steps those at its end that are held out."""
+        return round((steps - self.washout) * self.validation) if len(self.ridges) > 1 else 0
+
+    def _check_lengths(self, lengths: list[int]) -> None:
+        """Refuse sequences of which the washout leaves nothing to learn from, or to choose a ridge by."""
+        if not lengths:
+            raise UserError("there is no sequence; give at least one")
+        longest = max(lengths)
+        held = self._held_out(longest)
+        lacks_choice = len(self.ridges) > 1 and self.validation > 0 and held < 1
+        if longest - self.washout - held < 1 or lacks_choice:
+            raise UserError(
+                f"the longest sequence has {longest} steps, of which `washout={self.washout}` leaves too few to learn"
+                " from; take a smaller `washout`, or longer sequences"
+            )
 
     def _check(self, x: Values, y: Values, outputs: int) -> None:
         if x.shape[1] != self.reservoir.input_size or y.shape[1] != outputs:

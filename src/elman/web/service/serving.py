@@ -6,9 +6,13 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
+import signal
 import socket
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from elman.errors import UserError, optional_imports
 from elman.web.service.application import Application
@@ -23,8 +27,10 @@ HEAD_BYTES = 1 << 16
 """Of a request's line and headers."""
 HEAD_SECONDS = 10.0
 """Until they have come."""
-GRACE_SECONDS = 10
+GRACE_SECONDS = 10.0
 """Until requests in flight are given up, when the server stops."""
+LAST_SECONDS = 1.0
+"""In which those requests' clients take their answer, before their connections are cut."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -87,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Ends open streams first when it stops.
+    """Ends open streams first when it stops, and answers what it gives up.
 
     Arguments:
         application: what is served.
@@ -105,9 +111,49 @@ class Server(uvicorn.Server):
         self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more, end the streams, and let requests in flight end."""
+        """Take no more, end the streams, and let requests in flight end, or give them up after `GRACE_SECONDS`."""
         self._application.stop()
+        loop = asyncio.get_running_loop()
+        timers = [
+            loop.call_later(GRACE_SECONDS, self._give_up),
+            loop.call_later(GRACE_SECONDS + LAST_SECONDS, self._cut, False),
+        ]
         await super().shutdown(sockets)
+        for timer in timers:
+            timer.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at the first signal, and end the process at the second."""
+        if self.should_exit:
+            end_process(sig)
+        super().handle_exit(sig, frame)
+
+    def _give_up(self) -> None:
+        """Have what is not answered yet answered with 503, which the application does where a task is cancelled."""
+        self._cut(True)
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    def _cut(self, begun: bool) -> None:
+        """Cut connections: those alone whose answer has begun, which can have no other any more, or all."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if connection.transport is not None and (not begun or (cycle is not None and cycle.response_started)):
+                connection.transport.abort()
+
+
+def end_process(number: int) -> NoReturn:
+    """End at once, as a signal would.
+
+    A thread that predicts may be in native code, where the interpreter's own end aborts the process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a stream is closed, or written to just now
+        sys.stdout.flush()
+        sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, b"elman: stopped\n")
+    os._exit(128 + number)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -131,13 +177,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(application: Application, listener: socket.socket, limits: Limits, started: Callable[[], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM; requests in flight are answered first, for as long as `GRACE_SECONDS`.
+    """Serve until Ctrl-C or SIGTERM, which end the process.
 
-    Raises:
-        KeyboardInterrupt: at the end, where Ctrl-C ended it.
+    Requests in flight are answered first; after `GRACE_SECONDS`, with 503. A second signal waits for nothing.
     """
     settle()
-    serving(application, limits, started).run([listener])
+    try:
+        serving(application, limits, started).run([listener])
+    except KeyboardInterrupt:
+        end_process(signal.SIGINT)
 
 
 def settle() -> None:
@@ -160,7 +208,7 @@ def serving(application: Application, limits: Limits, started: Callable[[], None
         "ws_per_message_deflate": False,  # what is packed may hold a thousand times as much
         "limit_concurrency": limits.connections,
         "timeout_keep_alive": 30,
-        "timeout_graceful_shutdown": GRACE_SECONDS,
+        "timeout_graceful_shutdown": GRACE_SECONDS + 2 * LAST_SECONDS,  # `Server` is done before
         "server_header": False,
         "lifespan": "off",
         "log_config": None,
