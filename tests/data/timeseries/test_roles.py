@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from elman.data.description.kinds import guess_kind
+from elman.data.description.series import describe_series
 from elman.data.timeseries.facts import find_season
 from elman.data.timeseries.forecasting import Cutting, Reading, cut_and_scale, read_all_series, read_other, read_source
 from elman.data.timeseries.roles import Roles, roles_of
@@ -163,3 +165,18 @@ def test_a_season_is_found_by_what_repeats_itself(season: int, noise: float) -> 
     shape = generator.normal(size=season) * 2
     values = np.resize(shape, 600) + noise * generator.normal(size=600) + 0.01 * np.arange(600)
     assert find_season([values]) == season
+
+
+def test_the_index_that_pandas_writes_without_a_name_is_the_time(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", periods=30, freq="D")
+    pd.DataFrame({"v": np.arange(30.0)}, index=days).to_csv(tmp_path / "t.csv")
+    assert guess_kind([str(tmp_path / "t.csv")]).kind == "table"
+    read = read_all_series(str(tmp_path / "t.csv"), READING)
+    assert (read.roles.time, read.roles.targets, read.frequency, read.notes) == ("", ("v",), "D", ())
+    assert "the column without a name" in describe_series(read).brief()
+
+
+def test_no_season_where_no_change_agrees_with_another() -> None:
+    assert find_season([np.arange(60) / 1000]) == 1  # but for rounding all changes are equal
+    for seed in range(40):
+        assert 1 <= find_season([np.random.default_rng(seed).normal(size=14)]) <= 4

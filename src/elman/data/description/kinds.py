@@ -148,10 +148,14 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
         if text.type == "texts":
             found.append(("labelled text", f"columns called {text.name!r} and as labels are called"))
     dated = next((column.name for column in columns if column.type == "dates" or _is_packed(column)), None)
+    called = repr(dated) if dated else "the column without a name"
     numbers = [column for column in columns if "numbers" in column.type]
-    if (dated or {"year", "month"} <= set(small)) and [one for one in numbers if one.name != dated]:
+    if (dated is not None or {"year", "month"} <= set(small)) and [one for one in numbers if one.name != dated]:
         found.append(
-            ("table", f"dates in {dated!r}, and numbers" if dated else "columns of years and months, and numbers")
+            (
+                "table",
+                f"dates in {called}, and numbers" if dated is not None else "columns of years and months, and numbers",
+            )
         )
     if len(table.header) == 2 and names_languages(table.header):
         found.append(("parallel text", "two columns that are called as languages"))

@@ -141,9 +141,10 @@ def _facts(read: SourceSeries) -> list[Fact]:
     step = _STEPS.get(read.frequency.split("-")[0].lstrip("0123456789"), "")
     step_text = f"{read.frequency} ({step})" if step and not read.frequency[0].isdigit() else read.frequency
     span = f"{shown(first)} to {shown(last)}"
+    time = repr(roles.time) if roles.time else "the column without a name"
     facts = [
         Fact("rows", sum(lengths), f"{sum(lengths):,}", "" if several else f"{sum(lengths):,} rows"),
-        Fact("time", roles.time, repr(roles.time), f"time {roles.time!r}, step {step_text}, {span}"),
+        Fact("time", roles.time, time, f"time {time}, step {step_text}, {span}"),
         Fact("step", read.frequency, step_text),
         Fact("span", [shown(first), shown(last)], span),
         Fact("calendar", found.dated, "the times are dates" if found.dated else "none: the times are numbers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("elman")
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,27 @@ NAMES = {
 OTHERS = Standard(0, 0.1, 0.1)
 
 
-def read_source(data: str | Path | pd.DataFrame | pd.Series, series_id: str) -> tuple[pd.DataFrame, str]:
+def read_source(
+    data: str | Path | pd.DataFrame | pd.Series, series_id: str, notes: list[str] | None = None
+) -> tuple[pd.DataFrame, str]:
     """A table of series, and what to call it in a message.
 
     Arguments:
         data: a name of `NAMES`, a .csv, .tsv or .parquet file, a table, or one series whose index holds the times.
         series_id: the column of names, which stay the texts that they are; "" for none.
+        notes: takes what was decided in reading numbers and might surprise.
 
     Raises:
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
     """
+    texts = {series_id} - {""}
     if not isinstance(data, str | Path):
-        return checked_table(_as_table(data), "the table", texts={series_id}), "the table"
+        return checked_table(_as_table(data), "the table", texts=texts), "the table"
     if str(data) in NAMES:
         dataset = find(str(data))
-        return read_table(fetch(dataset.name) / dataset.files[0].file, texts={series_id}), dataset.files[0].file
+        return read_table(fetch(dataset.name) / dataset.files[0].file, texts=texts), dataset.files[0].file
     path = own_path(data, "series in time", list(NAMES))
-    return read_table(path, texts={series_id}), str(path)
+    return read_table(path, texts=texts, notes=notes), str(path)
 
 
 def _as_table(data: Any) -> pd.DataFrame:
@@ -158,7 +165,7 @@ def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> Source
         UserError: whatever of this fails; the message says where.
     """
     r, notes = reading, list[str]()
-    table, source = read_source(data, r.series_id)
+    table, source = read_source(data, r.series_id, notes)
     named = {"time": r.time, "targets": r.target, "past": r.past, "known": r.known}
     roles = roles_of(table, source, **named, series_id=r.series_id, notes=notes)
     rows = table.iloc[: r.rows] if r.rows else table
@@ -207,7 +214,10 @@ def read_other(
     Raises:
         UserError: a column is missing, the times have another step, a series was never seen, or as for training.
     """
-    table, source = read_source(data, fitted.roles.series_id)
+    notes: list[str] = []
+    table, source = read_source(data, fitted.roles.series_id, notes)
+    for note in notes:
+        log.warning("%s", note)
     read = read_series(
         table, fitted.roles, source, missing=missing, frequency=fitted.frequency, date_order=fitted.date_order
     )

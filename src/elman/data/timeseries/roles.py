@@ -78,7 +78,7 @@ def roles_of(
     notes = [] if notes is None else notes
     for name in (*time, *targets, *past, *known, *filter(None, [series_id])):
         known_column(name, columns, path)
-    taken = {*targets, *past, *known, series_id}
+    taken = {*targets, *past, *known, *filter(None, [series_id])}
     times = tuple(time) or _times(table, [name for name in columns if name not in taken], source, series_id, notes)
     if not targets:
         free = [name for name in columns if name not in taken and name not in times]
