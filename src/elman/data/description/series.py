@@ -17,7 +17,7 @@ from elman.data.timeseries.facts import facts_of
 from elman.data.timeseries.forecasting import NAMES, Reading, SourceSeries, read_all_series, read_source
 from elman.data.timeseries.roles import roles_of, time_column
 from elman.data.timeseries.timestamps import shown
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,8 @@ _STEPS = {
 }  # fmt: skip
 _MOST_IDS = 0.5
 """A column that tells series apart has at most so many different cells, as a share of all."""
+_LEAST_ROWS = 3
+"""A number that names a series has at least so many rows."""
 
 
 def describe_series(read: SourceSeries) -> Description:
@@ -91,19 +93,31 @@ def _suggested(answers: Sequence[dict[str, Any]]) -> str:
 
 def _series_columns(data: str, reading: Reading) -> list[str]:
     """The columns that tell series apart: with each of them, no time stands twice."""
+    with optional_imports():
+        import pandas as pd
+
     table, source = read_source(data, "")
     r = reading
     roles = roles_of(table, source, time=r.time, targets=r.target, past=r.past, known=r.known, series_id="")
     times = time_column(table, roles).astype(str)
-    taken = {*roles.time_parts, roles.time, *roles.targets, *roles.past, *roles.known}
+    taken = {*roles.time_parts, roles.time, *r.target, *r.past, *r.known}
+    numbers = [name for name in table.columns if name not in taken and pd.api.types.is_numeric_dtype(table[name])]
     found = []
     for name in table.columns:
         cells = table[name].astype(str)
+        if name in numbers and not (_may_be_ids(table[name]) and (r.target or len(numbers) > 1)):
+            continue
         if name in taken or not 1 < cells.nunique() <= _MOST_IDS * len(table):
             continue
         if not (cells + "\0" + times).duplicated().any():
             found.append(str(name))
     return found
+
+
+def _may_be_ids(column: pd.Series) -> bool:
+    """Whether numbers may be names of series: whole, and each in several rows."""
+    whole = column.notna().all() and (column == column.round()).all()
+    return bool(whole and column.value_counts().min() >= _LEAST_ROWS)
 
 
 def _other_orders(questions: Sequence[str], reading: Reading) -> list[Reading]:
