@@ -20,7 +20,8 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
 _GERMAN = {"jahr": "year", "monat": "month", "tag": "day", "stunde": "hour"}
 _MONTHS = (
     ("january", "januar", "jänner", "jan", "jän"), ("february", "februar", "feb"),
-    ("march", "märz", "mar", "mär", "mrz"), ("april", "apr"), ("may", "mai"), ("june", "juni", "jun"), ("july", "juli", "jul"), ("august", "aug"),
+    ("march", "märz", "mar", "mär", "mrz"), ("april", "apr"),
+    ("may", "mai"), ("june", "juni", "jun"), ("july", "juli", "jul"), ("august", "aug"),
     ("september", "sept", "sep"), ("october", "oktober", "oct", "okt"), ("november", "nov"),
     ("december", "dezember", "dec", "dez"),
 )  # fmt: skip
