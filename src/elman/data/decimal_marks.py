@@ -29,7 +29,7 @@ def plain_numbers(columns: Sequence[Sequence[str]], *, typed: bool = False) -> l
 
     A column's comma is decimal where most cells can be read so (a wrong one among them is named later) and one shows
     it (1002,51 or 1.002,5 or 0,100), and stands between thousands where one shows that (1,002.5 or 1,002,500). 1,002
-    alone shows neither: such a column is left.
+    alone shows neither: such a column is left, unless another one shows what commas are.
     Where one column has decimal commas, points between groups of three are marks of thousands in the others; else see
     `read_points`.
 
@@ -108,7 +108,19 @@ def _points(cells: Sequence[str]) -> tuple[Points, str]:
 
 def decimal_marks(columns: Sequence[Sequence[str]]) -> list[str]:
     """The decimal mark of each column whose commas show it, "," or "."; empty where it has none or they show none."""
-    return [_mark([cell for cell in cells if cell]) for cells in columns]
+    marks = [_mark([cell for cell in cells if cell]) for cells in columns]
+    shown = {mark for mark in marks if mark}
+    if len(shown) != 1:
+        return marks
+    (only,) = shown  # 1,002 beside a column of 0,5
+    return [mark or (only if _all_three(cells) else "") for mark, cells in zip(marks, columns, strict=True)]
+
+
+def _all_three(cells: Iterable[str]) -> bool:
+    """Whether all numbers with a comma have three digits after it, and there are some."""
+    numeric = [cell.strip() for cell in cells if not _is_missing(cell.strip())]
+    with_commas = [cell for cell in numeric if "," in cell]
+    return bool(with_commas) and all(map(_THREE.fullmatch, with_commas)) and all(map(_COMMA.fullmatch, numeric))
 
 
 def no_number(cell: str) -> str:
