@@ -24,7 +24,9 @@ Points = Literal["", "thousands", "decimal"]
 """How points are read that could be either, "" where they leave no choice."""
 
 
-def plain_numbers(columns: Sequence[Sequence[str]], *, typed: bool = False) -> list[list[str]]:
+def plain_numbers(
+    columns: Sequence[Sequence[str]], *, typed: bool = False, thousands: Sequence[bool] = ()
+) -> list[list[str]]:
     """Columns of cells, those with decimal commas or marks between thousands written as Python writes numbers.
 
     A column's comma is decimal where most cells can be read so (a wrong one among them is named later) and one shows
@@ -35,11 +37,12 @@ def plain_numbers(columns: Sequence[Sequence[str]], *, typed: bool = False) -> l
 
     Arguments:
         typed: the cells were numbers already, as a spreadsheet keeps them, so that their points are decimal.
+        thousands: columns whose points are known to stand between thousands, where nothing shows otherwise.
     """
     marks = decimal_marks(columns)
     if typed and not any(marks):
         return [list(cells) for cells in columns]
-    points = [] if typed else [points for points, _ in read_points(columns)]
+    points = [] if typed else [points for points, _ in read_points(columns, thousands)]
     written = []
     for mark, point, cells in zip(marks, points or [""] * len(marks), columns, strict=True):
         grouped = not mark and "," in marks and any("." in cell for cell in cells)
@@ -49,7 +52,7 @@ def plain_numbers(columns: Sequence[Sequence[str]], *, typed: bool = False) -> l
     return written
 
 
-def read_points(columns: Sequence[Sequence[str]]) -> list[tuple[Points, str]]:
+def read_points(columns: Sequence[Sequence[str]], thousands: Sequence[bool] = ()) -> list[tuple[Points, str]]:
     """How each column's points are read where all have three digits after them, as 1.002 has, and why.
 
     No other column may show what they are. Numbers without a point beside them tell: where 1.050 ends in a zero, a
@@ -63,17 +66,22 @@ def read_points(columns: Sequence[Sequence[str]]) -> list[tuple[Points, str]]:
     if any(_DECIMAL_POINT.fullmatch(cell.strip()) for cells in columns for cell in cells):
         return [nothing] * len(marks)
     cells_of = [[cell.strip() for cell in cells] for cells in columns]
-    return [nothing if mark else _points(cells) for mark, cells in zip(marks, cells_of, strict=True)]
+    found = [nothing if mark else _points(cells) for mark, cells in zip(marks, cells_of, strict=True)]
+    known: tuple[Points, str] = "thousands", "training had it so"
+    open_ = [why == _NOTHING_SHOWS and any(thousands[place : place + 1]) for place, (_, why) in enumerate(found)]
+    return [known if is_open else one for is_open, one in zip(open_, found, strict=True)]
 
 
-def point_notes(names: Sequence[str], columns: Sequence[Sequence[str]], *, commas: bool) -> list[str]:
+def point_notes(
+    names: Sequence[str], columns: Sequence[Sequence[str]], *, commas: bool, thousands: Sequence[bool] = ()
+) -> list[str]:
     """What is to be said of columns whose points were read one way and could be read another.
 
     Arguments:
         commas: whether commas part the cells: a point is decimal then where nothing shows otherwise.
     """
     found = []
-    for name, cells, (points, why) in zip(names, columns, read_points(columns), strict=True):
+    for name, cells, (points, why) in zip(names, columns, read_points(columns, thousands), strict=True):
         if points and not (commas and why == _NOTHING_SHOWS):
             cell = next(cell.strip() for cell in cells if "." in cell)
             way = "with the point between thousands" if points == "thousands" else "with a decimal point"

@@ -14,6 +14,7 @@ from elman.data.description.series import describe_series
 from elman.data.timeseries.facts import find_season
 from elman.data.timeseries.forecasting import Cutting, Reading, cut_and_scale, read_all_series, read_other, read_source
 from elman.data.timeseries.roles import Roles, roles_of
+from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.table import read_series
 from elman.errors import UserError
 
@@ -221,3 +222,13 @@ def test_times_of_day_do_not_depend_on_today(tmp_path: Path) -> None:
         UserError, match="row 25: the time of day 00:00:00 does not come after 23:00:00 of row 24; write"
     ):
         read_all_series(written(table, tmp_path), READING)
+
+
+def test_thousands_in_training_are_thousands_in_a_later_file(tmp_path: Path) -> None:
+    first, later = tmp_path / "first.csv", tmp_path / "later.csv"
+    first.write_text("t,v\n" + "".join(f"{t},{940 + t:,}\n".replace(",", ".").replace(".", ",", 1) for t in range(100)))
+    later.write_text("t,v\n" + "".join(f"{t},1.{t:03d}\n" for t in range(100, 130)))
+    fitted = cut_and_scale(read_all_series(str(first), READING), CUTTING).fitted
+    fitted.save(tmp_path / "series.json")
+    (one,) = read_other(str(later), FittedSeries.load(tmp_path / "series.json"), "refuse", 0)
+    assert one.raw.values[:, 0].tolist() == list(range(1100, 1130))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +44,17 @@ OTHERS = Standard(0, 0.1, 0.1)
 
 
 def read_source(
-    data: str | Path | pd.DataFrame | pd.Series, series_id: str, notes: list[str] | None = None
+    data: str | Path | pd.DataFrame | pd.Series,
+    series_id: str,
+    notes: list[str] | None = None,
+    thousands: Collection[str] = (),
 ) -> tuple[pd.DataFrame, str]:
     """A table of series, and what to call it in a message.
 
     Arguments:
         data: a name of `NAMES`, a .csv, .tsv or .parquet file, a table, or one series whose index holds the times.
         series_id: the column of names, which stay the texts that they are; "" for none.
-        notes: takes what was decided in reading numbers and might surprise.
+        notes, thousands: see `elman.data.io.tables.read_table`.
 
     Raises:
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
@@ -63,7 +66,7 @@ def read_source(
         dataset = find(str(data))
         return read_table(fetch(dataset.name) / dataset.files[0].file, texts=texts), dataset.files[0].file
     path = own_path(data, "series in time", list(NAMES))
-    return read_table(path, texts=texts, notes=notes), str(path)
+    return read_table(path, texts=texts, notes=notes, thousands=thousands), str(path)
 
 
 def _as_table(data: Any) -> pd.DataFrame:
@@ -129,6 +132,7 @@ class SourceSeries:
         source: what to call the source in a message.
         notes: what was decided in reading it and might surprise.
         rows: of the table that they were read from.
+        thousands: columns of the table whose points were read as marks between thousands.
     """
 
     series: tuple[TimeSeries, ...]
@@ -138,6 +142,7 @@ class SourceSeries:
     source: str
     notes: tuple[str, ...] = ()
     rows: int = 0
+    thousands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,9 @@ def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> Source
     read = read_series(
         rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order, notes=notes
     )
-    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes), len(rows))
+    thousands = tuple(table.attrs.get("thousands", ()))
+    found = tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes), len(rows), thousands
+    return SourceSeries(*found)
 
 
 def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
@@ -191,6 +198,7 @@ def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
     season = c.season or season_of(read.frequency)
     begins = [cut[0] for cut in cuts]
     fitted = fit_series(read.series, begins, read.roles, read.frequency, season, calendar, c.transform, read.date_order)
+    fitted = replace(fitted, thousands=read.thousands)
     scaled = tuple(scale_series(one, fitted, source) for one in read.series if one.name in fitted.scales)
     cuts = [cut for one, cut in zip(read.series, cuts, strict=True) if one.name in fitted.scales]
     parts = [
@@ -215,7 +223,7 @@ def read_other(
         UserError: a column is missing, the times have another step, a series was never seen, or as for training.
     """
     notes: list[str] = []
-    table, source = read_source(data, fitted.roles.series_id, notes)
+    table, source = read_source(data, fitted.roles.series_id, notes, fitted.thousands)
     for note in notes:
         log.warning("%s", note)
     read = read_series(
