@@ -228,7 +228,9 @@ def test_thousands_in_training_are_thousands_in_a_later_file(tmp_path: Path) -> 
     first, later = tmp_path / "first.csv", tmp_path / "later.csv"
     first.write_text("t,v\n" + "".join(f"{t},{940 + t:,}\n".replace(",", ".").replace(".", ",", 1) for t in range(100)))
     later.write_text("t,v\n" + "".join(f"{t},1.{t:03d}\n" for t in range(100, 130)))
-    fitted = cut_and_scale(read_all_series(str(first), READING), CUTTING).fitted
+    read = read_all_series(str(first), READING)
+    assert "points between thousands in 'v'" in describe_series(read).brief()
+    fitted = cut_and_scale(read, CUTTING).fitted
     fitted.save(tmp_path / "series.json")
     (one,) = read_other(str(later), FittedSeries.load(tmp_path / "series.json"), "refuse", 0)
     assert one.raw.values[:, 0].tolist() == list(range(1100, 1130))

@@ -183,6 +183,11 @@ def _facts(read: SourceSeries) -> list[Fact]:
     covariates = [*roles.past, *roles.known]
     targets = " ".join(map(repr, roles.targets))
     facts.append(Fact("target", list(roles.targets), targets, f"target {targets}"))
+    if read.thousands:
+        marked = " ".join(map(repr, read.thousands))
+        facts.append(
+            Fact("points between thousands", list(read.thousands), marked, f"points between thousands in {marked}")
+        )
     if covariates:
         facts.append(Fact("covariates", covariates, " ".join(map(repr, covariates))))
     left_out = sum(len(one.times) for one in read.series) - read.rows
