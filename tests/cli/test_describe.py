@@ -6,7 +6,9 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from elman.cli.main import main
 
@@ -78,3 +80,49 @@ def test_mistakes(words: list[str], says: str, capsys: pytest.CaptureFixture[str
     assert code == 2
     assert says in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([5] * 100, "'v' is constant in the training part"),
+        ([0] * 85 + [*range(15)], "'v' is constant in the training part"),
+        ([1, 2, 3], "the training part has 1 rows, too few to learn from"),
+    ],
+)
+def test_no_command_that_fails(
+    values: list[int], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{number},{value}\n" for number, value in enumerate(values))
+    (tmp_path / "a.csv").write_text("t,v\n" + rows)
+    code, out, err = run(capsys, "describe", str(tmp_path / "a.csv"))
+    assert (code, err) == (0, "")
+    assert "elman train" not in out
+    assert f"note: training cannot begin: the series: {says}" in out
+    code, out, _ = run(capsys, "describe", str(tmp_path / "a.csv"), "--json")
+    told = json.loads(out)
+    assert (code, told["command"]) == (0, None)
+    assert says in told["notes"][-1]
+
+
+def test_a_recording_without_sound_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("low", "high"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            samples = np.sin(np.arange(4000) * (0.1 if name == "low" else 0.4))
+            soundfile.write(
+                tmp_path / name / f"{number}.wav", samples[: 0 if (name, number) == ("low", 2) else None], 8000
+            )
+    code, out, _ = run(capsys, "describe", str(tmp_path))
+    assert code == 0
+    assert "2.wav has no sound in it (0 samples)" in out
+    assert "elman train" not in out
+
+
+def test_a_file_named_as_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-dash.csv").write_text("t,v\n" + "".join(f"{t},{t % 7}\n" for t in range(100)))
+    _, out, _ = run(capsys, "describe", "./-dash.csv")
+    assert out.splitlines()[-1] == "train: elman train forecasting --data ./-dash.csv --out runs/dash"

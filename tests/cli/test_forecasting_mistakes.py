@@ -136,7 +136,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     main(
         [
             *("train", "forecasting", "--data", str(folder / "sales.csv"), "--known", "price"),
-            *("--out", str(folder / "run"), "--horizon", "4", *TINY),
+            *("--out", str(folder / "run"), "--horizon", "4", "--calibrate", "none", *TINY),
         ]
     )
     return folder / "run"

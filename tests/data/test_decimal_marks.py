@@ -25,6 +25,16 @@ from elman.errors import UserError
         ([["1,5", "2,5"], ["1.5", "2.5"]], [["1.5", "2.5"], ["1.5", "2.5"]]),
         ([["a,b", "1,5"]], [["a,b", "1,5"]]),
         ([["1.002", "2.5"]], [["1.002", "2.5"]]),
+        ([["0,100", "1,101"]], [["0.100", "1.101"]]),
+        ([["0,1", "0,2"], ["2,817", "3"]], [["0.1", "0.2"], ["2.817", "3"]]),  # another column's comma is decimal
+        ([["1,002.5", "2"], ["2,817", "3"]], [["1002.5", "2"], ["2817", "3"]]),
+        ([["-0,029", "1,250"]], [["-0.029", "1.250"]]),
+        ([["999", "1.000", "-1.059", ""]], [["999", "1000", "-1059", ""]]),
+        ([["999", "1.001", "1.002"]], [["999", "1001", "1002"]]),  # near in size
+        ([["999", "1.234.567"]], [["999", "1234567"]]),
+        ([["1", "2", "1.125"]], [["1", "2", "1.125"]]),
+        ([["999", "1.000"], ["0.5", "1.25"]], [["999", "1.000"], ["0.5", "1.25"]]),  # another column's point is decimal
+        ([["1.000", "1.119"]], [["1.000", "1.119"]]),
         ([["01.02.2022", "02.02.2022"], ["1,5", "2,5"]], [["01.02.2022", "02.02.2022"], ["1.5", "2.5"]]),
     ],
 )
@@ -44,6 +54,33 @@ def test_what_is_either_is_said(tmp_path: Path) -> None:
     path.write_text('day,sales\n1,"1,002"\n2,"2,500"\n', encoding="utf-8")
     with pytest.raises(UserError, match="row 1, column 'sales': '1,002' is one number with a decimal comma"):
         numbers(read_table(path), ["sales"], str(path))
+
+
+def test_thousands_with_points_are_read_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("date;v\n1;940\n2;999\n3;1.000\n4;1.001\n", encoding="utf-8")
+    notes: list[str] = []
+    assert read_table(path, notes=notes)["v"].tolist() == [940, 999, 1000, 1001]
+    assert notes == [
+        f"{path}, column 'v': numbers such as 1.000 are read with the point between thousands, since 940 has no"
+        " decimals and 1.000 ends in a zero; write 1.500 as 1.5 if it is decimal"
+    ]
+
+
+@pytest.mark.parametrize(("separator", "said"), [(";", True), (",", False)])
+def test_three_decimals_alone_stay_decimals(separator: str, said: bool, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("t;v\n1;1.000\n2;1.119\n".replace(";", separator), encoding="utf-8")
+    notes: list[str] = []
+    assert read_table(path, notes=notes)["v"].tolist() == [1.0, 1.119]
+    assert bool(notes) == said
+
+
+def test_thousands_in_one_of_many_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("x\n999\n1.000\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"one\.csv: the point of 1\.000 stands between thousands"):
+        read_csv_values(path)
 
 
 def test_series_in_class_folders(tmp_path: Path) -> None:

@@ -118,3 +118,15 @@ def test_a_wrong_option_is_said(options: dict[str, Any], here: Path) -> None:
 def test_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no run \(no settings.toml in it\)"):
         load(tmp_path)
+
+
+def test_marks_of_thousands_that_training_had_are_refused(here: Path) -> None:
+    path = here / "forecasting-direct" / "series.json"
+    saved = json.loads(path.read_text())
+    (target, *_) = saved["roles"]["targets"]
+    path.write_text(json.dumps({**saved, "thousands": [target]}))
+    table = {saved["roles"]["time"]: ["1", "2"], **{key: ["999", "1.000"] for key in saved["roles"]["targets"]}}
+    table |= {key: ["1", "2"] for key in (*saved["roles"]["past"], *saved["roles"]["known"])}
+    table |= {saved["roles"]["series_id"]: ["a", "a"]} if saved["roles"]["series_id"] else {}
+    with pytest.raises(UserError, match=f"row 2, column '{target}': '1.000' has a mark of thousands; write it without"):
+        load("forecasting-direct").predict(table)

@@ -93,6 +93,13 @@ def test_a_column_that_tells_series_apart_is_found(tmp_path: Path) -> None:
         describe("forecasting", data=str(put(tmp_path / "b.csv", "day,v\n" + "2020-01-01,1\n" * 5)))
 
 
+def test_numbers_may_tell_series_apart(tmp_path: Path) -> None:
+    rows = "".join(f"2020-01-{day:02d},{day / 3:.2f},{who}\n" for who in (3, 1) for day in range(1, 29))
+    found = describe("forecasting", data=str(put(tmp_path / "a.csv", "date,v,item_id\n" + rows)))
+    assert found.settings == {"series_id": "item_id"}
+    assert found.questions[0].endswith(": `series_id=item_id`")
+
+
 def test_texts(tmp_path: Path) -> None:
     rows = ["comment,stars"] + [f"it was fine,{n % 2}" for n in range(8)] + [f"text {n},1" for n in range(20)]
     found = describe("sentiment", data=str(put(tmp_path / "a.csv", "\n".join(rows))))

@@ -49,7 +49,7 @@ def wav(
 
 
 def texts(path: Path, columns: Columns = COLUMNS) -> list[tuple[str, str]]:
-    return [(row.text, row.label) for row in read_parts(path, columns)["train"]]
+    return [(row.text, row.label) for row in read_parts(path, columns)[0]["train"]]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_names_of_parts(names: tuple[str, ...], tmp_path: Path) -> None:
         put(tmp_path / "folders" / name / "a" / "1.txt", "x")
         put(tmp_path / "tables" / f"{name}.csv", "text,label\nx,a\n")
     for folder in ("folders", "tables"):
-        assert {part: len(rows) for part, rows in read_parts(tmp_path / folder, COLUMNS).items()} == dict.fromkeys(
+        assert {part: len(rows) for part, rows in read_parts(tmp_path / folder, COLUMNS)[0].items()} == dict.fromkeys(
             ("train", "validation", "test"), 1
         )
     x, y = np.zeros((2, 3)), np.array([1, 2])
@@ -308,9 +308,9 @@ def test_a_table_without_names_in_which_a_text_comes_twice(tmp_path: Path, text_
     rows += [(f"Day {number} was fine.", "happy") for number in range(4)]
     path = tmp_path / "k.tsv"
     path.write_text("".join("\t".join(row if text_first else row[::-1]) + "\n" for row in rows), encoding="utf-8")
-    assert [(row.text, row.label) for row in read_parts(path, Columns())["train"]] == rows
+    assert [(row.text, row.label) for row in read_parts(path, Columns())[0]["train"]] == rows
     one = Columns(text="1" if text_first else "2")
-    assert [(row.text, row.label) for row in read_parts(path, one)["train"]] == rows
+    assert [(row.text, row.label) for row in read_parts(path, one)[0]["train"]] == rows
 
 
 def test_ragged_arrays(tmp_path: Path) -> None:

@@ -114,6 +114,31 @@ def test_parts_as_tables(tmp_path):
     assert len(data.train) == len(data.validation) == 40
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_column_of_parts_is_read_and_said(tmp_path, name):
+    rows = [(f"text {i}", i % 2, "test" if i % 4 < 1 else "Train") for i in range(80)]
+    if name == "a.csv":
+        path = write(tmp_path / name, "text,label,split\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    else:
+        lines = (f'{{"text": "{a}", "label": {b}, "split": "{c}"}}\n' for a, b, c in rows)
+        path = write(tmp_path / name, "".join(lines))
+    data = read_labelled_text(path)
+    assert (len(data.train) + len(data.validation), len(data.test), data.held_out) == (60, 20, True)
+    assert data.notes == (f"{path}, column 'split' says which part a text belongs to: test 20, train 60",)
+    part, notes = read_labelled_part(path, data.classes)
+    assert len(part) == 80
+    assert "all 80 texts are measured, whatever part column 'split' says" in notes[0]
+
+
+def test_a_column_of_parts_that_cannot_be_used_is_named(tmp_path):
+    path = write(tmp_path / "a.csv", "text,label,set\n" + "".join(f"t{i},{i % 2},{i % 3}\n" for i in range(40)))
+    data = read_labelled_text(path)
+    assert len(data.test) == 0
+    assert data.notes == (
+        f"{path}, column 'set' is not read as parts: '0' in line 2 is no part such as train, validation or test",
+    )
+
+
 def test_empty_texts_are_counted_said_and_skipped(tmp_path):
     path = write(tmp_path / "a.csv", CSV + ",yes\n  ,no\n")
     data = read_labelled_text(path)

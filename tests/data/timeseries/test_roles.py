@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from elman.data.description.kinds import guess_kind
+from elman.data.description.series import describe_series
 from elman.data.timeseries.facts import find_season
 from elman.data.timeseries.forecasting import Cutting, Reading, cut_and_scale, read_all_series, read_other, read_source
 from elman.data.timeseries.roles import Roles, roles_of
+from elman.data.timeseries.scaling import FittedSeries
 from elman.data.timeseries.table import read_series
 from elman.errors import UserError
 
@@ -163,3 +166,71 @@ def test_a_season_is_found_by_what_repeats_itself(season: int, noise: float) -> 
     shape = generator.normal(size=season) * 2
     values = np.resize(shape, 600) + noise * generator.normal(size=600) + 0.01 * np.arange(600)
     assert find_season([values]) == season
+
+
+def test_the_index_that_pandas_writes_without_a_name_is_the_time(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", periods=30, freq="D")
+    pd.DataFrame({"v": np.arange(30.0)}, index=days).to_csv(tmp_path / "t.csv")
+    assert guess_kind([str(tmp_path / "t.csv")]).kind == "table"
+    read = read_all_series(str(tmp_path / "t.csv"), READING)
+    assert (read.roles.time, read.roles.targets, read.frequency, read.notes) == ("", ("v",), "D", ())
+    assert "the column without a name" in describe_series(read).brief()
+
+
+def test_no_season_where_no_change_agrees_with_another() -> None:
+    assert find_season([np.arange(60) / 1000]) == 1  # but for rounding all changes are equal
+    for seed in range(40):
+        assert 1 <= find_season([np.random.default_rng(seed).normal(size=14)]) <= 4
+
+
+@pytest.mark.parametrize("names", [("Year", "Month"), ("Jahr", "Monat")])
+def test_months_by_their_names(names: tuple[str, str], tmp_path: Path) -> None:
+    months = ["Jan", "Feb.", "Mär", "april", "Mai", "June", "Jul", "Aug", "Sept", "Okt", "November", "Dez"]
+    table = pd.DataFrame({names[0]: np.repeat([2001, 2002], 12), names[1]: months * 2, "y": np.arange(24.0)})
+    read = read_all_series(written(table, tmp_path), READING)
+    assert (read.roles.time_parts, read.frequency, len(read.series[0])) == (names, "MS", 24)
+    assert guess_kind([str(tmp_path / "t.csv")]).kind == "table"
+
+
+@pytest.mark.parametrize(
+    "times", [HOURS.strftime("%Y-%m-%d %H:%M"), np.arange(2000, 2400), HOURS.strftime("%d.%m.%Y %H:%M")]
+)
+def test_the_newest_row_first_is_read_in_reverse_and_said(times: Any, tmp_path: Path) -> None:
+    path = written(pd.DataFrame({"t": times, "v": np.arange(400.0)})[::-1], tmp_path)
+    read = read_all_series(path, READING)
+    assert read.series[0].values[:, 0].tolist() == list(range(400))
+    assert f"{path}: the newest row stands first; the rows are read in reverse" in read.notes
+    assert guess_kind([path]).kind == "table"
+
+
+def test_rows_out_of_order_are_refused_all_the_same(tmp_path: Path) -> None:
+    table = pd.DataFrame({"t": HOURS, "v": np.arange(400.0)})
+    with pytest.raises(UserError, match="sort the rows by time"):
+        read_all_series(written(pd.concat([table[200:], table[:200]]), tmp_path), READING)
+    both = pd.concat([table.assign(who="a"), table[::-1].assign(who="b")])
+    with pytest.raises(UserError, match=r"series 'b' row 402: .*sort the rows by time"):
+        read_all_series(written(both, tmp_path), with_changes(READING, series_id="who"))
+
+
+def test_times_of_day_do_not_depend_on_today(tmp_path: Path) -> None:
+    table = pd.DataFrame({"time": HOURS[:24].strftime("%H:%M"), "v": np.arange(24.0)})
+    read = read_all_series(written(table, tmp_path), READING)
+    assert (read.frequency, str(read.series[0].times[1])) == ("h", "1970-01-01 01:00:00")
+    assert any("times of day such as 00:00 have no date" in note for note in read.notes)
+    table = pd.DataFrame({"time": HOURS[:30].strftime("%H:%M"), "v": np.arange(30.0)})
+    with pytest.raises(
+        UserError, match="row 25: the time of day 00:00:00 does not come after 23:00:00 of row 24; write"
+    ):
+        read_all_series(written(table, tmp_path), READING)
+
+
+def test_thousands_in_training_are_thousands_in_a_later_file(tmp_path: Path) -> None:
+    first, later = tmp_path / "first.csv", tmp_path / "later.csv"
+    first.write_text("t,v\n" + "".join(f"{t},{940 + t:,}\n".replace(",", ".").replace(".", ",", 1) for t in range(100)))
+    later.write_text("t,v\n" + "".join(f"{t},1.{t:03d}\n" for t in range(100, 130)))
+    read = read_all_series(str(first), READING)
+    assert "points between thousands in 'v'" in describe_series(read).brief()
+    fitted = cut_and_scale(read, CUTTING).fitted
+    fitted.save(tmp_path / "series.json")
+    (one,) = read_other(str(later), FittedSeries.load(tmp_path / "series.json"), "refuse", 0)
+    assert one.raw.values[:, 0].tolist() == list(range(1100, 1130))

@@ -13,9 +13,12 @@ import pytest
 
 from elman.cli.main import main
 from elman.errors import UserError
+from elman.metrics.forecasting import Forecasts
 from elman.run import Run, load
+from elman.tasks.forecasting.evaluation import NETWORK, Judged
 from elman.tasks.forecasting.prediction import digits_of
 from elman.tasks.forecasting.settings import Settings
+from elman.tasks.forecasting.telling import verdict
 from elman.training_run import train
 
 QUICK: dict[str, Any] = {"steps": 4, "eval_every": 2, "hidden_size": 4, "batch_size": 8, "threads": 1}
@@ -143,3 +146,34 @@ def test_a_step_that_is_none(frequency: str, dated: bool, words: str, tmp_path: 
     times = pd.date_range("2020-01-01", periods=100, freq="D") if dated else range(100)
     with pytest.raises(UserError, match=words):
         trained(pd.DataFrame({"t": times, "y": np.arange(100.0) % 5}), tmp_path, frequency=frequency)
+
+
+def test_intervals_that_were_never_calibrated_are_called_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    said = "the 80% intervals are not calibrated and may cover far less: validation"
+    short = numbered(np.sin(np.arange(60) / 3) + np.arange(60) % 5)
+    run = trained(short, tmp_path, window=6, horizon=4, validation=8.0, test=8.0)
+    assert caplog.text.count(said) == 1
+    run.examine()
+    assert caplog.text.count(said) == 2
+    run.predict(str(tmp_path / "t.csv"))
+    assert caplog.text.count(said) == 3
+    assert "or give 99 rows more" in caplog.text
+    caplog.clear()
+    long = numbered(np.sin(np.arange(130) / 3) + np.arange(130) % 5)
+    run.predict(long)  # its own past is long enough
+    assert said not in caplog.text
+    (tmp_path / "none").mkdir()
+    trained(short, tmp_path / "none", window=6, horizon=4, validation=8.0, test=8.0, calibrate="none")
+    assert said not in caplog.text
+
+
+def test_what_was_left_to_the_data_is_not_advised() -> None:
+    truth = np.ones((3, 2, 1))
+    by = {NETWORK: Forecasts(truth + 1), "last value": Forecasts(truth + 0.1)}
+    judged = Judged(truth, np.ones((3, 1)), by)
+    (_, warned) = verdict(judged, 1.0, "last")
+    assert "or `anchor` and `combine` left to the data" in warned[-1]
+    (_, warned) = verdict(judged, 1.0, "last", {"anchor", "combine"})
+    assert warned[-1].endswith("try more `steps`, a larger `hidden_size` or a longer `window`")
+    (_, warned) = verdict(judged, 0.0, "last", {"anchor", "combine"})
+    assert warned[-1].endswith("try a longer `window`")

@@ -12,6 +12,7 @@ import torch
 
 from elman.models.classification.ngrams import WithNgrams
 from elman.run import Run, load
+from elman.tasks.classification.comparison import Baseline, say_comparison
 from elman.tasks.sentiment import Options, Settings, Task
 from elman.training.checkpoint import save_weights
 from elman.training.run_folder import RunFolder
@@ -90,3 +91,25 @@ def test_the_network_alone_when_asked_for(tmp_path: Path, caplog: pytest.LogCapt
         train("sentiment", settings, tmp_path / "run")
     assert not isinstance(load(tmp_path / "run").model, WithNgrams)
     assert "the answers join" not in caplog.text
+
+
+def test_the_comparison_says_whose_the_answers_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    data = str(write(tmp_path / "a.csv", 40))
+    train("sentiment", Settings(data=data, steps=1, hidden_size=4, members=1, folds=0), tmp_path / "run")
+    run = load(tmp_path / "run")
+    assert isinstance(run.model, WithNgrams)
+    assert isinstance(run.task, Task)
+    for shares, name, larger in (
+        ((1.0, 2.0), "network with n-grams", True),
+        ((1.0, 0.0), "network (its n-grams weigh 0)", True),
+        ((0.0, 2.0), "answer of counted n-grams (the network weighs 0)", False),
+    ):
+        run.model.shares.copy_(torch.tensor(shares))
+        told, advice = run.task.answering(run.model)
+        assert (told, "larger" in advice) == (name, larger)
+    assert run.task.answering(run.model.network)[0] == "network"
+    caplog.clear()
+    say_comparison(0.5, 10, [Baseline("tf-idf", 0.75)], "give more texts", "network with n-grams")
+    assert "10 examples: network with n-grams 50.0%; tf-idf 75.0%" in caplog.text
+    assert "the network with n-grams is behind: tf-idf does better on validation; give more texts" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,6 +27,10 @@ MOST = 64_000_000
 """Bytes that are read of a file."""
 FILES = 500
 """Files that are read of each folder of a class."""
+TRIED = 8_000_000
+"""Bytes of data, at most, that training is made ready on to see that the command given can begin."""
+_UNTRIED = ("captioning",)
+"""Tasks that would compute for minutes, or download, to make training ready."""
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 
@@ -64,11 +69,30 @@ def describe(
         guess, found, name = _described(data, task, given)
     found = replace(found, notes=(*found.notes, *_sampled(sample)))
     command = _command(name, guess, found, given)
+    if command and not (sample.cut or sample.thinned) and (stops := _what_stops(name, guess, found, given)):
+        found, command = replace(found, notes=(*found.notes, f"training cannot begin: {stops}")), None
     if json:
         told = {"task": name, "told_by": guess.why, "other_kinds": guess.others, "command": command}
         show_json(found.to_json() | told)
         return
     _show(guess, found, name, command)
+
+
+def _what_stops(name: str, guess: Guess, found: Description, given: dict[str, Any]) -> str:
+    """What training on small data would stop at before its first step; "" where nothing does, or nothing is tried."""
+    paths = [Path(one).expanduser() for one in guess.data]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+    if name in _UNTRIED or not files or sum(file.stat().st_size for file in files) > TRIED:
+        return ""
+    module, chosen = task_module(name), found.settings | given
+    if "data" in chosen:
+        guess = replace(guess, data=(str(chosen.pop("data")),))
+    try:
+        with _quiet(logging.CRITICAL):
+            module.Task.new(_settings(module, guess, chosen)).prepare()
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _described(data: tuple[str, ...], task: str | None, given: dict[str, Any]) -> tuple[Guess, Description, str]:
@@ -115,13 +139,11 @@ def _settings(module: Any, guess: Guess, given: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(level: int = logging.WARNING) -> Iterator[None]:
     """Readers note what they decide; here the description says it."""
-    import logging
-
     log = logging.getLogger("elman")
     before = log.level
-    log.setLevel(logging.WARNING)
+    log.setLevel(level)
     try:
         yield
     finally:
@@ -145,13 +167,19 @@ def _command(name: str, guess: Guess, found: Description, given: dict[str, Any])
     if not name:
         return None
     chosen = found.settings | guess.settings | given
-    data = (chosen.pop("data"),) if "data" in chosen else guess.data
+    data = [_no_option(one) for one in ((chosen.pop("data"),) if "data" in chosen else guess.data)]
     words = ["elman", "train", name, "--data", *data]
     for setting, value in chosen.items():
+        value = _no_option(value) if setting == "captions" else value
         words += [option(setting), *(value if isinstance(value, tuple) else [str(value)])]
     module = task_module(name)
     one = guess.data if isinstance(module.Settings().data, tuple) else guess.data[0]
     return [*words, "--out", str(free_folder(name, module.Settings(data=one)))]
+
+
+def _no_option(path: str) -> str:
+    """A path as the command line takes it: one that begins as an option does is named from here."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def _show_form(data: tuple[str, ...]) -> None:
@@ -193,10 +221,16 @@ def _show(guess: Guess, found: Description, name: str, command: list[str] | None
         show(f"note: {as_options(note)}")
     for kind in guess.others:
         other = TASK_OF[kind]
-        show(f"note: this could be {kind} too: {shell_words(['elman', 'describe', *guess.data, '--task', other])}")
+        words = ["elman", "describe", *map(_no_option, guess.data), "--task", other]
+        show(f"note: this could be {kind} too: {shell_words(words)}")
     for question in found.questions:
         show(f"to decide: {as_options(question)}")
+    if command is None and name:
+        return
     if command is None:
-        show("a recording by itself is put to a trained run: elman predict RUN " + shell_words(guess.data))
+        show(
+            "a recording by itself is put to a trained run: elman predict RUN "
+            + shell_words([*map(_no_option, guess.data)])
+        )
     else:
         show(("train, if so: " if found.questions else "train: ") + shell_words(command))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.data.decimal_marks import decimal_marks, plain_numbers
+from elman.data.decimal_marks import decimal_marks, plain_numbers, read_points
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
 from elman.data.io.files import check_file, file_kind, read_content, reading_samples
@@ -67,10 +67,15 @@ def table_facts(path: Path) -> list[Fact]:
     found.append(Fact("separator", sign, separator, brief=f"separator {separator}"))
     width = max(map(len, records))
     rows = [record for record in records[1:] if len(record) == width]
-    marks = set(decimal_marks([list(column) for column in zip(*rows, strict=True)])) if rows else set()
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    marks = set(decimal_marks(columns))
+    between = any(points == "thousands" for points, _ in read_points(columns))
     points = any("." in cell and is_number(cell) for record in rows for cell in record)
     if "," in marks:
         found.append(Fact("decimal mark", ",", "comma", brief="decimal comma"))
+    elif between:
+        text = "none, points between thousands"
+        found.append(Fact("decimal mark", "", text, brief="points between thousands"))
     elif points:
         thousands = ", commas between thousands" if "." in marks else ""
         found.append(Fact("decimal mark", ".", "point" + thousands, brief="decimal point" + thousands))
@@ -79,7 +84,8 @@ def table_facts(path: Path) -> list[Fact]:
 
 def columns_of(table: Delimited) -> tuple[Column, ...]:
     """What each column of a table holds."""
-    named = zip(table.header, plain_numbers(table.columns()), strict=True)
+    typed = file_kind(table.path) == ".xlsx"
+    named = zip(table.header, plain_numbers(table.columns(), typed=typed), strict=True)
     return tuple(column_of(name, cells) for name, cells in named)
 
 

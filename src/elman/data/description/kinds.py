@@ -26,7 +26,7 @@ from elman.data.text.corpora import names_a_corpus
 from elman.data.text.parallel import MULTI30K, names_languages
 from elman.data.timeseries.classification import NAMES as SEQUENCES
 from elman.data.timeseries.forecasting import NAMES as SERIES
-from elman.data.timeseries.roles import PARTS
+from elman.data.timeseries.roles import PARTS, part_of
 from elman.errors import UserError
 
 Kind = Literal["text", "labelled text", "parallel text", "captions", "audio", "table", "sequences", "recording"]
@@ -148,10 +148,16 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
         if text.type == "texts":
             found.append(("labelled text", f"columns called {text.name!r} and as labels are called"))
     dated = next((column.name for column in columns if column.type == "dates" or _is_packed(column)), None)
+    called = repr(dated) if dated else "the column without a name"
     numbers = [column for column in columns if "numbers" in column.type]
-    if (dated or {"year", "month"} <= set(small)) and [one for one in numbers if one.name != dated]:
+    if (dated is not None or {"year", "month"} <= set(map(part_of, table.header))) and [
+        one for one in numbers if one.name != dated
+    ]:
         found.append(
-            ("table", f"dates in {dated!r}, and numbers" if dated else "columns of years and months, and numbers")
+            (
+                "table",
+                f"dates in {called}, and numbers" if dated is not None else "columns of years and months, and numbers",
+            )
         )
     if len(table.header) == 2 and names_languages(table.header):
         found.append(("parallel text", "two columns that are called as languages"))
@@ -161,7 +167,7 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
     if len(wordy) == len(columns) == 2:
         found.append(("parallel text", "two columns of texts"))
     if numbers and columns and columns[0] in numbers and _rises(table, 0) and len(numbers) > 1:
-        found.append(("table", f"rising numbers in {columns[0].name!r}, and numbers beside them"))
+        found.append(("table", f"rising or falling numbers in {columns[0].name!r}, and numbers beside them"))
     if not found:
         shown = listed([f"{column.name!r} ({column.type})" for column in columns])
         raise UserError(
@@ -197,7 +203,8 @@ def _labels(columns: Sequence[Column], text: Column, rows: int) -> bool:
 
 def _rises(table: Delimited, place: int) -> bool:
     numbers = [float(fields[place]) for _, fields in table.records if fields[place]]
-    return all(one < other for one, other in pairwise(numbers))
+    falls = all(one > other for one, other in pairwise(numbers)) and all(map(float.is_integer, numbers))
+    return falls or all(one < other for one, other in pairwise(numbers))
 
 
 def _folder(path: Path, names: tuple[str, ...]) -> Guess:

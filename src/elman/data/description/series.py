@@ -17,7 +17,7 @@ from elman.data.timeseries.facts import facts_of
 from elman.data.timeseries.forecasting import NAMES, Reading, SourceSeries, read_all_series, read_source
 from elman.data.timeseries.roles import roles_of, time_column
 from elman.data.timeseries.timestamps import shown
-from elman.errors import UserError
+from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,8 @@ _STEPS = {
 }  # fmt: skip
 _MOST_IDS = 0.5
 """A column that tells series apart has at most so many different cells, as a share of all."""
+_LEAST_ROWS = 3
+"""A number that names a series has at least so many rows."""
 
 
 def describe_series(read: SourceSeries) -> Description:
@@ -91,19 +93,31 @@ def _suggested(answers: Sequence[dict[str, Any]]) -> str:
 
 def _series_columns(data: str, reading: Reading) -> list[str]:
     """The columns that tell series apart: with each of them, no time stands twice."""
+    with optional_imports():
+        import pandas as pd
+
     table, source = read_source(data, "")
     r = reading
     roles = roles_of(table, source, time=r.time, targets=r.target, past=r.past, known=r.known, series_id="")
     times = time_column(table, roles).astype(str)
-    taken = {*roles.time_parts, roles.time, *roles.targets, *roles.past, *roles.known}
+    taken = {*roles.time_parts, roles.time, *r.target, *r.past, *r.known}
+    numbers = [name for name in table.columns if name not in taken and pd.api.types.is_numeric_dtype(table[name])]
     found = []
     for name in table.columns:
         cells = table[name].astype(str)
+        if name in numbers and not (_may_be_ids(table[name]) and (r.target or len(numbers) > 1)):
+            continue
         if name in taken or not 1 < cells.nunique() <= _MOST_IDS * len(table):
             continue
         if not (cells + "\0" + times).duplicated().any():
             found.append(str(name))
     return found
+
+
+def _may_be_ids(column: pd.Series) -> bool:
+    """Whether numbers may be names of series: whole, and each in several rows."""
+    whole = column.notna().all() and (column == column.round()).all()
+    return bool(whole and column.value_counts().min() >= _LEAST_ROWS)
 
 
 def _other_orders(questions: Sequence[str], reading: Reading) -> list[Reading]:
@@ -141,9 +155,10 @@ def _facts(read: SourceSeries) -> list[Fact]:
     step = _STEPS.get(read.frequency.split("-")[0].lstrip("0123456789"), "")
     step_text = f"{read.frequency} ({step})" if step and not read.frequency[0].isdigit() else read.frequency
     span = f"{shown(first)} to {shown(last)}"
+    time = repr(roles.time) if roles.time else "the column without a name"
     facts = [
         Fact("rows", sum(lengths), f"{sum(lengths):,}", "" if several else f"{sum(lengths):,} rows"),
-        Fact("time", roles.time, repr(roles.time), f"time {roles.time!r}, step {step_text}, {span}"),
+        Fact("time", roles.time, time, f"time {time}, step {step_text}, {span}"),
         Fact("step", read.frequency, step_text),
         Fact("span", [shown(first), shown(last)], span),
         Fact("calendar", found.dated, "the times are dates" if found.dated else "none: the times are numbers"),
@@ -168,6 +183,11 @@ def _facts(read: SourceSeries) -> list[Fact]:
     covariates = [*roles.past, *roles.known]
     targets = " ".join(map(repr, roles.targets))
     facts.append(Fact("target", list(roles.targets), targets, f"target {targets}"))
+    if read.thousands:
+        marked = " ".join(map(repr, read.thousands))
+        facts.append(
+            Fact("points between thousands", list(read.thousands), marked, f"points between thousands in {marked}")
+        )
     if covariates:
         facts.append(Fact("covariates", covariates, " ".join(map(repr, covariates))))
     left_out = sum(len(one.times) for one in read.series) - read.rows

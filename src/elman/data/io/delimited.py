@@ -117,6 +117,11 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=line.count)
 
 
+def delimiter_in(path: Path) -> str:
+    """What parts the fields of a file that is no spreadsheet."""
+    return "\t" if file_kind(path) == ".tsv" else delimiter_of(decode_utf8(read_content(path), path))
+
+
 def _comma_records(path: Path, text: str, delimiter: str, first: int) -> Iterator[Record]:
     csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)

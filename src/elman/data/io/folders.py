@@ -31,7 +31,7 @@ def part_paths(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
         ending = next((suffix for suffix in suffixes if not inner and name.endswith(suffix)), "")
         if not inner and not ending:
             continue
-        part = _part(name.removesuffix(ending))
+        part = known_part(name.removesuffix(ending))
         if part is None:
             others.append(path)
         elif part in found and is_folder(found[part]) == inner:
@@ -55,7 +55,7 @@ def part_named(name: str, place: str) -> str:
         UserError: a name that no part has.
     """
     small = name.strip().lower()
-    found = _part(small)
+    found = known_part(small)
     if small and found is None:
         raise UserError(f"{place}: {name[:40]!r} is no part of a dataset; write one of {_known()}")
     return found or ""
@@ -77,8 +77,9 @@ def class_files(folder: Path, *suffixes: str) -> Iterator[tuple[str, Path]]:
         yield from ((inner.name, path) for path in some_of(files, inner))
 
 
-def _part(name: str) -> str | None:
-    return next((part for part, names in _NAMES.items() if name in names), None)
+def known_part(name: str) -> str | None:
+    """The part that is called `name`: train, validation or test; None where none is."""
+    return next((part for part, names in _NAMES.items() if name.strip().lower() in names), None)
 
 
 def _known() -> str:

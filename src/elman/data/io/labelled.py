@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elman.data.io.columns import Columns
 from elman.data.io.delimited import Delimited, read_delimited
 from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_content
 from elman.data.io.folders import class_files, part_paths
-from elman.data.io.rows import Parts, Row
+from elman.data.io.rows import Parts, Row, by_part
 from elman.data.io.text import decode_utf8
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
+_PART_NAMES = ("split", "part", "subset", "partition", "set")
+"""What a column is called that says to which part a text belongs."""
 _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
 _PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
 
 
-def read_parts(path: Path, columns: Columns) -> Parts:
-    """The rows of a table or folder, by part.
+def read_parts(path: Path, columns: Columns) -> tuple[Parts, tuple[str, ...]]:
+    """The rows of a table or folder, by part, and what is to be said of parts that a column of a table names.
 
     Raises:
         UserError: nothing is there, or it is in none of the forms, or it cannot be read (with file and line).
     """
     if not is_folder(path):
-        return {"train": read_table(path, columns)}
+        return by_part(read_table(path, columns))
     parts = part_paths(path, _PACKED) or {"train": path}
-    return {part: read_rows(where, columns) for part, where in parts.items()}
+    return {part: read_rows(where, columns) for part, where in parts.items()}, ()
 
 
 def read_rows(path: Path, columns: Columns) -> list[Row]:
@@ -72,13 +74,21 @@ def _table_rows(table: Delimited, columns: Columns) -> Iterator[Row]:
     table, text, label = chosen_columns(table, columns)
     if not table.line:
         log.info("%s has no line of names; %s is taken for the text and %s for the label", table.path, text, label)
-    fields = zip(table.records, table.column(text), table.column(label), strict=True)
-    for (line, _), content, name in fields:
-        yield _row(content, name, table.path, line)
+    column = _part_column(table.header, (text, label))
+    parts = table.column(column) if column else [""] * len(table.records)
+    fields = zip(table.records, table.column(text), table.column(label), parts, strict=True)
+    for (line, _), content, name, part in fields:
+        yield _row(content, name, table.path, line, (column, part))
+
+
+def _part_column(header: Sequence[str], taken: Sequence[str]) -> str:
+    small = {name.strip().lower(): name for name in reversed(header) if name not in taken}
+    return next((small[name] for name in _PART_NAMES if name in small), "")
 
 
 def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     chosen: tuple[str, str] | None = None
+    column = ""
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
@@ -92,18 +102,20 @@ def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
             raise UserError(f'{path} line {line} is not an object such as {{"text": "...", "label": "..."}}; mend it')
         if chosen is None:
             chosen = columns.among(list(record), path)
+            column = _part_column(list(record), chosen)
         for name in chosen:
             if name not in record:
                 raise UserError(f"{path} line {line} has no {name!r}, as the first line has; mend it")
+        part = column, str(record.get(column, "")) if column else ""
         value, label = (record[name] for name in chosen)
         if isinstance(value, dict | list) or isinstance(label, dict | list):
             raise UserError(f"{path} line {line} has a list or an object for {chosen[0]!r} or {chosen[1]!r}; mend it")
-        yield _row("" if value is None else str(value), "" if label is None else str(label), path, line)
+        yield _row("" if value is None else str(value), "" if label is None else str(label), path, line, part)
 
 
-def _row(text: str, label: str, path: Path, line: int) -> Row:
+def _row(text: str, label: str, path: Path, line: int, part: tuple[str, str]) -> Row:
     if any("\ud800" <= character <= "\udfff" for character in text + label):
         raise UserError(f"{path} line {line} holds half of a character (a lone surrogate); mend it")
     if not label.strip() and text.strip():
         raise UserError(f"{path} line {line} has no label; give it one or take the line out")
-    return Row(text, label.strip(), path, line)
+    return Row(text, label.strip(), path, line, part)

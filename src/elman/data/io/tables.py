@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.decimal_marks import no_number, plain_numbers
+from elman.data.decimal_marks import no_number, plain_numbers, point_notes, read_points
 from elman.data.io.columns import known_column
-from elman.data.io.delimited import read_delimited
+from elman.data.io.delimited import delimiter_in, read_delimited
 from elman.data.io.files import bytes_to_read, check_file, file_kind, read_bytes
 from elman.errors import UserError, optional_imports
 
@@ -26,11 +26,16 @@ MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan
 """Cells that stand for a missing number."""
 
 
-def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path, *, texts: Collection[str] = (), notes: list[str] | None = None, thousands: Collection[str] = ()
+) -> pd.DataFrame:
     """The rows of a .csv, .tsv, .xlsx or .parquet file; columns whose cells are all numbers or empty hold numbers.
 
     Arguments:
         texts: columns whose cells stay the texts that they are, such as names that look like numbers.
+        notes: takes what was decided in reading numbers and might surprise.
+        thousands: columns whose points stand between thousands, where nothing shows otherwise; `attrs["thousands"]` of
+            the table has those that were read so.
 
     Raises:
         UserError: the file is missing, empty, damaged, or of another format.
@@ -58,10 +63,20 @@ def read_table(path: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
     counted = Counter(read.header)
     if twice := [name for name, times in counted.items() if times > 1]:
         raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
-    columns = dict(zip(read.header, plain_numbers(read.columns()), strict=True))
+    typed = kind == ".xlsx"
+    known = [name in thousands for name in read.header]
+    if notes is not None and not typed:
+        commas = delimiter_in(path) == ","
+        notes += [
+            f"{path}, {note}" for note in point_notes(read.header, read.columns(), commas=commas, thousands=known)
+        ]
+    columns = dict(zip(read.header, plain_numbers(read.columns(), typed=typed, thousands=known), strict=True))
     columns |= {name: read.column(name) for name in columns.keys() & set(texts)}
-    typed = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
-    return checked_table(pd.DataFrame(typed), str(path))
+    made = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
+    table = checked_table(pd.DataFrame(made), str(path))
+    points = [] if typed else read_points(read.columns(), known)
+    table.attrs["thousands"] = [name for name, (way, _) in zip(read.header, points, strict=False) if way == "thousands"]
+    return table
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -19,8 +19,9 @@ from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import Columns
 from elman.data.io.files import matching_files
+from elman.data.io.folders import known_part
 from elman.data.io.labelled import read_parts, read_rows
-from elman.data.io.rows import Parts, Row, without_empty
+from elman.data.io.rows import Parts, Row, by_part, without_empty
 from elman.data.splits import class_names, numbered, stratified
 from elman.data.text import public_sets as sentences
 
@@ -87,6 +88,7 @@ def read_labelled_text(
         UserError: what is there cannot be read, or not be learnt from; the message names file and line.
     """
     name = str(data)
+    notes: tuple[str, ...] = ()
     if name in _READERS:
         read, classes = _READERS[name]
         parts = read(fetch(name, progress=progress))
@@ -95,15 +97,14 @@ def read_labelled_text(
         columns = Columns(text_column, label_column)
         files = matching_files([name]) if glob.has_magic(name) else []
         if len(files) > 1:
-            parts = {"train": [row for file in files for row in read_rows(file, columns)]}
+            parts, notes = by_part([row for file in files for row in read_rows(file, columns)])
         else:
-            parts = read_parts(own_path(files[0] if files else data, "labelled text", _READERS), columns)
+            parts, notes = read_parts(own_path(files[0] if files else data, "labelled text", _READERS), columns)
     kept: Parts = {}
-    notes: list[str] = []
     for part, rows in parts.items():
         kept[part], said = without_empty(rows)
         notes += said
-    return _assembled(kept, classes or _class_names(kept["train"], name), tuple(notes), validation_share, seed)
+    return _assembled(kept, classes or _class_names(kept["train"], name), notes, validation_share, seed)
 
 
 def read_labelled_part(
@@ -117,6 +118,10 @@ def read_labelled_part(
     rows, notes = without_empty(
         read_rows(own_path(path, "labelled text", _READERS), Columns(text_column, label_column))
     )
+    if any(known_part(row.part[1]) for row in rows):
+        notes += (
+            f"{rows[0].path}: all {len(rows):,} texts are measured, whatever part column {rows[0].part[0]!r} says",
+        )
     return _numbered(rows, classes), notes
 
 

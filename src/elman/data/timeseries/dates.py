@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from elman.data.timeseries.timestamps import find_frequency, steps_between
+from elman.data.timeseries.timestamps import FIRST_DAY, find_frequency, steps_between
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _NUMERIC = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?=$|[ T,])"
 _MONTH_AND_YEAR = re.compile(r"\s*[A-Za-z]{3,9}[-/ ]\d{2}\s*")
 """Jan-18, as spreadsheets shorten months: without this the 18 is taken for a day of the year 1."""
 _PLAIN = r"\s*\d+(\.\d+)?\s*"
+_CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([ap]\.?m\.?)?\s*", re.IGNORECASE)
 _PACKED = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1700, 2200)
 """A number is read as a packed date within these years only."""
@@ -62,6 +63,12 @@ def parse_times(
     texts = column.astype(object).where(column.notna(), None)
     if texts.notna().all() and texts.astype(str).str.fullmatch(_PLAIN).all():
         return _numbers(pd.to_numeric(texts.astype(str)).rename(column.name), source, place, notes), order
+    if texts.notna().all() and texts.astype(str).str.fullmatch(_CLOCK).all():
+        notes.append(
+            f"{place}: times of day such as {texts.iloc[0]} have no date and are counted from {FIRST_DAY}; write the"
+            " date too where weekdays or seasons count"
+        )
+        return _checked(_dates(FIRST_DAY + " " + texts.astype(str).str.strip()), column, source), order
     parts = texts.astype(str).str.extract(_NUMERIC)
     if texts.notna().all() and parts.notna().to_numpy().all():
         order = _order(texts, parts, place, source, notes) if order == "auto" else order
@@ -144,7 +151,8 @@ def _order(texts: pd.Series, parts: pd.DataFrame, place: str, source: str, notes
         return order
     if (first == second).all():
         return "day-first"
-    rising = [_dates(texts, dayfirst=dayfirst).is_monotonic_increasing for dayfirst in (True, False)]
+    read = [_dates(texts, dayfirst=dayfirst) for dayfirst in (True, False)]
+    rising = [times.is_monotonic_increasing or times.is_monotonic_decreasing for times in read]
     if rising[0] != rising[1]:
         order = "day-first" if rising[0] else "month-first"
         notes.append(f"{place}: dates such as {texts.iloc[0]} are read {order}, by which the rows are sorted")

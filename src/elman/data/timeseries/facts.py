@@ -93,7 +93,8 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
     for values in series:
         changes = np.diff(values)
         size = changes.std()
-        if len(changes) < 3 * 4 or not size > 0:
+        rounding = 64 * np.finfo(np.float64).eps * np.abs(values).max(initial=0)
+        if len(changes) < 3 * 4 or not size > rounding:
             continue
         changes = np.clip((changes - changes.mean()) / size, -4, 4)
         spectrum = np.abs(np.fft.rfft(changes, 2 * len(changes))) ** 2
@@ -109,6 +110,8 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
     if not len(peaks):
         return 1
     best = int(peaks[np.argmax(mean[peaks])])
+    if mean[best] < CLEAR:
+        return 1
     # two or three seasons agree nearly as well as one: the first that does is the season
     best = int(next(lag for lag in peaks if mean[lag] >= 0.9 * mean[best]))
     return best if mean[best] >= CLEAR else 1

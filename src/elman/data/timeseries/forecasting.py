@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("elman")
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,30 @@ NAMES = {
 OTHERS = Standard(0, 0.1, 0.1)
 
 
-def read_source(data: str | Path | pd.DataFrame | pd.Series, series_id: str) -> tuple[pd.DataFrame, str]:
+def read_source(
+    data: str | Path | pd.DataFrame | pd.Series,
+    series_id: str,
+    notes: list[str] | None = None,
+    thousands: Collection[str] = (),
+) -> tuple[pd.DataFrame, str]:
     """A table of series, and what to call it in a message.
 
     Arguments:
         data: a name of `NAMES`, a .csv, .tsv or .parquet file, a table, or one series whose index holds the times.
         series_id: the column of names, which stay the texts that they are; "" for none.
+        notes, thousands: see `elman.data.io.tables.read_table`.
 
     Raises:
         UserError: it cannot be read or downloaded; an unknown name suggests the near one.
     """
+    texts = {series_id} - {""}
     if not isinstance(data, str | Path):
-        return checked_table(_as_table(data), "the table", texts={series_id}), "the table"
+        return checked_table(_as_table(data), "the table", texts=texts), "the table"
     if str(data) in NAMES:
         dataset = find(str(data))
-        return read_table(fetch(dataset.name) / dataset.files[0].file, texts={series_id}), dataset.files[0].file
+        return read_table(fetch(dataset.name) / dataset.files[0].file, texts=texts), dataset.files[0].file
     path = own_path(data, "series in time", list(NAMES))
-    return read_table(path, texts={series_id}), str(path)
+    return read_table(path, texts=texts, notes=notes, thousands=thousands), str(path)
 
 
 def _as_table(data: Any) -> pd.DataFrame:
@@ -122,6 +132,7 @@ class SourceSeries:
         source: what to call the source in a message.
         notes: what was decided in reading it and might surprise.
         rows: of the table that they were read from.
+        thousands: columns of the table whose points were read as marks between thousands.
     """
 
     series: tuple[TimeSeries, ...]
@@ -131,6 +142,7 @@ class SourceSeries:
     source: str
     notes: tuple[str, ...] = ()
     rows: int = 0
+    thousands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +170,7 @@ def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> Source
         UserError: whatever of this fails; the message says where.
     """
     r, notes = reading, list[str]()
-    table, source = read_source(data, r.series_id)
+    table, source = read_source(data, r.series_id, notes)
     named = {"time": r.time, "targets": r.target, "past": r.past, "known": r.known}
     roles = roles_of(table, source, **named, series_id=r.series_id, notes=notes)
     rows = table.iloc[: r.rows] if r.rows else table
@@ -166,7 +178,9 @@ def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> Source
     read = read_series(
         rows, roles, source, missing=r.missing, frequency=r.frequency, date_order=r.date_order, notes=notes
     )
-    return SourceSeries(tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes), len(rows))
+    thousands = tuple(table.attrs.get("thousands", ()))
+    found = tuple(read.series), roles, read.frequency, read.date_order, source, tuple(notes), len(rows), thousands
+    return SourceSeries(*found)
 
 
 def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
@@ -184,6 +198,7 @@ def cut_and_scale(read: SourceSeries, cutting: Cutting) -> ForecastData:
     season = c.season or season_of(read.frequency)
     begins = [cut[0] for cut in cuts]
     fitted = fit_series(read.series, begins, read.roles, read.frequency, season, calendar, c.transform, read.date_order)
+    fitted = replace(fitted, thousands=read.thousands)
     scaled = tuple(scale_series(one, fitted, source) for one in read.series if one.name in fitted.scales)
     cuts = [cut for one, cut in zip(read.series, cuts, strict=True) if one.name in fitted.scales]
     parts = [
@@ -207,7 +222,10 @@ def read_other(
     Raises:
         UserError: a column is missing, the times have another step, a series was never seen, or as for training.
     """
-    table, source = read_source(data, fitted.roles.series_id)
+    notes: list[str] = []
+    table, source = read_source(data, fitted.roles.series_id, notes, fitted.thousands)
+    for note in notes:
+        log.warning("%s", note)
     read = read_series(
         table, fitted.roles, source, missing=missing, frequency=fitted.frequency, date_order=fitted.date_order
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elman.data.decimal_marks import no_number
 from elman.data.io.columns import known_column
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 PARTS = ("year", "month", "day", "hour", "minute", "second")
 """Columns that make a time together."""
+_GERMAN = {"jahr": "year", "monat": "month", "tag": "day", "stunde": "hour"}
+_MONTHS = (
+    ("january", "januar", "jänner", "jan", "jän"), ("february", "februar", "feb"),
+    ("march", "märz", "mar", "mär", "mrz"), ("april", "apr"),
+    ("may", "mai"), ("june", "juni", "jun"), ("july", "juli", "jul"), ("august", "aug"),
+    ("september", "sept", "sep"), ("october", "oktober", "oct", "okt"), ("november", "nov"),
+    ("december", "dezember", "dec", "dez"),
+)  # fmt: skip
+_MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names}
 MOST_CATEGORIES = 50
 """Different texts of a covariate, at most."""
 
@@ -68,7 +77,7 @@ def roles_of(
     """The roles of a table's columns; what is not said is found, and added to `notes` where there was a choice.
 
     The time is the first column of dates, else the columns year, month, ... together, else the first column, if its
-    numbers rise. The target is the last column of numbers.
+    numbers rise, or are whole and fall. The target is the last column of numbers.
 
     Raises:
         UserError: a column that was named is not there (suggests the near one), one has two roles, or the time or the
@@ -78,7 +87,7 @@ def roles_of(
     notes = [] if notes is None else notes
     for name in (*time, *targets, *past, *known, *filter(None, [series_id])):
         known_column(name, columns, path)
-    taken = {*targets, *past, *known, series_id}
+    taken = {*targets, *past, *known, *filter(None, [series_id])}
     times = tuple(time) or _times(table, [name for name in columns if name not in taken], source, series_id, notes)
     if not targets:
         free = [name for name in columns if name not in taken and name not in times]
@@ -95,21 +104,32 @@ def roles_of(
 
 def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str, notes: list[str]) -> tuple[str, ...]:
     dates = next((name for name in free if _is_date(table[name])), None)
-    small = {name.strip().lower(): name for name in reversed(free)}
+    small = {part_of(name): name for name in reversed(free)}
     found: tuple[str, ...]
     if dates is not None:
         found = (dates,)
     elif "year" in small and "month" in small:
         together = [part in small for part in PARTS]
         found = tuple(small[part] for part in PARTS[: together.index(False) if False in together else None])
-    elif free and _is_number(table[free[0]]) and (series_id or table[free[0]].is_monotonic_increasing):
+    elif free and _is_number(table[free[0]]) and (series_id or _goes_one_way(table[free[0]])):
         return (free[0],)
     else:
-        looked = f"; {free[0]!r}, the first column, neither holds dates nor rises" if free else ""
+        looked = f"; {free[0]!r}, the first column, neither holds dates nor rises or falls" if free else ""
         raise UserError(f"{source}: no column of times is found{looked}; name it with `time`")
     if found != tuple(free[:1]):
         notes.append(f"{source}: the time is {' '.join(map(repr, found))}; another is named with `time`")
     return found
+
+
+def part_of(name: str) -> str:
+    """What part of a time a column is by its name, in English: Year, Jahr; else the name in small letters."""
+    small = name.strip().lower()
+    return _GERMAN.get(small, small)
+
+
+def _month(cell: Any) -> Any:
+    """The number of a month that is written by its name, English or German; else the cell."""
+    return _MONTH_OF.get(cell.strip().rstrip(".").lower(), cell) if isinstance(cell, str) else cell
 
 
 def time_column(table: pd.DataFrame, roles: Roles) -> pd.Series:
@@ -122,10 +142,11 @@ def time_column(table: pd.DataFrame, roles: Roles) -> pd.Series:
 
     if not roles.time_parts:
         return table[roles.time]
-    parts = {name.strip().lower(): table[name] for name in roles.time_parts}
+    parts = {part_of(name): table[name] for name in roles.time_parts}
     if set(parts) <= set(PARTS) and {"year", "month"} <= set(parts):
         if "day" not in parts:
             parts["day"] = pd.Series(1, index=table.index)
+        parts["month"] = parts["month"].map(_month)
         times = pd.to_datetime(pd.DataFrame(parts), errors="coerce")
         together = table[list(roles.time_parts)].astype(str).agg(" ".join, axis=1)
         column = times.astype(object).where(times.notna(), together) if times.isna().any() else times
@@ -179,6 +200,12 @@ def encode(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
         cells = table[column]
         made[name] = (cells.astype(str) == text).astype(float).where(cells.notna())
     return table.assign(**made)
+
+
+def _goes_one_way(column: pd.Series) -> bool:
+    """Whether numbers rise, or are whole ones that fall from row to row: the newest first."""
+    falls = column.is_monotonic_decreasing and column.is_unique and bool((column == column.round()).all())
+    return bool(column.is_monotonic_increasing or falls)
 
 
 def _is_number(column: pd.Series) -> bool:

@@ -123,6 +123,7 @@ class FittedSeries:
         calendar: the features that are made from the times.
         scales: by the name of the series.
         date_order: which of day and month stands first in its dates, where these leave a choice.
+        thousands: columns whose points stand between thousands.
     """
 
     roles: Roles
@@ -132,6 +133,7 @@ class FittedSeries:
     transform: Transform
     scales: dict[str, SeriesScale]
     date_order: DateOrder = "auto"
+    thousands: tuple[str, ...] = ()
 
     def scale_of(self, name: str, source: str) -> SeriesScale:
         """The scale of the series called `name`.
@@ -176,9 +178,8 @@ class FittedSeries:
                 raise ValueError("it has no target, no scale, or no season")
         except ValueError as error:
             raise UserError(f"{path} is damaged ({error}); restore it from a copy") from error
-        return cls(
-            saved.roles, saved.frequency, saved.season, saved.calendar, saved.transform, scales, saved.date_order
-        )
+        rest = saved.date_order, saved.thousands
+        return cls(saved.roles, saved.frequency, saved.season, saved.calendar, saved.transform, scales, *rest)
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ class _Saved:
     transform: Transform
     scales: dict[str, _SavedScale]
     date_order: DateOrder = "auto"
+    thousands: tuple[str, ...] = ()
 
 
 def fit_series(

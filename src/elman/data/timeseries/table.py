@@ -96,6 +96,10 @@ def read_series(
     _check_sizes(cells, columns, source)
     groups = _groups(table, roles.series_id, source)
     places = {name: f"{source}, series {name!r}" if name else source for name, _ in groups}
+    notes = [] if notes is None else notes
+    if all(len(rows) > 1 and (times[rows][1:] < times[rows][:-1]).all() for _, rows in groups):
+        groups = [(name, rows[::-1]) for name, rows in groups]
+        notes.append(f"{source}: the newest row stands first; the rows are read in reverse")
     for name, rows in groups:
         check_order(times[rows], rows, places[name])
     if frequency:
@@ -103,7 +107,6 @@ def read_series(
     else:
         name, rows = max(groups, key=lambda group: len(group[1]))
         frequency = find_frequency(times[rows], places[name])
-    notes = [] if notes is None else notes
     series = [_one(name, times, cells, rows, roles, frequency, missing, places[name], notes) for name, rows in groups]
     return SeriesTable(series, frequency, date_order)
 

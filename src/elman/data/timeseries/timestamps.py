@@ -24,6 +24,8 @@ Feature = Literal["hour", "weekday", "month"]
 _RUNS = (8, 4)  # times from which a step can be told: five days in a row may be business days or all days
 MOST_GAPS = 50
 """Times for each row of a table, at most: where there are more, one of the times is taken to be wrong."""
+FIRST_DAY = "1970-01-01"
+"""The day of clock times that come without one: today's would make a forecast depend on the day it is made."""
 OFF_THE_STEP = 0.05
 """How far from its place a number may lie that stands for a time, in steps: 0.3 is 3 steps of 0.1 and a little less."""
 _PLACES = 200  # how many such runs are looked at
@@ -41,6 +43,12 @@ def check_order(times: pd.Index, rows: NDArray[np.int64], place: str) -> None:
     if not len(falls):
         return
     place_of, first, second = int(falls[0]), rows[falls[0]] + 1, rows[falls[0] + 1] + 1
+    if str(times[0])[:10] == str(times[-1])[:10] == FIRST_DAY:
+        raise UserError(
+            f"{place} row {second}: the time of day {str(times[place_of + 1])[11:]} does not come after"
+            f" {str(times[place_of])[11:]} of row {first}; write the date too, or name the column that tells several"
+            " series apart with `series_id`"
+        )
     if times[place_of] == times[place_of + 1] or times.has_duplicates:
         twice = times[times.duplicated(keep=False)][0]
         first, second = (rows[i] + 1 for i in np.flatnonzero(times == twice)[:2])

@@ -42,6 +42,8 @@ class Fitted(NamedTuple):
     transform: str
     date_order: str
     scales: dict[str, Scale]
+    thousands: Names = ()
+    """Columns that had points between thousands in training, which are not read here."""
 
     @classmethod
     def load(cls, path: Path) -> Fitted:
@@ -54,6 +56,7 @@ class Fitted(NamedTuple):
         try:
             roles = table["roles"]
             names = {key: _names(roles.get(key, [])) for key in ("targets", "past", "known", "time_parts")}
+            thousands = _names(table.get("thousands", []))
             columns = len(names["targets"]) + len(names["past"]) + len(names["known"])
             scales = {str(name): _scale(entry, columns, path) for name, entry in table["scales"].items()}
             season, features = table["season"], _names(table["calendar"])
@@ -69,7 +72,7 @@ class Fitted(NamedTuple):
             raise UserError(f"{path} is damaged ({str(error)[:120]}); {COPY}") from error
         return cls(
             texts[0], names["time_parts"], names["targets"], names["past"], names["known"], texts[1],
-            table["frequency"], season, features, table["transform"], texts[2], scales,
+            table["frequency"], season, features, table["transform"], texts[2], scales, thousands,
         )  # fmt: skip
 
     @property

@@ -5,6 +5,7 @@ N rows of a series, G rows after its last value, F steps ahead, Y targets, P pas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from elman.runtime.tensors import Flags, Floats, Integers
 from elman.runtime.timeseries.fitted import LARGEST, Fitted, Scale, Values
 from elman.runtime.timeseries.times import Times, calendar, is_number, on_grid, parse_times, shown, span
 
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 Table = Mapping[str, Sequence[Any]]
 
 
@@ -72,6 +74,12 @@ def read_series(table: Table, source: str, fitted: Fitted, missing: str, window:
         _column(table, name, source)
     times = parse_times(_time_cells(table, fitted), source, fitted.date_order)
     columns = [*fitted.measured, *fitted.known]
+    for name in fitted.thousands:
+        for row, cell in enumerate(table.get(name, ()) if name in columns else (), 1):
+            if isinstance(cell, str) and _THOUSANDS.fullmatch(cell.strip()):
+                raise UserError(
+                    f"{source} row {row}, column {name!r}: {cell!r} has a mark of thousands; write it without"
+                )
     cells = np.stack([_numbers(table, name, source) for name in columns], axis=1)
     if (np.abs(cells) > LARGEST).any():
         raise UserError(f"{source}: a number is too large to compute with; give numbers up to {LARGEST:g}")

@@ -294,8 +294,10 @@ class Task(BaseTask[Settings]):
         if data:
             s = self.settings
             other = read_windows(data[0], self.fitted, s.missing, s.window, s.horizon)
+            self._tell_uncalibrated(model, other)
             return self._judge(model, other, other).report("data", targets, other)
         held = self.data.held
+        self._tell_uncalibrated(model, held, validation=True)
         seen = self._judge(model, self.data.validation, held)
         if not len(self.data.test):
             return seen.report("validation", targets, self.data.validation)
@@ -311,11 +313,32 @@ class Task(BaseTask[Settings]):
         super().finish(folder, model)
         with torch.no_grad():
             judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
-        told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor)
+        chosen = {one.setting for one in self.choices}
+        told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor, chosen)
+        self._tell_uncalibrated(model, None, validation=True)
         for line in told:
             log.info("%s", line)
         for line in warned:
             log.warning("%s", line)
+
+    def _tell_uncalibrated(self, model: nn.Module, past: Windows | None, *, validation: bool = False) -> None:
+        """Say where intervals were asked to be calibrated, and are not.
+
+        Arguments:
+            past: earlier forecasts of the same series; None where these are not looked at.
+            validation: whether the validation part is there to be counted.
+        """
+        from elman.models.forecasting.forecaster import Forecaster
+        from elman.tasks.forecasting.telling import uncalibrated
+
+        assert isinstance(model, Forecaster)
+        s = self.settings
+        if s.calibrate == "none" or s.intervals == "none":
+            return
+        seen = self._seen_in_training if validation else None
+        values = 0 if seen is None else len(seen) * seen.horizon
+        if said := uncalibrated(model.widen, values, past if s.calibrate == "recent" else None, s.level):
+            log.warning("%s", said)
 
     def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
         """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png.
@@ -372,7 +395,9 @@ class Task(BaseTask[Settings]):
         found: list[Prediction] = []
         for given in inputs:
             series = read_to_continue(given, self.fitted, s.missing, s.window, ahead)
-            ask = partial(self.ask, past=all_windows(series, self.fitted, s.window, ahead))
+            past = all_windows(series, self.fitted, s.window, ahead)
+            self._tell_uncalibrated(model, past)
+            ask = partial(self.ask, past=past)
             name = str(given) if isinstance(given, str | Path) else "table"
             continued = continue_series(series, ask, model, s.window, ahead, self.fitted)
             found += [Forecast.of(name, one, self.fitted.roles, s.level) for one in continued]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from elman.data.timeseries.forecasting import ForecastData, SourceSeries
+from elman.data.timeseries.windows import Windows
+from elman.models.forecasting.conformal import FEWEST_SCORES, FEWEST_TO_CALIBRATE
 from elman.tasks.forecasting.evaluation import NETWORK, Judged
 from elman.training.settings import CHOICES, Choice
 
-ADVICE = "try more `steps`, a larger `hidden_size`, a longer `window`, or `anchor` and `combine` left to the data"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ADVICE = ("more `steps`", "a larger `hidden_size`", "a longer `window`")
 ROUNDING = 1e-4
 """Of MASE: two forecasts that are no farther apart are equally good."""
 
@@ -21,11 +29,12 @@ def decided(read: SourceSeries, data: ForecastData, choices: Sequence[Choice]) -
         yield f"chosen by the data ({CHOICES} says why): {chosen}"
 
 
-def verdict(judged: Judged, share: float, anchor: str) -> tuple[list[str], list[str]]:
+def verdict(judged: Judged, share: float, anchor: str, chosen: Collection[str] = ()) -> tuple[list[str], list[str]]:
     """What is to be said of forecasts of the validation part, and what the user is to be warned of.
 
     Arguments:
         share: of the network's answers, that is added to the anchor.
+        chosen: settings that were left to the data already.
     """
     told, warned = [f"validation MASE: {judged.told()}"], []
     if share == 0:
@@ -34,8 +43,39 @@ def verdict(judged: Judged, share: float, anchor: str) -> tuple[list[str], list[
         told.append(f"the forecasts are the anchor's and {share:.0%} of what the network adds, which did best")
     own, (best, other) = judged.errors(NETWORK)["mase"], judged.best_baseline("mase")
     if own > max(1.01 * other, other + ROUNDING):
-        warned.append(f"the network is behind: {best} does better on validation; {ADVICE}")
+        asked = [name for name in ("anchor", "combine") if name not in chosen]
+        left = [f"{' and '.join(f'`{name}`' for name in asked)} left to the data"] if asked else []
+        # where the network adds nothing, a larger one or more steps are no advice either
+        advice = [*(ADVICE if share else ADVICE[-1:]), *left]
+        listed = ", ".join(advice[:-1]) + (" or " if len(advice) > 1 else "") + advice[-1]
+        warned.append(f"the network is behind: {best} does better on validation; try {listed}")
     return told, warned
+
+
+def uncalibrated(widen: Tensor, validation: int, recent: Windows | None, level: float) -> str:
+    """What is to be said of intervals that stay as the network says them, since too few forecasts could be judged.
+
+    Arguments:
+        widen: what validation widened them by; 0 where it was too short.
+        validation: values that were forecast there; 0 where that is not known.
+        recent: earlier forecasts of the same series, which may widen them too.
+    """
+    if bool(widen.any()):
+        return ""
+    if recent is not None:
+        before = np.bincount(recent.places[:, 0], minlength=len(recent.series))
+        if len(before) and before.min() >= FEWEST_TO_CALIBRATE:
+            return ""
+    values = f" ({validation} values)" if validation else ""
+    return (
+        f"the {level:.0%} intervals are not calibrated and may cover far less: validation{values} is too short for it"
+        f" ({FEWEST_SCORES} values); hold out more with `validation`"
+        + (
+            f", or give {FEWEST_TO_CALIBRATE - 1} rows more than window and horizon"
+            if recent is not None and not validation
+            else ""
+        )
+    )
 
 
 def _plainly(value: object) -> str:

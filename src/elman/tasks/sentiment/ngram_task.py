@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 log = logging.getLogger("elman")
+UNSEEN = 0.005
+"""Weights below this are written as 0."""
 
 
 class NgramTask(EnsembleTask[Settings]):
@@ -108,6 +110,17 @@ class NgramTask(EnsembleTask[Settings]):
             return mean_scores(own.transpose(0, 1)), counted[:, 0], found.truth
         unseen = torch.from_numpy(away.T)
         return own[unseen], counted[unseen], found.truth.unsqueeze(1).expand_as(unseen)[unseen]
+
+    def answering(self, model: nn.Module) -> tuple[str, str]:
+        """The network, with its counted n-grams or, where it weighs nothing, these alone."""
+        from elman.models.classification.ngrams import WithNgrams
+
+        if not isinstance(model, WithNgrams):
+            return super().answering(model)
+        share, counted = model.shares.tolist()
+        if share < UNSEEN:
+            return "answer of counted n-grams (the network weighs 0)", "give more texts, or try `ngrams=none`"
+        return "network with n-grams" if counted >= UNSEEN else "network (its n-grams weigh 0)", self.advice
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves, and say what network and counts reach alone and together."""
