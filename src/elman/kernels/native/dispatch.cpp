@@ -87,8 +87,8 @@ void run_alone(const elman_call& call, int threads, bool backward) {
 constexpr int64_t most_packed_by_a_step = 8 << 20;
 
 // A layer that is called with one step reads its weights where they lie, as elman_step does: packing them takes longer
-// than the step. False, and nothing has run, where it is none, what lies otherwise, or so many sequences that a step would
-// take more memory.
+// than the step. False, and nothing has run, where it is none, what lies otherwise, or so many sequences that a step
+// would take more memory.
 bool ran_as_step(const elman_call& call) {
     const bool plain = call.T == 1 && call.dtype != ELMAN_BFLOAT16 && !call.lengths && !call.mask && call.h_last;
     if (!plain || call.x_stride[2] != 1 || (call.B > 1 && call.x_stride[1] != call.I)) return false;
