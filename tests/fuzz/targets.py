@@ -36,8 +36,8 @@ SERIES += "@classLabel true a b\n@data\n" + "1,2.5,?:3,4e1,5:a\n-1,2,3:0,0,1:b\n
 
 
 def _table(separator: str) -> bytes:
-    rows = [("text", "label", "part"), *((f"good film {n}", "pos", "train") for n in range(5))]
-    rows += [('"bad; film"', "neg", "test")] * 4
+    rows = [("text", "label", "part"), *((f"good film {n}", ("pos", "neg")[n % 2], "train") for n in range(5))]
+    rows += [('"bad; film"', "neg", "test"), ("a film", "pos", "test")] * 2
     return "".join(separator.join(row) + "\n" for row in rows).encode()
 
 

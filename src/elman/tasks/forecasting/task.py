@@ -288,16 +288,16 @@ class Task(BaseTask[Settings]):
             data: a table to measure on in place of the parts: all its windows.
         """
         from elman.data.timeseries.forecasting import read_windows
+        from elman.tasks.forecasting.telling import warn_uncalibrated
         from elman.training.report import Report
 
-        targets = self.fitted.roles.targets
+        s, targets = self.settings, self.fitted.roles.targets
         if data:
-            s = self.settings
             other = read_windows(data[0], self.fitted, s.missing, s.window, s.horizon)
-            self._tell_uncalibrated(model, other)
+            warn_uncalibrated(s, model, other)
             return self._judge(model, other, other).report("data", targets, other)
         held = self.data.held
-        self._tell_uncalibrated(model, held, validation=True)
+        warn_uncalibrated(s, model, held, self._seen_in_training)
         seen = self._judge(model, self.data.validation, held)
         if not len(self.data.test):
             return seen.report("validation", targets, self.data.validation)
@@ -308,37 +308,18 @@ class Task(BaseTask[Settings]):
         """Draw the curves, and forecasts of the validation part; say how the network stands beside the baselines."""
         import torch
 
-        from elman.tasks.forecasting.telling import verdict
+        from elman.tasks.forecasting.telling import verdict, warn_uncalibrated
 
         super().finish(folder, model)
         with torch.no_grad():
             judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
         chosen = {one.setting for one in self.choices}
         told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor, chosen)
-        self._tell_uncalibrated(model, None, validation=True)
+        warn_uncalibrated(self.settings, model, None, self._seen_in_training)
         for line in told:
             log.info("%s", line)
         for line in warned:
             log.warning("%s", line)
-
-    def _tell_uncalibrated(self, model: nn.Module, past: Windows | None, *, validation: bool = False) -> None:
-        """Say where intervals were asked to be calibrated, and are not.
-
-        Arguments:
-            past: earlier forecasts of the same series; None where these are not looked at.
-            validation: whether the validation part is there to be counted.
-        """
-        from elman.models.forecasting.forecaster import Forecaster
-        from elman.tasks.forecasting.telling import uncalibrated
-
-        assert isinstance(model, Forecaster)
-        s = self.settings
-        if s.calibrate == "none" or s.intervals == "none":
-            return
-        seen = self._seen_in_training if validation else None
-        values = 0 if seen is None else len(seen) * seen.horizon
-        if said := uncalibrated(model.widen, values, past if s.calibrate == "recent" else None, s.level):
-            log.warning("%s", said)
 
     def draw(self, model: nn.Module, windows: Windows, where: str, path: Path) -> Judged:
         """Draw forecasts of a part, one after the other, against what came, as `path`.svg and `path`.png.
@@ -387,6 +368,7 @@ class Task(BaseTask[Settings]):
         """
         from elman.data.timeseries.forecasting import all_windows, read_to_continue
         from elman.tasks.forecasting.prediction import Forecast, continue_series
+        from elman.tasks.forecasting.telling import warn_uncalibrated
 
         s = self.settings
         if s.mode == "direct" and options.horizon not in (0, s.horizon):
@@ -396,10 +378,9 @@ class Task(BaseTask[Settings]):
         for given in inputs:
             series = read_to_continue(given, self.fitted, s.missing, s.window, ahead)
             past = all_windows(series, self.fitted, s.window, ahead)
-            self._tell_uncalibrated(model, past)
-            ask = partial(self.ask, past=past)
+            warn_uncalibrated(s, model, past)
             name = str(given) if isinstance(given, str | Path) else "table"
-            continued = continue_series(series, ask, model, s.window, ahead, self.fitted)
+            continued = continue_series(series, partial(self.ask, past=past), model, s.window, ahead, self.fitted)
             found += [Forecast.of(name, one, self.fitted.roles, s.level) for one in continued]
         return found
 

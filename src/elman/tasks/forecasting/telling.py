@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from elman.data.timeseries.forecasting import ForecastData, SourceSeries
 from elman.data.timeseries.windows import Windows
 from elman.models.forecasting.conformal import FEWEST_SCORES, FEWEST_TO_CALIBRATE
 from elman.tasks.forecasting.evaluation import NETWORK, Judged
+from elman.tasks.forecasting.settings import Settings
 from elman.training.settings import CHOICES, Choice
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+log = logging.getLogger("elman")
 
 ADVICE = ("more `steps`", "a larger `hidden_size`", "a longer `window`")
 ROUNDING = 1e-4
@@ -50,6 +54,23 @@ def verdict(judged: Judged, share: float, anchor: str, chosen: Collection[str] =
         listed = ", ".join(advice[:-1]) + (" or " if len(advice) > 1 else "") + advice[-1]
         warned.append(f"the network is behind: {best} does better on validation; try {listed}")
     return told, warned
+
+
+def warn_uncalibrated(s: Settings, model: nn.Module, past: Windows | None, seen: Windows | None = None) -> None:
+    """Say where intervals were asked to be calibrated, and are not.
+
+    Arguments:
+        past: earlier forecasts of the same series; None where these are not looked at.
+        seen: the windows of the validation part, where it is there to be counted.
+    """
+    from elman.models.forecasting.forecaster import Forecaster
+
+    assert isinstance(model, Forecaster)
+    if s.calibrate == "none" or s.intervals == "none":
+        return
+    values = 0 if seen is None else len(seen) * seen.horizon
+    if said := uncalibrated(model.widen, values, past if s.calibrate == "recent" else None, s.level):
+        log.warning("%s", said)
 
 
 def uncalibrated(widen: Tensor, validation: int, recent: Windows | None, level: float) -> str:
