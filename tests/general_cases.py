@@ -35,10 +35,12 @@ class GeneralCase:
     bias: bool = True
     batch_first: bool = False
     rank: int = 0
+    density: float = 0
 
     def __str__(self) -> str:
         flags = [f.name for f in fields(self) if getattr(self, f.name) is True and f.name != "bias"]
         flags += [f"rank{self.rank}"] if self.rank else []
+        flags += [f"density{self.density}"] if self.density else []
         flags += [] if self.bias else ["nobias"]
         flags += [] if self.lengths is None else ["lengths" + "".join(map(str, self.lengths))]
         return "-".join([f"T{self.T}B{self.B}I{self.I}H{self.H}", self.nonlinearity, self.form, *flags])
@@ -71,15 +73,18 @@ class GeneralCase:
         given = {name: None if tensor is None else tensor.to(dtype) for name, tensor in tensors.items()}
         reset = torch.rand(T, B, generator=draw) > 0.6 if self.reset else None
         lengths = None if self.lengths is None else torch.tensor(self.lengths)
-        return GeneralInputs(lengths=lengths, reset=reset, seed=torch.tensor(SEED) if self.noise else None, **given)
+        seeds = torch.tensor(SEED) if self.noise else None
+        connected = torch.rand(H, H, generator=draw) < self.density if self.density else None
+        return GeneralInputs(lengths=lengths, reset=reset, seed=seeds, connected=connected, **given)
 
 
 def definition(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor]:
     """h and the last state, one sequence and one step at a time, for autograd to differentiate."""
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, _ = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, _, connected = inputs
     T, B, _ = x.shape
     H = w_hh.shape[0]
     w_hh = w_hh if w_in is None else w_hh @ w_in.t()
+    w_hh = w_hh if connected is None else w_hh.where(connected, 0)
     f = FUNCTIONS[options.nonlinearity]
     a = torch.ones(H, dtype=x.dtype) if leak is None else leak
     drawn = normal(*SEED, T, B, H).to(x.dtype)
@@ -129,5 +134,9 @@ GENERAL_CASES = (
     GeneralCase(5, 3, 2, 5, rank=2),
     GeneralCase(5, 3, 2, 5, "sigmoid", leak=True, noise=True, reset=True, restart=True, masked=True, rank=1),
     GeneralCase(5, 13, 2, 65, form="current", leak=True, reset=True, lengths=(5, 2, 4, 0) * 3 + (1,), rank=3),
+    GeneralCase(4, 3, 2, 5, density=0.4),
+    GeneralCase(5, 13, 2, 65, form="current", leak=True, reset=True, lengths=(5, 2, 4, 0) * 3 + (1,), density=0.1),
+    GeneralCase(4, 33, 3, 37, leak=True, noise=True, reset=True, restart=True, masked=True, density=0.2),
+    GeneralCase(3, 70, 2, 33, "sigmoid", reverse=True, residual=True, reset=True, bias=False, density=0.3),
 )
 GENERAL_SMALL = tuple(case for case in GENERAL_CASES if case.H <= 5)

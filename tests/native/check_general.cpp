@@ -16,7 +16,7 @@ namespace {
 struct Case {
     int64_t T, B, I, H;
     int f;
-    bool current, leaky, noisy, resets, restarts, reverse, residual, masked, ragged;
+    bool current, leaky, noisy, resets, restarts, reverse, residual, masked, ragged, sparse;
 };
 
 // Philox 4x32-7, then Box and Muller, a number at a time.
@@ -84,7 +84,7 @@ struct Run {
     const Case c;
     const uint64_t seed;
     std::vector<T> x, h0, w_ih, w_hh, bias, leak, size, restart, mask, grad_h, grad_h_last;
-    std::vector<uint8_t> reset;
+    std::vector<uint8_t> reset, connected;
     std::vector<int64_t> lengths;
     std::vector<T> h, extra, h_last, grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias, grad_leak, grad_size,
         grad_restart;
@@ -104,6 +104,7 @@ struct Run {
         if (c.restarts) fill(restart, c.H, 1);
         if (c.masked) fill(mask, c.B * c.H, 1);
         for (int64_t i = 0; c.resets && i < c.T * c.B; ++i) reset.push_back(random() % 4 == 0);
+        for (int64_t i = 0; c.sparse && i < c.H * c.H; ++i) connected.push_back(random() % 4 == 0);
         for (int64_t b = 0; c.ragged && b < c.B; ++b) lengths.push_back(random() % (c.T + 1));
         auto room = [&](std::vector<T>& v, int64_t n) { v.assign(n, T(NAN)); };
         room(h, c.T * c.B * c.H), room(extra, c.T * c.B * c.H), room(h_last, c.B * c.H), room(grad_x, x.size());
@@ -133,6 +134,7 @@ struct Run {
         if (c.noisy) general.noise = size.data(), general.grad_noise = grad_size.data();
         if (c.restarts) general.restart = restart.data(), general.grad_restart = grad_restart.data();
         if (c.resets) general.reset = reset.data(), general.reset_stride[0] = c.B, general.reset_stride[1] = 1;
+        if (c.sparse) general.connected = connected.data();
         general.extra = extra.data(), general.extra_stride[0] = c.B * c.H, general.extra_stride[1] = c.H;
         return general;
     }
@@ -151,6 +153,7 @@ struct Run {
         auto cut = [&](int64_t s) { return c.resets && reset[time(s) * c.B + b]; };
         auto m = [&](int64_t k) { return c.masked ? mask[b * H + k] : T(1); };
         auto a = [&](int64_t j) { return c.leaky ? leak[j] : T(1); };
+        auto is_there = [&](int64_t j, int64_t k) { return !c.sparse || connected[j * H + k]; };
         auto kept = [&](int64_t j) { return c.residual ? T(1) : 1 - a(j); };
         std::vector<T> state(h0.begin() + b * H, h0.begin() + (b + 1) * H), p(length * H), z(length * H), v(length * H);
         for (int64_t s = 0; s < length; ++s) {
@@ -160,7 +163,8 @@ struct Run {
                 T sum = bias[j] + (c.noisy ? size[j] * T(noise(seed, 5, time(s), b, j)) : T(0));
                 for (int64_t i = 0; i < I; ++i) sum += w_ih[j * I + i] * x[row * I + i];
                 for (int64_t k = 0; k < H; ++k)
-                    sum += w_hh[j * H + k] * m(k) * (c.current ? T(function(c.f, p[s * H + k])) : p[s * H + k]);
+                    if (is_there(j, k))
+                        sum += w_hh[j * H + k] * m(k) * (c.current ? T(function(c.f, p[s * H + k])) : p[s * H + k]);
                 z[s * H + j] = sum;
                 state[j] = kept(j) * p[s * H + j] + a(j) * (c.current ? sum : T(function(c.f, sum)));
                 v[s * H + j] = state[j];
@@ -184,6 +188,7 @@ struct Run {
                 const T before = p[s * H + k], q = c.current ? T(function(c.f, before)) : before;
                 T sum = 0;
                 for (int64_t j = 0; j < H; ++j) {
+                    if (!is_there(j, k)) continue;
                     sum += delta[j] * w_hh[j * H + k];
                     grad_w_hh[j * H + k] += delta[j] * m(k) * q;
                 }
@@ -216,8 +221,8 @@ bool agree(const Run<double>& want, const Run<T>& got, const char* isa, int thre
     bool well = true;
     auto same = [&](const char* name, const std::vector<double>& w, const std::vector<T>& g) {
         if (close(w, g)) return;
-        printf("general %s differs: %s, %d threads, %zu bytes, f %d current %d T %d B %d I %d H %d\n", name, isa,
-               threads, sizeof(T), c.f, c.current, int(c.T), int(c.B), int(c.I), int(c.H));
+        printf("general %s differs: %s, %d threads, %zu bytes, f %d current %d sparse %d T %d B %d I %d H %d\n", name,
+               isa, threads, sizeof(T), c.f, c.current, c.sparse, int(c.T), int(c.B), int(c.I), int(c.H));
         well = false;
     };
     same("h", want.h, got.h), same("h_last", want.h_last, got.h_last), same("grad_x", want.grad_x, got.grad_x);
@@ -258,7 +263,7 @@ bool general_agrees(const char* isa, bool quick) {
             const bool residual = seed % 5 == 0;
             const Case c = {s[0],          s[1],      s[2],          s[3],         f,
                             seed % 2 == 0, !residual, seed % 3 != 0, seed % 4 > 0, seed % 4 == 2,
-                            seed % 7 < 3,  residual,  seed % 3 == 1, seed % 5 > 2};
+                            seed % 7 < 3,  residual,  seed % 3 == 1, seed % 5 > 2, seed % 11 > 5};
             const int only = 1 + int(seed % 3);
             for (int threads = quick ? only : 1; threads <= (quick ? only : 3); threads += 2)
                 well &= agrees<double>(c, seed, threads, isa) && agrees<float>(c, seed, threads, isa);

@@ -26,6 +26,7 @@ from elman.nn.parametrizations import (
     orthogonal,
     signs,
 )
+from elman.nn.parametrizations.connections import connections_of
 from elman.nn.penalties import connectivity_penalty, rate_penalty
 from tests.numerics import assert_close
 
@@ -121,6 +122,49 @@ def test_the_non_normal_form_has_the_eigenvalues_it_says() -> None:
     assert rnn.weight_hh_l0.detach().norm() > parts.gamma.detach().norm() * math.sqrt(2) + 1e-4  # and is not normal
     with pytest.raises(UserError, match="blocks of two units, and `hidden_size` is 5"):
         NonNormal(5)
+
+
+@pytest.mark.parametrize("options", [{}, {"leak": 0.5, "form": "current"}, {"nonlinearity": "sigmoid"}], ids=str)
+def test_few_connections_are_the_dense_product_with_zeros(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    size, x = 200, torch.randn(5, 40, I)
+    mask = (torch.rand(size, size) < 0.1) | torch.eye(size, dtype=torch.bool)
+    rnn = constrain(elman.RNN(I, size, bidirectional=True, **options), Mask(mask), Dale(0.7), NormBound(0.9))
+    dense = elman.RNN(I, size, bidirectional=True, **options)
+    names = [name for name, _ in dense.named_parameters()]
+    dense.load_state_dict({name: getattr(rnn, name).detach() for name in names}, strict=False)
+    got, want = rnn(x), dense(x)
+    assert_close(got, [part.detach() for part in want], terms=500)
+    with parametrize.cached():
+        held = [getattr(rnn, name) for name in names]
+        given = torch.autograd.grad(rnn(x)[0].square().sum(), held)
+    whole = torch.autograd.grad(want[0].square().sum(), list(dense.parameters()))
+    for name, one, other in zip(names, given, whole, strict=True):
+        kept = other * mask if "weight_hh" in name else other
+        assert_close(one, kept, terms=5000)
+
+
+def test_connections_are_known_while_masks_have_the_last_word() -> None:
+    class Shifted(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return weight + 1
+
+    mask, name = torch.eye(H).roll(1, 0), "weight_hh_l0"
+    for constraints, known in (
+        ((Mask(mask),), True),
+        ((Dale(0.5), Mask(mask), SpectralRadius(0.5), NoSelfConnection()), True),
+        ((Mask(mask), Shifted()), False),
+        ((Mask(mask), Fixed(torch.eye(H) > 0, torch.ones(H, H))), False),
+        ((Shifted(),), False),
+    ):
+        rnn = constrain(elman.RNN(I, H), *constraints)
+        found = connections_of(rnn, name)
+        assert (found is not None) == known
+        if found is not None:
+            assert torch.equal(found, mask > 0)
+        if not isinstance(constraints[-1], Fixed):
+            continue
+        assert rnn(torch.randn(2, 3, I))[0].isfinite().all()
 
 
 def test_low_rank_is_the_dense_product() -> None:

@@ -22,6 +22,7 @@ from elman.kernels.torch_private import is_untransformed
 from elman.nn.general.dynamics import general_directions
 from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
+from elman.nn.parametrizations.connections import Mask
 from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
@@ -193,7 +194,7 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        general = self._is_general(reset)
+        general = self._is_general(reset) or self._runs_masked(x)
         drawn = None if self.dynamics is None else self._draw_seed(seed)
         options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
         backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None
@@ -320,6 +321,15 @@ class RNN(RNNParameters):
             return False
         constrained: Any = self._modules.get("parametrizations")
         return constrained is not None and any(factors_of(self, name) is not None for name in constrained)
+
+    def _runs_masked(self, x: Tensor) -> bool:
+        """Whether a weight has a mask, and a backend takes masks."""
+        constrained: Any = self._modules.get("parametrizations") if self._modules else None
+        if constrained is None or self.layer_norm:
+            return False
+        if not any(isinstance(one, Mask) for name in constrained for one in constrained[name]):
+            return False
+        return select_backend(options_for("tanh", False, False), x.device, x.dtype).general is not None
 
     def _draw_seed(self, seed: int | None) -> Tensor | None:
         """The noise's seed of this call, (1,) int64 on the CPU; None where there is no noise."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.general_cases import GeneralCase
+from tests.general_cases import GENERAL_CASES, GeneralCase
 from tests.numerics import assert_close, assert_equally_accurate
 from torch import Tensor
 
@@ -23,6 +23,7 @@ LONG = (
     GeneralCase(50, 5, 7, 70, "sigmoid", residual=True, noise=True, reverse=True),
     GeneralCase(40, 17, 7, 130, "rectified_tanh", "current", leak=True, rank=3, lengths=(40, 3) * 8 + (9,)),
     GeneralCase(3, 40, 5, 530, leak=True, noise=True, reset=True),
+    GeneralCase(20, 40, 5, 270, leak=True, reset=True, lengths=(20, 3) * 20, density=0.15),
 )
 
 
@@ -51,6 +52,16 @@ def test_as_accurate_as_the_reference(case: GeneralCase, threads: int) -> None:
     got, other = (all_of(module, case, torch.float32) for module in (general, reference))
     assert_equally_accurate(got, other, exact, terms=2000)
     assert_close(all_of(general, case, torch.float64), exact, terms=5000)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("threads", [1, 2, 5], indirect=True)
+@pytest.mark.parametrize("case", [case for case in GENERAL_CASES if case.density], ids=str)
+def test_connections_dense_or_not(
+    case: GeneralCase, threads: int, sparse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(general, "_is_sparse", lambda *_: sparse)
+    assert_close(all_of(general, case, torch.float64), all_of(reference, case, torch.float64), terms=500)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5], indirect=True)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.kernels.cpu.library import in_memory, library
+from elman.kernels.cpu.library import in_memory, isa, library
 from elman.kernels.general.options import (
     NONLINEARITIES,
     GeneralGradients,
@@ -23,12 +23,13 @@ from elman.kernels.general.options import (
     GeneralOptions,
     saves_extra,
 )
-from elman.kernels.general.reference import products, states_before
+from elman.kernels.general.reference import states_before
 from elman.kernels.ragged import Rows
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
 # elman_general_call in native/elman_general.h, field by field; tests/native compares it with what the library reports.
-_pack = struct.Struct("=54q").pack
+_pack = struct.Struct("=55q").pack
+_LANES = {"avx512": 16, "avx2": 8, "portable": 4}  # of float32 in a vector
 _int64, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -86,6 +87,13 @@ class _Calls:
         if self.noise is not None and inputs.seed is None:
             raise ValueError("noise needs a seed")
         self.seeds = [(0, 0)] * self.V if inputs.seed is None or self.noise is None else inputs.seed.tolist()
+        self.connected, self.there = None, None
+        if inputs.connected is not None:
+            self.there = _rows(inputs.connected, torch.bool)  # where the gradient of w_hh is not zero
+            if _is_sparse(self.there, self.B, dtype):
+                self.connected = self.there
+            else:
+                self.w_hh = self.w_hh * self.there
         self.options = options
 
     def pack(
@@ -117,7 +125,7 @@ class _Calls:
             *(at(gradients.w_hh, v), at(gradients.bias, v), options.current, seed, stream, at(self.leak, v)),
             *(at(self.noise, v), at(self.restart, v), at(self.reset, v), rst, rsb, at(extra, v), est, esb),
             *(at(gradients.leak, v), at(gradients.noise, v), at(gradients.restart, v)),
-            *(self.rank, at(self.w_in, v), at(grad_z, v)),
+            *(self.rank, at(self.w_in, v), at(grad_z, v), at(self.connected, v)),
         )
 
     def run(self, function: Any, packed: bytes) -> None:
@@ -188,7 +196,21 @@ def backward_many(
     grad_z = new((V, T, B, H)) if calls.rank else None
     packed = b"".join(calls.pack(v, h, None, extra, grad_h, grad_h_last, gradients, grad_z) for v in range(V))
     calls.run(library().elman_general_backward, packed)
+    if gradients.w_hh is not None and calls.there is not None and calls.connected is None:
+        gradients.w_hh.mul_(calls.there)
     return gradients if grad_z is None else _with_products(gradients, grad_z, inputs, h, extra, options, needs)
+
+
+def _is_sparse(connected: Tensor, B: int, dtype: torch.dtype) -> bool:
+    """Whether a step by its connections costs less than one by the dense W_hh.
+
+    A connection costs as much as two or three of its multiply-adds; the sequences fill whole vectors; and there is the
+    work of turning the states, which counts where they are few.
+    """
+    H = connected.shape[-1]
+    lanes = _LANES[isa()] // (2 if dtype is torch.float64 else 1)
+    filled = -(-B // lanes) * lanes / B
+    return connected.count_nonzero().item() / connected.numel() * 2.5 * filled + 100 / H < 1
 
 
 def _with_products(
@@ -206,13 +228,41 @@ def _with_products(
         own = GeneralInputs(*(None if tensor is None else tensor[v] for tensor in inputs))  # type: ignore[arg-type]
         rows = Rows(own.x.shape[0], own.x.shape[1], own.lengths)
         _, q = states_before(own, h[v], None if extra is None else extra[v], options, rows)
-        found.append(products(own, rows.gather(grad_z[v]), q, rows, needs))
+        found.append(_narrow_products(own, rows.gather(grad_z[v]), q, rows, needs))
 
     def stacked(name: str) -> Any:
         parts = [getattr(one, name) for one in found]
         return torch.stack(parts) if parts and parts[0] is not None else None
 
     return gradients._replace(**{name: stacked(name) for name in ("x", "w_ih", "w_hh", "bias", "w_in")})
+
+
+def _narrow_products(
+    inputs: GeneralInputs,
+    delta: Tensor,  # (N, H)
+    q: Tensor,  # (N, H)
+    rows: Rows,
+    needs: GeneralNeeds,
+) -> GeneralGradients:
+    """What the reference's `products` gives, each product turned so that the long side of a narrow factor lies in rows:
+    torch's matrix product takes up to ten times as long the other way round."""
+    w_hh, w_in = inputs.w_hh, inputs.w_in
+    assert w_in is not None
+    entering = q if inputs.mask is None else q * rows.spread(rows.sort(inputs.mask))
+
+    def by_columns(a: Tensor, w: Tensor) -> Tensor:
+        return torch.nn.functional.linear(a, w.t().contiguous())
+
+    def over_rows(a: Tensor, narrow: Tensor) -> Tensor:  # a^T narrow
+        return (narrow.t() @ a).t().contiguous()
+
+    return GeneralGradients(
+        x=rows.scatter(by_columns(delta, inputs.w_ih)) if needs.x else None,
+        w_ih=over_rows(delta, rows.gather(inputs.x)) if needs.w_ih else None,
+        w_hh=over_rows(delta, by_columns(entering, w_in)) if needs.w_hh else None,
+        bias=delta.sum(0) if needs.bias else None,
+        w_in=over_rows(entering, by_columns(delta, w_hh)) if needs.w_in else None,
+    )
 
 
 def normal(seed: int, stream: int, T: int, B: int, H: int) -> Tensor:

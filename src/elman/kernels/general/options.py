@@ -37,6 +37,7 @@ class GeneralInputs(NamedTuple):
     mask: Tensor | None = None  # (B, H) multiplies what enters W_hh
     reset: Tensor | None = None  # (T, B) bool: before which steps the state is set to `restart`
     seed: Tensor | None = None  # (2,) int64 on the CPU: the noise's seed and stream; with `noise`
+    connected: Tensor | None = None  # (H, H) bool: W_hh is zero where it is False, whatever w_hh is; without w_in
 
 
 class GeneralNeeds(NamedTuple):
@@ -121,7 +122,7 @@ def general_options(nonlinearity: str, reverse: bool, residual: bool, form: str)
 
 def is_plain(inputs: GeneralInputs, options: GeneralOptions) -> bool:
     """Whether the recurrence of `elman.kernels.options` computes it."""
-    added = inputs.leak, inputs.noise, inputs.reset, inputs.w_in
+    added = inputs.leak, inputs.noise, inputs.reset, inputs.w_in, inputs.connected
     terms = any(tensor is not None for tensor in added)
     return options.nonlinearity in PLAIN_NONLINEARITIES and not options.current and not terms
 

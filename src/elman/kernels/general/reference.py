@@ -42,7 +42,8 @@ from elman.kernels.ragged import Rows
 
 def forward(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (T, B, H), the state after each sequence's last step (B, H), and `extra` (T, B, H) where it is saved."""
-    x, h0, w_ih, w_hh, bias, leak, noise, _, w_in, lengths, mask, _, _ = inputs
+    inputs = without_unconnected(inputs)
+    x, h0, w_ih, w_hh, bias, leak, noise, _, w_in, lengths, mask, *_ = inputs
     rows = Rows(x.shape[0], x.shape[1], lengths)
     x_rows = rows.gather(x)  # (N, I)
     z_rows = x_rows @ w_ih.t() if bias is None else torch.addmm(bias, x_rows, w_ih.t())  # (N, H)
@@ -81,7 +82,8 @@ def backward(
     needs: GeneralNeeds,
 ) -> GeneralGradients:
     """The gradients of the inputs, None where not needed. Nothing is written in place, as in the plain reference."""
-    x, h0, _, w_hh, _, leak, noise, restart, w_in, lengths, mask, _, _ = inputs
+    inputs = without_unconnected(inputs)
+    x, h0, _, w_hh, _, leak, noise, restart, w_in, lengths, mask, *_ = inputs
     rows = Rows(x.shape[0], x.shape[1], lengths)
     keep, gain = _kept(leak, options)
     cut = _resets(inputs, rows)
@@ -161,13 +163,22 @@ def products(
     """The gradients that are products with dL/dz: of x, the weights and the bias."""
     w_hh, w_in = inputs.w_hh, inputs.w_in
     entering = q if inputs.mask is None else q * rows.spread(rows.sort(inputs.mask))
+    grad_w_hh = None
+    if needs.w_hh:
+        grad_w_hh = delta.t() @ (entering if w_in is None else entering @ w_in)
+        grad_w_hh = grad_w_hh if inputs.connected is None else grad_w_hh * inputs.connected
     return GeneralGradients(
         x=rows.scatter(delta @ inputs.w_ih) if needs.x else None,
         w_ih=delta.t() @ rows.gather(inputs.x) if needs.w_ih else None,
-        w_hh=delta.t() @ (entering if w_in is None else entering @ w_in) if needs.w_hh else None,
+        w_hh=grad_w_hh,
         bias=delta.sum(0) if needs.bias else None,
         w_in=entering.t() @ (delta @ w_hh) if w_in is not None and needs.w_in else None,
     )
+
+
+def without_unconnected(inputs: GeneralInputs) -> GeneralInputs:
+    """The inputs with zeros in w_hh where nothing is connected."""
+    return inputs if inputs.connected is None else inputs._replace(w_hh=inputs.w_hh * inputs.connected)
 
 
 def _kept(leak: Tensor | None, options: GeneralOptions) -> tuple[Tensor | int, Tensor | int]:

@@ -70,7 +70,8 @@ Job prepare(elman_call& call, int threads, int most, bool backward, Scratch& scr
     }
     const Kernels& kernels = current_kernels();
     const auto pass = (backward ? kernels.backward : kernels.forward)[call.dtype];
-    return pass(*make_plan(call, threads, most, element(call), backward, scratch), scratch);
+    return pass(*make_plan(call, dense_cost(call, element(call)), threads, most, element(call), backward, scratch),
+                scratch);
 }
 
 bool run_one(elman_call call, int threads, int most, bool backward) {

@@ -38,6 +38,9 @@ typedef struct elman_general_call {
     int64_t rank;
     const void* w_in;
     void* grad_z;  // (T, B, H), backward
+    // (H, H) 0 or 1, or null: where it is 0 W_hh is zero, whatever w_hh holds there, and so is its gradient. A step
+    // costs what the connections do. Not with a rank.
+    const uint8_t* connected;
 } elman_general_call;
 
 // `count` calls that need nothing of each other, such as many networks: the threads take them in turn, each call by one

@@ -4,17 +4,20 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <numeric>
 
 #include "kernels.h"
 #include "runtime/crowding.h"
+#include "runtime/thresholds.h"
 
 namespace elman {
 namespace {
 
-// Whether the plain recurrence computes it.
+// Whether the plain recurrence computes it, which knows resets to zero.
 bool is_plain(const elman_general_call& general) {
+    const bool resets_to_zero = general.reset && !general.restart && !general.call.residual;
     return general.call.nonlinearity <= ELMAN_RELU && !general.current && !general.leak && !general.noise &&
-           !general.reset && !general.extra && !general.rank;
+           (!general.reset || resets_to_zero) && !general.extra && !general.rank && !general.connected;
 }
 
 bool valid(const elman_general_call& general, bool backward) {
@@ -22,6 +25,7 @@ bool valid(const elman_general_call& general, bool backward) {
     if (call.T < 0 || call.B < 0 || call.I < 0 || call.H < 1 || call.threads < 1) return false;
     if (call.dtype < 0 || call.dtype > 1 || call.nonlinearity < 0 || call.nonlinearity > ELMAN_IDENTITY) return false;
     if (general.grad_z && !general.rank) return false;
+    if (general.connected && general.rank) return false;
     if (general.rank < 0 || (general.rank > 0) != (general.w_in != nullptr)) return false;
     // forwards f(a) of the rate form is only saved, v of the current form is read again
     const bool saves = general.current || (backward && (general.leak || (call.residual && !is_plain(general))));
@@ -31,16 +35,12 @@ bool valid(const elman_general_call& general, bool backward) {
     return true;
 }
 
-// Each group has one member, as of a call with few units and as much work: there is no wide W_hh to share.
-Plan* low_rank_plan(const elman_general_call& general, int threads, int most, int64_t element, bool backward,
-                    Scratch& scratch) {
-    const int64_t units = 32;
-    elman_call like = general.call;
-    like.I = std::max<int64_t>(1, like.H * (2 * general.rank + like.I) / units - units);
-    like.H = units;
-    Plan* plan = make_plan(like, threads, most, element, backward, scratch);
-    plan->call = &general.call;
-    return plan;
+Cost cost_of(const elman_general_call& general, int64_t element) {
+    const elman_call& call = general.call;
+    if (general.rank) return {call.H * (2 * general.rank + call.I), group_sequences, false, false};
+    if (!general.connected) return dense_cost(call, element);
+    const int64_t connections = std::accumulate(general.connected, general.connected + call.H * call.H, int64_t(0));
+    return {connections + call.H * call.I, sparse_group_sequences, false, true};
 }
 
 // `general` outlives the job. The work is cut for `threads`, and done by at most `most`.
@@ -52,8 +52,8 @@ Job prepare(elman_general_call& general, int threads, int most, bool backward, S
         call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
     const Kernels& kernels = current_kernels();
-    Plan& plan = *(general.rank ? low_rank_plan(general, threads, most, element, backward, scratch)
-                                : make_plan(call, threads, most, element, backward, scratch));
+    Plan& plan = *make_plan(call, cost_of(general, element), threads, most, element, backward, scratch);
+    if (is_plain(general)) plan.resets = general.reset ? &general : nullptr;
     if (is_plain(general)) return (backward ? kernels.backward : kernels.forward)[call.dtype](plan, scratch);
     return (backward ? kernels.general_backward : kernels.general_forward)[call.dtype](plan, scratch);
 }

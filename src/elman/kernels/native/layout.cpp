@@ -63,7 +63,7 @@ constexpr Field general_fields[] = {
     GENERAL(call),         GENERAL(current),   GENERAL(seed),       GENERAL(stream),       GENERAL(leak),
     GENERAL(noise),        GENERAL(restart),   GENERAL(reset),      GENERAL(reset_stride), GENERAL(extra),
     GENERAL(extra_stride), GENERAL(grad_leak), GENERAL(grad_noise), GENERAL(grad_restart), GENERAL(rank),
-    GENERAL(w_in),         GENERAL(grad_z),
+    GENERAL(w_in),         GENERAL(grad_z),    GENERAL(connected),
 };
 
 #define SPEC(name) ELMAN_FIELD(elman_decoder_spec, name)
@@ -122,7 +122,7 @@ static_assert(sizeof(elman_call) == 36 * 8 && covers(call_fields, sizeof(elman_c
 static_assert(offsetof(elman_call, x) == 9 * 8 && offsetof(elman_call, h) == 20 * 8);
 static_assert(offsetof(elman_call, grad_h) == 24 * 8 && offsetof(elman_call, grad_h0) == 32 * 8);
 static_assert(sizeof(elman_step_call) == 12 * 8 && covers(step_fields, sizeof(elman_step_call)));
-static_assert(sizeof(elman_general_call) == 54 * 8 && covers(general_fields, sizeof(elman_general_call)));
+static_assert(sizeof(elman_general_call) == 55 * 8 && covers(general_fields, sizeof(elman_general_call)));
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
 static_assert(sizeof(elman_reservoir_call) == 19 * 8 && covers(reservoir_fields, sizeof(elman_reservoir_call)));

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from elman.kernels.general.noise import normal
 from elman.kernels.general.options import FORMS, NONLINEARITIES, GeneralInputs, GeneralOptions, general_options
 from elman.kernels.options import NONLINEARITIES as PLAIN_NONLINEARITIES
 from elman.nn.general.loop import looped_recurrence
+from elman.nn.parametrizations.connections import connections_of
 from elman.ops.general.functional import run_general
 
 Function = Callable[[Tensor], Tensor]
@@ -212,6 +213,7 @@ class Layer(Protocol):
     hidden_size: int
     learned_h0: bool
     initial_state: nn.Parameter
+    _all_weights: list[list[str]]
 
 
 def general_directions(
@@ -238,8 +240,9 @@ def general_directions(
         cut = reset if reset is None or d == 0 else cut_from_the_end(reset, lengths)
         restart = rnn.initial_state[layer * D + d, 0] if rnn.learned_h0 and cut is not None else None
         bias = biases[0] + biases[1] if biases else None
+        connected = connections_of(cast(nn.Module, rnn), rnn._all_weights[layer * D + d][1])
         given = {"restart": restart, "w_in": w_in, "lengths": lengths, "mask": mask, "reset": cut, "seed": seed}
-        inputs = GeneralInputs(x, start, w_ih, w_hh, bias, **given)
+        inputs = GeneralInputs(x, start, w_ih, w_hh, bias, **given, connected=connected)
         form = "rate" if rnn.dynamics is None else rnn.dynamics.form
         options, function = _options_of(rnn.nonlinearity, d == 1, rnn.residual, form)
         if rnn.dynamics is not None:
@@ -250,7 +253,9 @@ def general_directions(
             h, h_last, _ = run_general(inputs, options)
         states.append(h)
         last.append(h_last)
-    return (states[0] if D == 1 else torch.cat(states, 2)), torch.stack(last)
+    if D == 1:
+        return states[0], last[0].unsqueeze(0)
+    return torch.cat(states, 2), torch.stack(last)
 
 
 def _checked(

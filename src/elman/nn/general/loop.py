@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from elman.kernels.general.noise import normal
 from elman.kernels.general.options import GeneralInputs, GeneralOptions
+from elman.kernels.general.reference import without_unconnected
 
 
 def looped_recurrence(
@@ -27,7 +28,7 @@ def looped_recurrence(
     Steps past a sequence's end are computed and thrown away. Warns, once, that no fused kernel runs it.
     """
     _say_once()
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed, _ = without_unconnected(inputs)
     T, B, _ = x.shape
     alive = None
     if lengths is not None:

@@ -1,17 +1,22 @@
-"""Which connections there are, and which are trained."""
+"""Which connections there are, and which are trained.
+
+A constraint with `keeps_zeros = True` leaves a weight of zero where it is; so may those of your own say.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from elman.errors import UserError
 
 
 class Mask(nn.Module):
-    """W = mask * V.
+    """W = mask * V, in `elman.RNN` at the cost of its connections where they are few.
 
     Arguments:
         mask: (H, H), bool or 0 and 1: row i says from whom unit i receives. Any shape that the weight has.
@@ -19,6 +24,8 @@ class Mask(nn.Module):
     Raises:
         UserError: the mask holds something else, leaves a unit without input, or has not the weight's shape.
     """
+
+    keeps_zeros = True
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__()
@@ -43,6 +50,8 @@ class Mask(nn.Module):
 
 class NoSelfConnection(nn.Module):
     """W = V with zeros on the diagonal."""
+
+    keeps_zeros = True
 
     def forward(self, weight: Tensor) -> Tensor:
         """V (H, H) to W (H, H)."""
@@ -85,6 +94,20 @@ class Fixed(nn.Module):
     def right_inverse(self, weight: Tensor) -> Tensor:
         """W itself."""
         return weight
+
+
+def connections_of(module: nn.Module, name: str) -> Tensor | None:
+    """Where a weight may differ from zero, (H, H) bool, as its masks say; None where they do not have the last word."""
+    if not parametrize.is_parametrized(module, name):
+        return None
+    connected: Tensor | None = None
+    for constraint in cast(Any, module).parametrizations[name]:
+        if isinstance(constraint, Mask):
+            own = constraint.mask != 0
+            connected = own if connected is None else connected & own
+        elif not getattr(constraint, "keeps_zeros", False):
+            connected = None
+    return connected
 
 
 def block_mask(areas: Sequence[int], connected: Tensor | Sequence[Sequence[float]], seed: int = 0) -> Tensor:

@@ -35,6 +35,8 @@ class Dale(nn.Module):
         UserError: a sign is neither, or there is not one for each column of the weight.
     """
 
+    keeps_zeros = True
+
     def __init__(self, sign: Tensor | float, absolute: bool = False) -> None:
         super().__init__()
         self.absolute = absolute

@@ -26,6 +26,8 @@ class SpectralRadius(nn.Module):
         UserError: `radius` is not finite and positive.
     """
 
+    keeps_zeros = True
+
     def __init__(self, radius: float, exact: bool = False) -> None:
         super().__init__()
         _check("radius", radius)
@@ -48,6 +50,8 @@ class NormBound(nn.Module):
     Raises:
         UserError: `bound` is not finite and positive.
     """
+
+    keeps_zeros = True
 
     def __init__(self, bound: float) -> None:
         super().__init__()

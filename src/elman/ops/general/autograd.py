@@ -164,7 +164,7 @@ def _gradients_of_kept(ctx: Any, needed: Any, *grads: Tensor | None) -> tuple[Te
     if not saves_extra(inputs, ctx.options):
         grad_extra = None
     found = apply_many_adjoint(grad_h, grad_h_last, grad_extra, inputs, h, extra, ctx.options, needs)
-    return *found, None, None, None, None
+    return *found, *(None,) * (len(inputs) - DIFFERENTIABLE)
 
 
 class ManyAdjoint(torch.autograd.Function):

@@ -104,7 +104,7 @@ def not_none(gradients: GeneralGradients) -> list[Tensor]:
 
 _SCHEMA = (
     "Tensor x, Tensor h0, Tensor w_ih, Tensor w_hh, Tensor? bias, Tensor? leak, Tensor? noise, Tensor? restart, "
-    "Tensor? w_in, Tensor? lengths, Tensor? mask, Tensor? reset, Tensor? seed, "
+    "Tensor? w_in, Tensor? lengths, Tensor? mask, Tensor? reset, Tensor? seed, Tensor? connected, "
     "str nonlinearity, bool reverse, bool residual, str form"
 )
 

@@ -42,7 +42,7 @@ def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor
 
 def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
     """Raise ValueError or TypeError where shapes, dtypes, devices or options do not fit."""
-    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed = inputs
+    x, h0, w_ih, w_hh, bias, leak, noise, restart, w_in, lengths, mask, reset, seed, connected = inputs
     if w_in is not None:
         H = w_ih.shape[0]
         for name, factor in (("w_hh", w_hh), ("w_in", w_in)):
@@ -62,6 +62,8 @@ def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
         raise ValueError("noise and seed go together: give both or neither")
     if restart is not None and reset is None:
         raise ValueError("restart is the state that a reset goes to; give reset too")
+    if connected is not None:
+        _check_connected(connected, w_hh, w_in)
     if seed is not None and (seed.shape != (2,) or seed.dtype != torch.int64):
         raise ValueError(f"seed has shape {tuple(seed.shape)} and dtype {seed.dtype}; it is two int64: seed, stream")
     if reset is not None:
@@ -72,6 +74,17 @@ def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
             raise ValueError(f"reset has shape {tuple(reset.shape)}, but x has {T} steps of {B} sequences: {(T, B)}")
         if reset.device != x.device:
             raise ValueError(f"reset is on {reset.device}, x is on {x.device}")
+
+
+def _check_connected(connected: Tensor, w_hh: Tensor, w_in: Tensor | None) -> None:
+    if w_in is not None:
+        raise ValueError("connected and w_in say different things of W_hh; choose one")
+    if connected.dtype != torch.bool:
+        raise TypeError(f"connected is {connected.dtype}, not torch.bool")
+    if connected.shape != w_hh.shape:
+        raise ValueError(f"connected has shape {tuple(connected.shape)}, w_hh {tuple(w_hh.shape)}")
+    if connected.device != w_hh.device:
+        raise ValueError(f"connected is on {connected.device}, w_hh is on {w_hh.device}")
 
 
 def _autocast(inputs: GeneralInputs) -> GeneralInputs:

@@ -39,6 +39,9 @@ def translate(*args: Any) -> tuple[Any, Any, Any]:
     first = onnx.Constant(value_ints=[0])
     squeezed: Any = (None if tensor is None else onnx.Squeeze(tensor, first) for tensor in inputs)
     alone = GeneralInputs(*squeezed)
+    if alone.connected is not None:
+        there = onnx.CastLike(alone.connected, alone.w_hh)
+        alone = alone._replace(w_hh=onnx.Mul(alone.w_hh, there), connected=None)
     rank_or_terms = (inputs.leak, inputs.reset, inputs.w_in)
     plain = all(term is None for term in rank_or_terms) and not options.current and not options.residual
     if plain and options.nonlinearity in ACTIVATIONS:

@@ -15,20 +15,23 @@ int64_t total_steps(const elman_call& call) {
     return sum;
 }
 
-int64_t work(const elman_call& call) { return total_steps(call) * call.H * (call.H + call.I); }
+int64_t step_work(const elman_call& call) { return call.H * (call.H + call.I); }
+int64_t work(const elman_call& call) { return total_steps(call) * step_work(call); }
 
 // Whether W_hh is too large for one thread's cache.
 bool large(const elman_call& call, int64_t element) { return call.H * call.H * element > own_cache_bytes; }
 
 // For how many threads the work is cut, as many as are worth their waking, and how many of them share one group's
 // hidden units.
-void choose_team(const elman_call& call, int threads, int64_t element, bool backward, Plan& plan) {
-    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, work(call) / thread_work)));
+void choose_team(const elman_call& call, const Cost& cost, int threads, bool backward, Plan& plan) {
+    const int64_t steps = total_steps(call);
+    threads = static_cast<int>(std::min<int64_t>(threads, std::max<int64_t>(1, steps * cost.step_work / thread_work)));
     // Each group sums up gradients of all the weights, and with few steps these are most of what there is to write.
-    const bool few = backward && 2 * total_steps(call) < call.H;
+    const bool few = backward && 2 * steps < call.H;
     int members = 1;
-    while (members < threads && (few || large(call, element) || call.B < group_sequences * (threads / members)) &&
-           threads % (members * 2) == 0 && call.H >= (few ? few_steps_member_units : member_units) * members * 2)
+    while (cost.shares_units && members < threads &&
+           (few || cost.large || call.B < cost.sequences * (threads / members)) && threads % (members * 2) == 0 &&
+           call.H >= (few ? few_steps_member_units : member_units) * members * 2)
         members *= 2;
     const int64_t groups = std::min<int64_t>(threads / members, call.B);
     plan.split = members;
@@ -123,10 +126,15 @@ bool side_by_side(const elman_call& one, const elman_call& other, int64_t elemen
            work(other) >= thread_work && !large(one, element) && !large(other, element);
 }
 
-Plan* make_plan(const elman_call& call, int threads, int most, int64_t element, bool backward, Scratch& scratch) {
+Cost dense_cost(const elman_call& call, int64_t element) {
+    return {step_work(call), group_sequences, large(call, element), true};
+}
+
+Plan* make_plan(const elman_call& call, const Cost& cost, int threads, int most, int64_t element, bool backward,
+                Scratch& scratch) {
     Plan* plan = new (scratch.take<Plan>(1)) Plan{};
     plan->call = &call;
-    choose_team(call, threads, element, backward, *plan);
+    choose_team(call, cost, threads, backward, *plan);
     choose_threads(*plan, most);
     plan->group = scratch.take<Group>(plan->groups);
     plan->everyone.set(plan->threads);

@@ -4,7 +4,7 @@
 // sorted by length, longest first, so that those still running at step s are the first active[s] of them and nothing is
 // done for the others.
 #pragma once
-#include "elman.h"
+#include "elman_general.h"
 #include "runtime/inline.h"
 #include "runtime/scratch.h"
 #include "runtime/team.h"
@@ -30,6 +30,7 @@ struct Group {
 
 struct Plan {
     const elman_call* call;
+    const elman_general_call* resets = nullptr;  // where a plain pass has resets to zero
     int groups, split;     // into how many groups, and each group's hidden units into how many parts, the work is cut
     int threads, members;  // that do it now: `members` threads a group, and each does every so many-th group
     double idle;           // the share of the time for which the least busy thread has nothing to do
@@ -48,9 +49,19 @@ ELMAN_INLINE Share share(int64_t n, int64_t member, int64_t members) {
     return {n * member / members, n * (member + 1) / members};
 }
 
+// What of a call decides how it is cut.
+struct Cost {
+    int64_t step_work;  // multiply-adds of a sequence's step
+    int64_t sequences;  // the least that a group should have, before it has more members
+    bool large;         // the recurrent weights do not fit one thread's cache
+    bool shares_units;  // members of a group may share its units
+};
+Cost dense_cost(const elman_call& call, int64_t element);
+
 // The work is cut for `threads`, and done by at most `most`. `element` is the size of a number; `backward` because its
 // chunks carry more.
-Plan* make_plan(const elman_call& call, int threads, int most, int64_t element, bool backward, Scratch& scratch);
+Plan* make_plan(const elman_call& call, const Cost& cost, int threads, int most, int64_t element, bool backward,
+                Scratch& scratch);
 
 // Whether two calls run better beside each other, each with half of the threads, than one after the other with all.
 bool side_by_side(const elman_call& one, const elman_call& other, int64_t element);

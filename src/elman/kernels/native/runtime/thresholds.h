@@ -42,6 +42,8 @@ constexpr int64_t prefetch_weights_bytes = 160 * 1024;
 
 // Fewer sequences than this for each group leave a register tile half empty: more members share a group then.
 constexpr int64_t group_sequences = 4;
+// With few connections a group's sequences lie side by side, four vectors of them best.
+constexpr int64_t sparse_group_sequences = 32;
 // Hidden units below which a member has too little to do between two barriers; fewer where there are few steps, and so
 // few barriers.
 constexpr int64_t member_units = 64;

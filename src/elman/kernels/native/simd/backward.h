@@ -43,9 +43,10 @@ struct StepRows {
 
 // delta of a chunk; `later` is delta of the first step after it, or null at the end.
 template <class T>
-void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const BackwardShared<T>& shared,
+void delta_steps(const Plan& plan, Group& group, const Chunk& chunk, const BackwardShared<T>& shared,
                  const typename BackwardShared<T>::GroupBuffers& buffers, T* delta, const T* later, Share panels,
                  const T** pointers, T* copy) {
+    const elman_call& call = *plan.call;
     T* at = delta + chunk.rows * shared.row;
     const bool ahead = call.grad_w_ih && can_prefetch_x<T>(call);
     for (int64_t s = chunk.last - 1; s >= chunk.first; --s) {
@@ -68,6 +69,9 @@ void delta_steps(const elman_call& call, Group& group, const Chunk& chunk, const
                                   call.nonlinearity == ELMAN_RELU};
         gemm_blocked(later, shared.row, 0, going_on, shared.w_hh, panels.first, panels.last, buffers.sums, shared.row,
                      copy, epilogue, s % 2);
+        for_each_reset(plan, group, s + 1, [&](int64_t r) {  // without what came from the steps after it
+            gemm(delta, shared.row, r, r + 1, shared.w_hh, panels.first, panels.last, 0, 0, epilogue);
+        });
         epilogue.last = rows.last;
         epilogue.carried = false;
         gemm(delta, shared.row, going_on, n, shared.w_hh, panels.first, panels.last, 0, 0, epilogue);
@@ -108,9 +112,11 @@ void give_grad_of_no_steps(const elman_call& call, const Group& group, Share row
 }
 
 template <class T>
-void give_grad_h0(const elman_call& call, const Group& group, const BackwardShared<T>& shared,
+void give_grad_h0(const Plan& plan, const Group& group, const BackwardShared<T>& shared,
                   const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share panels, Share rows,
                   const T** pointers) {
+    const elman_call& call = *plan.call;
+    const Share units = units_of<T>(panels, call.H);
     const T** mask = pointers + group.n;
     for (int64_t r = 0; r < group.n; ++r) {
         pointers[r] = static_cast<T*>(call.grad_h0) + group.sequence[r] * call.H;
@@ -120,15 +126,23 @@ void give_grad_h0(const elman_call& call, const Group& group, const BackwardShar
     gemm(
         delta, shared.row, 0, group.steps ? group.active[0] : 0, shared.w_hh, panels.first, panels.last, 0, call.H,
         GradH0Epilogue<T>{to, call.mask ? mask : nullptr, call.residual ? buffers.carry : nullptr, shared.row, call.H});
+    for_each_reset(plan, group, 0, [&](int64_t r) {
+        __builtin_memset(to[r] + units.first, 0, (units.last - units.first) * sizeof(T));
+    });
     give_grad_of_no_steps(call, group, rows, to);
 }
 
 template <class T>
-void pack_weights(const Plan& plan, const BackwardShared<T>& shared, int thread) {
+void pack_recurrent_weights(const Plan& plan, const BackwardShared<T>& shared, int thread) {
     const elman_call& call = *plan.call;
     for (int64_t p = thread; (call.T > 1 || call.grad_h0) && p < shared.w_hh.count(); p += plan.threads)
         pack_straight(static_cast<const T*>(call.w_hh), call.H, call.H,
                       const_cast<T*>(shared.w_hh.data) + p * panel_width<T> * call.H, p);
+}
+
+template <class T>
+void pack_input_weights(const Plan& plan, const BackwardShared<T>& shared, int thread) {
+    const elman_call& call = *plan.call;
     if (call.grad_x && shared.w_ih.data)
         for (int64_t p = thread; p < shared.w_ih.count(); p += plan.threads)
             pack_straight(static_cast<const T*>(call.w_ih), call.H, call.I,
@@ -173,9 +187,9 @@ void backward_group(Plan& plan, const BackwardShared<T>& shared, int thread, int
         const Chunk& chunk = group.chunks[i];
         const Share packed = share(chunk.rows, member, plan.members);
         delta = buffers.delta[i % 2];
-        delta_steps(call, group, chunk, shared, buffers, delta, later, panels, pointers, copy);
+        delta_steps(plan, group, chunk, shared, buffers, delta, later, panels, pointers, copy);
         if (weights) {
-            pack_inputs(call, group, chunk, packed, shared.chunk_rows, buffers.x, buffers.h);
+            pack_inputs(plan, group, chunk, packed, shared.chunk_rows, shared.zeros, buffers.x, buffers.h);
             group.barrier.wait();
             add_weight_gradients(call, chunk.rows, shared, buffers, delta, units, i == group.chunk_count - 1, copy);
         }
@@ -185,13 +199,14 @@ void backward_group(Plan& plan, const BackwardShared<T>& shared, int thread, int
         later = delta;
         group.barrier.wait();
     }
-    if (call.grad_h0) give_grad_h0(call, group, shared, buffers, delta, panels, rows, pointers);
+    if (call.grad_h0) give_grad_h0(plan, group, shared, buffers, delta, panels, rows, pointers);
     if (call.grad_x) zero_past_ends<T>(call, group, rows);
 }
 
 template <class T>
 void backward_thread(Plan& plan, const BackwardShared<T>& shared, int thread) {
-    pack_weights(plan, shared, thread);
+    pack_recurrent_weights(plan, shared, thread);
+    pack_input_weights(plan, shared, thread);
     plan.everyone.wait();
     for (int g = thread / plan.members; g < plan.groups; g += plan.teams()) backward_group(plan, shared, thread, g);
     plan.everyone.wait();
@@ -243,8 +258,13 @@ void take_backward(const Plan& plan, Scratch& scratch, BackwardShared<T>& shared
 
 template <class T>
 Job backward(Plan& plan, Scratch& scratch) {
-    BackwardShared<T> shared;
+    BackwardShared<T> shared{};
     take_backward<T>(plan, scratch, shared, 5);
+    if (plan.resets) {
+        T* const zeros = scratch.take<T>(shared.row);
+        __builtin_memset(zeros, 0, shared.row * sizeof(T));
+        shared.zeros = zeros;
+    }
     return Pass<BackwardShared<T>, backward_thread<T>>::job(plan, shared, scratch);
 }
 

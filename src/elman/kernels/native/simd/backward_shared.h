@@ -19,8 +19,9 @@ struct BackwardShared {
     };
     GroupBuffers* groups;
     const T*** row_pointers;
-    T* copy;       // of blocks of delta; one a thread
-    T* own_panel;  // one a thread, where each panel of W_ih is used only once; w_ih.data is then null
+    const T* zeros;  // (row), with resets
+    T* copy;         // of blocks of delta; one a thread
+    T* own_panel;    // one a thread, where each panel of W_ih is used only once; w_ih.data is then null
     int64_t own_panel_size, row, x_row, chunk_rows;
 };
 

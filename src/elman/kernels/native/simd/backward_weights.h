@@ -5,6 +5,7 @@
 #include "simd/backward_shared.h"
 #include "simd/gemm/blocked.h"
 #include "simd/gemm/pack.h"
+#include "simd/resets.h"
 #include "simd/rows.h"
 
 namespace elman::ELMAN_ISA {
@@ -12,7 +13,9 @@ namespace {
 
 // The rows of x and of mask * h_(t-1) that belong to rows [first, last) of the chunk's deltas, into panels.
 template <class T>
-void pack_inputs(const elman_call& call, const Group& group, const Chunk& chunk, Share rows, int64_t K, T* x, T* h) {
+void pack_inputs(const Plan& plan, const Group& group, const Chunk& chunk, Share rows, int64_t K, const T* zeros, T* x,
+                 T* h) {
+    const elman_call& call = *plan.call;
     int64_t row = 0;
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, ++row) {
@@ -22,9 +25,10 @@ void pack_inputs(const elman_call& call, const Group& group, const Chunk& chunk,
                 pack_row(static_cast<const T*>(call.x) + time_of(group, r, s, call.reverse) * call.x_stride[0] +
                              b * call.x_stride[1],
                          call.x_stride[2], static_cast<const T*>(nullptr), call.I, x, K, row);
-            if (call.grad_w_hh)
-                pack_row(h_before<T>(call, group, r, s), 1,
-                         call.mask ? static_cast<const T*>(call.mask) + b * call.H : nullptr, call.H, h, K, row);
+            if (!call.grad_w_hh) continue;
+            const bool anew = plan.resets && is_reset(*plan.resets, time_of(group, r, s, call.reverse), b);
+            pack_row(anew ? zeros : h_before<T>(call, group, r, s), 1,
+                     call.mask ? static_cast<const T*>(call.mask) + b * call.H : nullptr, call.H, h, K, row);
         }
 }
 

@@ -8,6 +8,7 @@
 #include "simd/forward_epilogues.h"
 #include "simd/gemm/blocked.h"
 #include "simd/gemm/once.h"
+#include "simd/resets.h"
 #include "simd/rows.h"
 #include "simd/workspace.h"
 
@@ -67,9 +68,11 @@ struct ForwardRows {
 };
 
 template <class T, class W>
-void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, const ForwardShared<T, W>& shared,
+void forward_steps(const Plan& plan, Group& group, const Chunk& chunk, const ForwardShared<T, W>& shared,
                    const typename ForwardShared<T, W>::GroupBuffers& buffers, Share panels, const T** pointers,
                    W* own_panel, T* copy) {
+    const elman_call& call = *plan.call;
+    const Share units = units_of<T>(panels, call.H);
     const ForwardRows<T> rows(call, group, chunk.first, pointers);
     const bool fused = shared.fused_weights;
     const T* drive = fused ? shared.bias : buffers.drive;
@@ -94,6 +97,9 @@ void forward_steps(const elman_call& call, Group& group, const Chunk& chunk, con
         else
             gemm_once(state, shared.state_row, n, static_cast<const T*>(call.w_hh), call.H, call.H, panels, own_panel,
                       epilogue);
+        for_each_reset(plan, group, s + 1, [&](int64_t r) {
+            __builtin_memset(next + r * shared.state_row + units.first, 0, (units.last - units.first) * sizeof(T));
+        });
         drive += n * drive_row;
         rows.next_step(n);
         group.barrier.wait();
@@ -155,13 +161,18 @@ void forward_group(Plan& plan, const ForwardShared<T, W>& shared, int thread, in
     const Share panels = share(shared.w_hh.count(), member, plan.members);
     start_state(call, group, rows.first, rows.last, buffers.state[0] + (shared.fused_weights ? call.I : 0),
                 shared.state_row);
+    for_each_reset(plan, group, 0, [&](int64_t r) {
+        if (r < rows.first || r >= rows.last) return;
+        T* const state = buffers.state[0] + (shared.fused_weights ? call.I : 0);
+        __builtin_memset(state + r * shared.state_row, 0, call.H * sizeof(T));
+    });
     group.barrier.wait();
     for (int64_t i = 0; i < group.chunk_count; ++i) {
         const Chunk& chunk = group.chunks[i];
         const Share gathered = share(chunk.rows, member, plan.members);
         if (!shared.fused_weights)
             compute_drive(call, group, chunk, shared, buffers, gathered, panels, own_panel, copy);
-        forward_steps(call, group, chunk, shared, buffers, panels, shared.row_pointers[thread], own_panel, copy);
+        forward_steps(plan, group, chunk, shared, buffers, panels, shared.row_pointers[thread], own_panel, copy);
     }
     finish_rows<T>(call, group, rows.first, rows.last);
 }

@@ -31,6 +31,16 @@ ELMAN_INLINE void transpose(vec<T> (&rows)[lanes<T>]) {
         transpose<T, 2 * S>(rows);
     }
 }
+#else
+template <class T>
+ELMAN_INLINE void transpose(vec<T> (&rows)[lanes<T>]) {
+    for (int r = 0; r < lanes<T>; ++r)
+        for (int c = 0; c < r; ++c) {
+            const T kept = rows[r][c];
+            rows[r][c] = rows[c][r];
+            rows[c][r] = kept;
+        }
+}
 #endif
 
 // Panel p of W^T: w is (columns, K) in memory, as both weights are for the forward products.

@@ -1,5 +1,6 @@
 // The factor W of a product: panels of two vectors' width, each with its rows of K one after the other.
 #pragma once
+#include "runtime/plan.h"
 #include "simd/vec.h"
 
 namespace elman::ELMAN_ISA {
@@ -15,6 +16,13 @@ struct Panels {
     int64_t count() const { return (columns + panel_width<T> - 1) / panel_width<T>; }
     bool narrow(int64_t p) const { return columns - p * panel_width<T> <= lanes<T>; }
 };
+
+// The units that are the columns of `panels`, of H.
+template <class T>
+ELMAN_INLINE Share units_of(Share panels, int64_t H) {
+    const int64_t first = panels.first * panel_width<T>, last = panels.last * panel_width<T>;
+    return {first < H ? first : H, last < H ? last : H};
+}
 
 template <class T>
 ELMAN_INLINE int64_t padded(int64_t columns) {

@@ -4,6 +4,7 @@
 #include "simd/backward.h"
 #include "simd/general/backward_epilogue.h"
 #include "simd/general/low_rank.h"
+#include "simd/general/sparse_gradient.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -13,11 +14,15 @@ struct GeneralBackward {
     BackwardShared<T> plain;
     UnitVectors<T> units;
     LowRank<T> low;
+    Sparse<T> sparse;  // by columns
+    T* grad_sparse;    // the gradient of a sparse w_hh, or null
     struct GroupBuffers {
         T* carry;                   // (n, row) g of the step before, or null
         T* q0;                      // (n, row) f(h0) in the current form, or null
         T *leak, *noise, *restart;  // (row) this group's sums, or null
         T* low;                     // (n, low.row), of low rank
+        SparseRoom<T> room;
+        SparseGradient<T> gradient;
     };
     GroupBuffers* groups;
     uint8_t** cut;  // one list a thread: of each sequence, whether it is reset
@@ -88,6 +93,8 @@ void general_deltas(const elman_general_call& general, Group& group, const Chunk
                                          true};
         if (shared.low.in.data)
             low_rank_product(later, plain.row, 0, going_on, shared.low, own.low, epilogue);
+        else if (shared.sparse.starts)
+            sparse_product(later, plain.row, going_on, shared.sparse, own.room, panels, group.barrier, epilogue);
         else
             gemm_blocked(later, plain.row, 0, going_on, plain.w_hh, panels.first, panels.last, buffers.sums, plain.row,
                          copy, epilogue, s % 2);
@@ -97,6 +104,14 @@ void general_deltas(const elman_general_call& general, Group& group, const Chunk
         later = at;
         group.barrier.wait();
     }
+}
+
+// What enters W_hh in step s of sequence r.
+template <class T>
+ELMAN_INLINE const T* row_of_q(const elman_general_call& general, const GeneralBackward<T>& shared, const T* q0,
+                               const Group& group, int64_t r, int64_t s) {
+    if (is_reset(general, time_of(group, r, s, general.call.reverse), group.sequence[r])) return shared.units.entered;
+    return s == 0 && q0 ? q0 + r * shared.plain.row : h_before<T>(general.call, group, r, s);
 }
 
 // The rows of x and of m * q_t that belong to rows [first, last) of the chunk's deltas, into panels.
@@ -113,11 +128,41 @@ void pack_general_inputs(const elman_general_call& general, const GeneralBackwar
                 pack_row(row_of_x<T>(call, group, r, s), call.x_stride[2], static_cast<const T*>(nullptr), call.I, x, K,
                          row);
             if (!call.grad_w_hh) continue;
-            const T* q = is_reset(general, time_of(group, r, s, call.reverse), b) ? shared.units.entered
-                         : s == 0 && q0                                           ? q0 + r * shared.plain.row
-                                                                                  : h_before<T>(call, group, r, s);
-            pack_row(q, 1, row_of_mask<T>(call, b), call.H, h, K, row);
+            pack_row(row_of_q(general, shared, q0, group, r, s), 1, row_of_mask<T>(call, b), call.H, h, K, row);
         }
+}
+
+// A chunk's part of the gradient of a sparse w_hh.
+template <class T>
+void add_sparse_gradient(const elman_general_call& general, const GeneralBackward<T>& shared,
+                         const typename GeneralBackward<T>::GroupBuffers& own, Group& group, const Chunk& chunk,
+                         const T* delta, Share rows, Share units, bool fresh) {
+    int64_t row = 0;
+    for (int64_t s = chunk.first; s < chunk.last; ++s)
+        for (int64_t r = 0; r < group.active[s]; ++r, ++row) {
+            if (row < rows.first || row >= rows.last) continue;
+            own.gradient.q[row] = row_of_q(general, shared, own.q0, group, r, s);
+            own.gradient.mask[row] = row_of_mask<T>(general.call, group.sequence[r]);
+        }
+    group.barrier.wait();
+    turn_factors(shared.sparse, own.gradient, row, delta, shared.plain.row, units);
+    group.barrier.wait();
+    add_connection_gradients(shared.sparse, own.gradient, row, units, fresh);
+}
+
+// The whole gradient of a sparse w_hh, this thread's columns of it.
+template <class T>
+void finish_sparse_gradient(Plan& plan, const GeneralBackward<T>& shared, int thread) {
+    const int64_t H = plan.call->H;
+    const Share share_of = share(H, thread, plan.threads);
+    __builtin_memset(shared.grad_sparse + share_of.first * H, 0, (share_of.last - share_of.first) * H * sizeof(T));
+    plan.everyone.wait();
+    const T** values = shared.plain.row_pointers[thread];
+    int groups = 0;
+    for (int g = 0; g < plan.groups; ++g)
+        if (plan.group[g].chunk_count) values[groups++] = shared.groups[g].gradient.values;
+    if (groups)
+        give_connection_gradients(shared.sparse, values, groups, share_of.first, share_of.last, shared.grad_sparse);
 }
 
 // dL/ds in the columns of `units`: the noise is drawn again.
@@ -139,7 +184,7 @@ void add_noise_gradient(const elman_general_call& general, const Group& group, c
 }
 
 template <class T>
-void general_grad_h0(const elman_general_call& general, const Group& group, const GeneralBackward<T>& shared,
+void general_grad_h0(const elman_general_call& general, Group& group, const GeneralBackward<T>& shared,
                      const typename GeneralBackward<T>::GroupBuffers& own, const T* delta, Share panels, Share rows,
                      const T** pointers, uint8_t* cut) {
     const elman_call& call = general.call;
@@ -156,6 +201,9 @@ void general_grad_h0(const elman_general_call& general, const Group& group, cons
                                                 q};
         if (shared.low.in.data)
             low_rank_product(delta, shared.plain.row, 0, group.active[0], shared.low, own.low, epilogue);
+        else if (shared.sparse.starts)
+            sparse_product(delta, shared.plain.row, group.active[0], shared.sparse, own.room, panels, group.barrier,
+                           epilogue);
         else
             gemm(delta, shared.plain.row, 0, group.active[0], shared.plain.w_hh, panels.first, panels.last, 0, call.H,
                  epilogue);
@@ -248,6 +296,8 @@ void general_backward_group(Plan& plan, const GeneralBackward<T>& shared, int th
             group.barrier.wait();
             add_weight_gradients(call, chunk.rows, plain, buffers, delta, units, i == group.chunk_count - 1, copy);
         }
+        if (shared.grad_sparse)
+            add_sparse_gradient(general, shared, own, group, chunk, delta, packed, units, i == group.chunk_count - 1);
         if (general.grad_z) give_grad_z(general, group, chunk, plain.row, delta);
         if (own.noise) add_noise_gradient(general, group, chunk, delta, plain.row, units, own.noise);
         if (call.grad_x)
@@ -266,13 +316,15 @@ void general_backward_thread(Plan& plan, const GeneralBackward<T>& shared, int t
     const elman_general_call& general = general_of(*plan.call);
     if (shared.low.in.data)
         pack_low_rank(plan, shared.low, general.call.w_hh, general.w_in, thread);
-    else
-        pack_weights(plan, shared.plain, thread);
+    else if (!shared.sparse.starts)
+        pack_recurrent_weights(plan, shared.plain, thread);
+    pack_input_weights(plan, shared.plain, thread);
     plan.everyone.wait();
     for (int g = thread / plan.members; g < plan.groups; g += plan.teams())
         general_backward_group(plan, shared, thread, g);
     plan.everyone.wait();
     add_all_groups(plan, shared.plain, thread, const_cast<T**>(shared.plain.row_pointers[thread]));
+    if (shared.grad_sparse) finish_sparse_gradient(plan, shared, thread);
     if (thread == 0) finish_unit_sums(plan, shared);
 }
 
@@ -282,18 +334,30 @@ Job general_backward(Plan& plan, Scratch& scratch) {
     const elman_call& call = general.call;
     if (general.grad_restart && !call.grad_h0) general.call.grad_h0 = scratch.take<T>(call.B * call.H);
     GeneralBackward<T> shared{};
+    if (general.connected) {
+        shared.grad_sparse = static_cast<T*>(general.call.grad_w_hh);
+        general.call.grad_w_hh = nullptr;
+    }
     take_backward<T>(plan, scratch, shared.plain, 6);
     shared.units = take_unit_vectors<T>(general, scratch);
     shared.low = take_low_rank<T>(plan, scratch);
-    const int64_t row = shared.plain.row;
+    const int64_t row = shared.plain.row, side = most_side_by_side<T>(plan);
+    shared.sparse = take_sparse<T>(general, side, true, scratch);
     shared.groups = scratch.take<typename GeneralBackward<T>::GroupBuffers>(plan.groups);
     for (int g = 0; g < plan.groups; ++g) {
         scratch.begin_page();
         auto room = [&](bool wanted, int64_t n) { return wanted ? scratch.take<T>(n) : nullptr; };
         const int64_t n = plan.group[g].n;
-        shared.groups[g] = {room(shared.units.keep, n * row), room(general.current, n * row),
-                            room(general.grad_leak, row),     room(general.grad_noise, row),
-                            room(general.grad_restart, row),  shared.low.in.data ? shared.low.sums[g] : nullptr};
+        shared.groups[g] = {room(shared.units.keep, n * row),
+                            room(general.current, n * row),
+                            room(general.grad_leak, row),
+                            room(general.grad_noise, row),
+                            room(general.grad_restart, row),
+                            shared.low.in.data ? shared.low.sums[g] : nullptr,
+                            take_sparse_room(shared.sparse, side, n, scratch),
+                            {}};
+        if (shared.grad_sparse)
+            shared.groups[g].gradient = take_sparse_gradient(shared.sparse, plan.group[g].chunk_rows, scratch);
     }
     shared.cut = scratch.take<uint8_t*>(plan.threads);
     for (int i = 0; i < plan.threads; ++i) {

@@ -4,6 +4,7 @@
 #include "simd/forward.h"
 #include "simd/general/forward_epilogue.h"
 #include "simd/general/low_rank.h"
+#include "simd/general/sparse.h"
 
 namespace elman::ELMAN_ISA {
 namespace {
@@ -13,6 +14,8 @@ struct GeneralForward {
     ForwardShared<T, T> plain;
     UnitVectors<T> units;
     LowRank<T> low;
+    Sparse<T> sparse;
+    SparseRoom<T>* rooms;  // one a group
 };
 
 // drive += s * n in the columns [first, last) of a chunk's rows; `first` is a whole number of vectors.
@@ -91,7 +94,7 @@ struct GeneralForwardRows {
 template <class T>
 void general_steps(const elman_general_call& general, Group& group, const Chunk& chunk, const GeneralForward<T>& shared,
                    const typename ForwardShared<T, T>::GroupBuffers& buffers, Share panels, const T** pointers,
-                   T* own_panel, T* copy, T* low_sums) {
+                   T* own_panel, T* copy, T* low_sums, const SparseRoom<T>& room) {
     const elman_call& call = general.call;
     const ForwardShared<T, T>& plain = shared.plain;
     const GeneralForwardRows<T> rows(general, shared.units, group, chunk.first, pointers);
@@ -120,6 +123,8 @@ void general_steps(const elman_general_call& general, Group& group, const Chunk&
                                                rows.mask};
         if (shared.low.in.data)
             low_rank_product(state, plain.state_row, 0, n, shared.low, low_sums, epilogue);
+        else if (shared.sparse.starts)
+            sparse_product(state, plain.state_row, n, shared.sparse, room, panels, group.barrier, epilogue);
         else if (plain.w_hh.data)
             gemm_blocked(state, plain.state_row, 0, n, plain.w_hh, panels.first, panels.last, buffers.sums, plain.row,
                          copy, epilogue, s % 2);
@@ -196,7 +201,7 @@ void general_forward_group(Plan& plan, const GeneralForward<T>& shared, int thre
             add_noise(general, group, chunk, shared.units.noise, first, last < call.H ? last : call.H, buffers.drive,
                       shared.plain.row);
         general_steps(general, group, chunk, shared, buffers, panels, shared.plain.row_pointers[thread], own_panel,
-                      copy, low_sums);
+                      copy, low_sums, shared.rooms[g]);
     }
     general_finish<T>(general, group, rows);
 }
@@ -217,7 +222,12 @@ Job general_forward(Plan& plan, Scratch& scratch) {
     take_forward<T, T>(plan, scratch, shared.plain, 6);
     if (general_of(call).extra) advise_huge(general_of(call).extra, call.T * call.B * call.H * sizeof(T));
     shared.low = take_low_rank<T>(plan, scratch);
-    if (shared.low.in.data) shared.plain.w_hh.data = nullptr;
+    const int64_t side = most_side_by_side<T>(plan);
+    shared.sparse = take_sparse<T>(general_of(call), side, false, scratch);
+    shared.rooms = scratch.take<SparseRoom<T>>(plan.groups);
+    for (int g = 0; g < plan.groups; ++g)
+        shared.rooms[g] = take_sparse_room(shared.sparse, side, plan.group[g].n, scratch);
+    if (shared.low.in.data || shared.sparse.starts) shared.plain.w_hh.data = nullptr;
     shared.units = take_unit_vectors<T>(general_of(call), scratch);
     return Pass<GeneralForward<T>, general_forward_thread<T>>::job(plan, shared, scratch);
 }

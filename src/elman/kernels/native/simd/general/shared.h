@@ -2,6 +2,7 @@
 #pragma once
 #include "simd/general/activations.h"
 #include "simd/general/noise.h"
+#include "simd/resets.h"
 #include "simd/rows.h"
 #include "simd/workspace.h"
 
@@ -47,11 +48,6 @@ UnitVectors<T> take_unit_vectors(const elman_general_call& general, Scratch& scr
     }
     units.entered = entered;
     return units;
-}
-
-// Whether the state of sequence b is reset before its step at time t.
-ELMAN_INLINE bool is_reset(const elman_general_call& general, int64_t t, int64_t b) {
-    return general.reset && general.reset[t * general.reset_stride[0] + b * general.reset_stride[1]];
 }
 
 template <class T>
