@@ -137,11 +137,12 @@ def run(options: argparse.Namespace) -> None:
     with busy(options.busy) if options.busy else contextlib.nullcontext():
         for shape in track(options.shapes, console=progress):
             pairs += measure(shape, whats, peers, options.seconds, mean=options.busy > 0)
+            if options.json:  # after every shape: what is there stays there
+                figures = {"machine": title, "pairs": [asdict(pair) for pair in pairs]}
+                options.json.write_text(json.dumps(figures, indent=1))
     for what in whats:
         console.print(table(pairs, what, peers.names))
     console.print(summary(pairs), soft_wrap=True)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": title, "pairs": [asdict(pair) for pair in pairs]}, indent=1))
 
 
 def main() -> None:
