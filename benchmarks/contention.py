@@ -4,28 +4,31 @@ Two threads of elman.RNN, one thread of it, and two threads of torch.nn.RNN run 
 inputs, a few tens of milliseconds a turn; figures are means over all turns, since what hurts on a busy machine is the
 call that waits. The other processes do nothing but count. With one of them, it is bound to the last processor, so that
 one processor stays free. Run:
-python benchmarks/contention.py [--others 0 1 3] [--seconds 2] [--no-torch]
+python benchmarks/contention.py [--others 0 1 3] [--seconds 1] [--no-torch]
 
-Shapes are B sequences, H = I hidden units, T = 128 steps; float32. "train" is forward, then backward to all weights.
+Shapes are B sequences, H = I hidden units, T = 128 steps; float32. "2 to 1" above 1: two threads are slower than one.
+"train" is forward, then backward to all weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 import elman
 from elman.kernels.cpu.library import isa
+from layer import processor
 
 STEPS = 128
 SHAPES = ((1, 32), (16, 32), (1, 256), (64, 128), (64, 512), (1, 1024))
@@ -87,11 +90,12 @@ def means(calls: dict[str, tuple[Callable[[], object], int]], seconds: float) ->
     return {name: 1e3 * took / count for name, (took, count) in spent.items()}
 
 
-def table(others: int, seconds: float, with_torch: bool) -> Table:
-    """One table for a number of other processes."""
+def table(others: int, seconds: float, advance: Callable[[], None], *, with_torch: bool) -> Table:
+    """One table for a number of other processes; `advance` is called after each row."""
     title = f"{others} other process{'' if others == 1 else 'es'}, milliseconds a call (mean)"
     result = Table(title=title, title_justify="left")
-    for column in ("", "elman, 1 thread", "elman, 2 threads", "2 to 1", "torch, 2 threads", "torch to elman"):
+    columns = ("", "elman, 1 thread", "elman, 2 threads", "2 to 1")
+    for column in (*columns, "torch, 2 threads", "torch to elman") if with_torch else columns:
         result.add_column(column, justify="right" if column else "left", no_wrap=True)
     for train in (False, True):
         for B, H in SHAPES:
@@ -103,11 +107,12 @@ def table(others: int, seconds: float, with_torch: bool) -> Table:
             if with_torch:
                 calls["torch"] = layer_call(peer, x, grad, train), 2
             took = means(calls, seconds)
-            row = [f"{'train' if train else 'infer'} B={B} H={H}", f"{took['one']:.3f}", f"{took['two']:.3f}"]
+            row = [f"{'train' if train else 'forward'} B={B} H={H}", f"{took['one']:.3f}", f"{took['two']:.3f}"]
             row += [f"{took['two'] / took['one']:.2f}"]
             if with_torch:
                 row += [f"{took['torch']:.3f}", f"{took['torch'] / took['two']:.1f}"]
             result.add_row(*row)
+            advance()
     return result
 
 
@@ -119,10 +124,14 @@ def main() -> None:
     parser.add_argument("--no-torch", action="store_true", help="leave torch.nn.RNN out")
     options = parser.parse_args()
     console = Console(width=120)
-    console.print(f"{platform.machine()}, {os.cpu_count()} processors, {isa()}, torch {torch.__version__}")
-    for others in options.others:
-        with busy(others):
-            console.print(table(others, options.seconds, not options.no_torch))
+    console.print(f"{processor()}, {os.cpu_count()} processors, {isa()}, torch {torch.__version__}")
+    with Progress(console=Console(stderr=True)) as progress:
+        for others in options.others:
+            task = progress.add_task(f"beside {others} busy", total=2 * len(SHAPES))
+            advance = partial(progress.advance, task)
+            with busy(others):
+                made = table(others, options.seconds, advance, with_torch=not options.no_torch)
+            console.print(made)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Timing:
 Run = Callable[[], Any]
 
 
-def torch_runs(layer: torch.nn.RNN, x: torch.Tensor, grad: torch.Tensor, lengths: Any) -> dict[str, Run]:
+def torch_runs(layer: torch.nn.RNN | elman.RNN, x: torch.Tensor, grad: torch.Tensor, lengths: Any) -> dict[str, Run]:
     """A forward pass and a training step of `layer`, torch's or elman's."""
     packing = torch.nn.utils.rnn
     own = isinstance(layer, elman.RNN)

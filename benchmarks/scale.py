@@ -6,11 +6,13 @@ is all between the start of Python and the end of the first optimiser step, impo
 in a folder that is removed at the end; it needs twice the largest size.
 
 Run: python benchmarks/scale.py --gigabytes 0.3 3
+Without a network: --text builtin, or a file of your own.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import subprocess
@@ -20,7 +22,10 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
+
+from elman.errors import UserError
 
 
 def make_text(path: Path, size: int, pattern: str) -> None:
@@ -58,38 +63,53 @@ def measured(path: Path, tokens: str, cache: Path) -> tuple[float, float, int]:
     """Seconds, processor seconds and peak bytes of a process that takes the first step."""
     start = time.perf_counter()
     command = [sys.executable, __file__, "--first-step", str(path), tokens]
-    out = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=os.environ | {"ELMAN_CACHE": str(cache)}
-    ).stdout
+    environment = os.environ | {"ELMAN_CACHE": str(cache)}
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     processor, peak = out.split()
     return time.perf_counter() - start, float(processor), int(peak)
 
 
+def run(gigabytes: list[float], kinds: list[str], text: str, folder: Path | None) -> None:
+    """Measure each size with each kind of tokens, and print the table."""
+    from layer import processor  # not at the top: the process that is timed would import it
+
+    title = f"the task language: to the end of the first training step\n{processor()}, {os.cpu_count()} processors"
+    table = Table(title=title, title_justify="left")
+    for column in ("text", "tokens", "time", "seconds", "processor seconds", "peak MB"):
+        table.add_column(column, justify="left" if column in ("tokens", "time") else "right")
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=2 * len(gigabytes) * len(kinds))
+        for size, tokens in itertools.product(gigabytes, kinds):
+            with tempfile.TemporaryDirectory(dir=folder) as name:
+                path, cache = Path(name) / "text.txt", Path(name) / "cache"
+                progress.update(task, description=f"writing {size:g} GB")
+                make_text(path, int(size * 1e9), text)
+                time.sleep(2.1)  # a file that changed a moment ago is not remembered
+                for which in ("first", "second"):
+                    progress.update(task, description=f"{size:g} GB, {tokens}, {which} time")
+                    wall, processor_seconds, peak = measured(path, tokens, cache)
+                    row = (f"{wall:.1f}", f"{processor_seconds:.1f}", f"{peak / 1e6:.0f}")
+                    table.add_row(f"{size:g} GB", tokens, which, *row)
+                    progress.advance(task)
+    Console().print(table)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.3, 3.0])
     parser.add_argument("--tokens", nargs="+", default=["characters"], choices=("characters", "words", "bpe"))
-    parser.add_argument("--text", default="shakespeare", help="the dataset that is repeated")
+    parser.add_argument("--text", default="shakespeare", help="what is repeated: a dataset, `builtin`, or a file")
     parser.add_argument("--folder", type=Path, help="where the file and the cache are to lie for a while")
     parser.add_argument("--first-step", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.first_step:
         first_step(*arguments.first_step)
         return
-    table = Table(title="the task language: to the end of the first training step", title_justify="left")
-    for column in ("text", "tokens", "time", "seconds", "processor seconds", "peak MB"):
-        table.add_column(column, justify="left" if column in ("tokens", "time") else "right")
-    for gigabytes in arguments.gigabytes:
-        for tokens in arguments.tokens:
-            with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-                path, cache = Path(name) / "text.txt", Path(name) / "cache"
-                make_text(path, int(gigabytes * 1e9), arguments.text)
-                time.sleep(2.1)  # a file that changed a moment ago is not remembered
-                for which in ("first", "second"):
-                    wall, processor, peak = measured(path, tokens, cache)
-                    row = (f"{wall:.1f}", f"{processor:.1f}", f"{peak / 1e6:.0f}")
-                    table.add_row(f"{gigabytes:g} GB", tokens, which, *row)
-    Console().print(table)
+    try:
+        run(arguments.gigabytes, arguments.tokens, arguments.text, arguments.folder)
+    except UserError as error:
+        print(f"scale.py: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
