@@ -20,9 +20,9 @@ from rich.table import Table
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from elman.kernels.triton import backend as gpu
 from elman.kernels.triton import backward as triton_backward
 from elman.kernels.triton import forward as triton_forward
+from elman.kernels.triton import launch
 
 LIMIT = {80: 163 * 1024, 90: 227 * 1024}
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
@@ -64,10 +64,10 @@ def main() -> None:
         for dtype in NAMES:
             for kernel in KERNELS:
                 walking = kernel.__name__.startswith("walk")
-                widths = [H for H in options.widths if gpu.walks(H, dtype)] if walking else [0]
+                widths = [H for H in options.widths if launch.walks(H, dtype)] if walking else [0]
                 for H in widths:
                     for precision in ("ieee", "tf32") if dtype == torch.float32 else ("tf32",):
-                        blocks = gpu.walk_blocks(H, dtype) if walking else gpu.STEP_BLOCKS
+                        blocks = launch.walk_blocks(H, dtype) if walking else launch.STEP_BLOCKS
                         made = compiled(kernel, dtype, arch, blocks, precision)
                         assert made.metadata.shared <= LIMIT[arch], (kernel.__name__, dtype, H, made.metadata.shared)
                         used = resources(made.asm["cubin"])
