@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+from elman.kernels.triton.general import backend as GENERAL
 from elman.kernels.triton.launch import (
     BLOCK_B,
     STEP_BLOCKS,
@@ -25,6 +26,8 @@ from elman.kernels.triton.launch import (
     walks,
 )
 from elman.kernels.triton.padded import states_before, zero_padding
+
+__all__ = ["GENERAL", "backward", "detail", "forward", "why_unavailable", "why_unsupported"]
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 OLDEST = (8, 0)  # compute capability; bfloat16 and asynchronous copies begin there
