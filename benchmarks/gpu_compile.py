@@ -37,12 +37,16 @@ POINTERS = {"lengths": "*i64", "seeds": "*i64", "reset": "*u8"} | dict.fromkeys(
     ("g_in", "g_out", "c", "leak_sums", "restart_sums", "partial"), "*fp32"
 )
 SIZES = ("t", "after", "T", "B", "H", "K", "N", "P", "r", "stride_k", "stride_h")
+OPTIONAL = (
+    *("w_in", "leak", "restart", "lengths", "mask", "reset", "extra"),
+    *("grad_h_last", "moved", "leak_sums", "restart_sums"),
+)
 RANK = 16
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A kernel, and which of the things that it can be asked for together: all of them but those `without`."""
+    """A kernel, and which of the things that it can be asked for: all of them but those `without`."""
 
     kernel: Any
     terms: str
@@ -80,7 +84,11 @@ def variants() -> Iterator[Variant]:
             terms = f"{form}, {f}" + (f", rank {RANK}" if low else "")
             yield Variant(kernel, terms, given, () if low else ("w_in",))
         yield Variant(general_forward.step, f"{form}, {f}", given)
-        yield Variant(general_backward.step_back, f"{form}, {f}", {k: v for k, v in given.items() if k != "REVERSE"})
+        yield Variant(general_backward.step_back, f"{form}, {f}", given)
+    given = {"F": "identity", "REVERSE": False, "RESIDUAL": True, "CURRENT": False}
+    for module, name in product((general_forward, general_backward), ("walk", "step")):
+        kernel = getattr(module, name + ("_back" if module is general_backward else ""))
+        yield Variant(kernel, "bare, identity", given, OPTIONAL)
     yield Variant(noise.add_noise, "", {})
     yield Variant(noise.noise_gradient, "", {})
 
@@ -89,9 +97,9 @@ def compiled(variant: Variant, dtype: torch.dtype, arch: int, H: int, precision:
     """The kernel with lengths, mask, reverse, and of the general ones a leak, resets and every gradient."""
     options = dict(variant.blocks(H, dtype))
     warps = options.pop("num_warps", 4)
-    constants = options | variant.constants | dict.fromkeys(variant.without)
     names = inspect.signature(variant.kernel.fn).parameters
-    constants |= {"PRECISION": precision} if "PRECISION" in names else {}
+    given = options | variant.constants | dict.fromkeys(variant.without) | {"PRECISION": precision}
+    constants = {name: value for name, value in given.items() if name in names}
     signature = {}
     for name in names:
         pointer = POINTERS.get(name, f"*{NAMES[dtype]}")
