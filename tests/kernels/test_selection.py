@@ -97,6 +97,7 @@ def test_on_a_gpu_cudnn_comes_first_and_triton_waits_to_be_asked(monkeypatch: py
         monkeypatch.setenv("ELMAN_BACKEND", wanted)
         backend = select_backend(PLAIN, CUDA, torch.float32)
         assert (backend.name, backend.network) == (name, network)
+        assert backend.general is (triton.GENERAL if name == "triton" else None)
 
 
 def test_a_missing_library_is_said_once_and_the_reference_runs(monkeypatch: pytest.MonkeyPatch) -> None:

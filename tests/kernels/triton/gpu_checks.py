@@ -14,6 +14,7 @@ from torch import Tensor
 from elman.kernels import Needs, RecurrenceInputs, reference
 from elman.kernels.options import PLAIN
 from elman.kernels.triton import backend as gpu
+from elman.kernels.triton import launch
 
 BLOCKS = (
     {},
@@ -71,11 +72,11 @@ def tanh_is_accurate() -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    widths, steps, count = dict(gpu._WALK_WIDTH), dict(gpu.STEP_BLOCKS), 0
+    widths, steps, count = dict(launch.WALK_WIDTH), dict(launch.STEP_BLOCKS), 0
     for walking in (True, False):
-        gpu._WALK_WIDTH.update(widths if walking else dict.fromkeys(widths, 0))
+        launch.WALK_WIDTH.update(widths if walking else dict.fromkeys(widths, 0))
         for blocks in BLOCKS[: 1 if walking else 2]:
-            gpu.STEP_BLOCKS.update(steps | blocks)
+            launch.STEP_BLOCKS.update(steps | blocks)
             for case in (*CASES, *MORE):
                 compare(case, torch.float32)
                 count += 1

@@ -6,7 +6,6 @@ call can be captured in a CUDA graph once it has run. T steps, B sequences, I in
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -14,12 +13,24 @@ import torch
 from torch import Tensor
 
 from elman.kernels.options import Gradients, Needs, RecurrenceInputs, RecurrenceOptions
+from elman.kernels.triton.general import backend as GENERAL
+from elman.kernels.triton.launch import (
+    BLOCK_B,
+    STEP_BLOCKS,
+    WALK_WIDTH,
+    contiguous,
+    launch,
+    precision,
+    tiles,
+    walk_blocks,
+    walks,
+)
+from elman.kernels.triton.padded import states_before, zero_padding
+
+__all__ = ["GENERAL", "backward", "detail", "forward", "why_unavailable", "why_unsupported"]
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 OLDEST = (8, 0)  # compute capability; bfloat16 and asynchronous copies begin there
-BLOCK_B = 16  # the fewest rows that the matrix units take
-STEP_BLOCKS = {"BLOCK_B": 16, "BLOCK_H": 32, "BLOCK_K": 64}
-_WALK_WIDTH = {torch.float32: 64, torch.bfloat16: 128, torch.float16: 128}  # widest layer whose W_hh stays on chip
 
 
 def why_unavailable(device: torch.device) -> str:
@@ -42,19 +53,8 @@ def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:
 
 def detail() -> str:
     """What the backend is made of."""
-    widths = ", ".join(f"{str(dtype).removeprefix('torch.')} H={width}" for dtype, width in _WALK_WIDTH.items())
+    widths = ", ".join(f"{str(dtype).removeprefix('torch.')} H={width}" for dtype, width in WALK_WIDTH.items())
     return f"Triton; one launch up to {widths}, one a step above"
-
-
-def walks(H: int, dtype: torch.dtype) -> bool:
-    """Whether a layer is small enough for one program to hold W_hh and take all steps in one launch."""
-    return _WALK_WIDTH[dtype] >= H
-
-
-def walk_blocks(H: int, dtype: torch.dtype) -> dict[str, int]:
-    """The tile of a program that holds W_hh, and its warps."""
-    width = max(16, 1 << (H - 1).bit_length())
-    return {"BLOCK_B": BLOCK_B, "BLOCK_H": width, "num_warps": 4 if width <= 64 else 8}
 
 
 def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
@@ -70,14 +70,14 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
     drive = torch.nn.functional.linear(x, w_ih, bias).contiguous()
     h = torch.empty_like(drive)
     h0, w_hh = h0.contiguous(), w_hh.contiguous()
-    tensors = (drive, h0, w_hh, _rows(lengths), _rows(mask), h)
+    tensors = (drive, h0, w_hh, contiguous(lengths), contiguous(mask), h)
     flags = _flags(options, w_hh)
     if B and T and walks(H, x.dtype):
-        _launch(kernels.walk, (_tiles(B, BLOCK_B),), *tensors, T, B, H, **walk_blocks(H, x.dtype), **flags)
+        launch(kernels.walk, (tiles(B, BLOCK_B),), *tensors, T, B, H, **walk_blocks(H, x.dtype), **flags)
     elif B and T:
-        grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
+        grid = tiles(B, STEP_BLOCKS["BLOCK_B"]), tiles(H, STEP_BLOCKS["BLOCK_H"])
         for t in reversed(range(T)) if options.reverse else range(T):
-            _launch(kernels.step, grid, *tensors, t, T, B, H, **STEP_BLOCKS, **flags)
+            launch(kernels.step, grid, *tensors, t, T, B, H, **STEP_BLOCKS, **flags)
     return h, _last(h, h0, lengths, options.reverse)
 
 
@@ -93,7 +93,7 @@ def backward(
     x, h0, w_ih, w_hh, _, lengths, mask = inputs
     T, B, H = h.shape
     h, h0, w_hh = h.contiguous(), h0.contiguous(), w_hh.contiguous()
-    saved = _Saved(_rows(grad_h), _rows(grad_h_last), h, h0, w_hh, _rows(lengths), _rows(mask))
+    saved = _Saved(contiguous(grad_h), contiguous(grad_h_last), h, h0, w_hh, contiguous(lengths), contiguous(mask))
     if B and T:
         run = _walk_back if walks(H, h.dtype) else _steps_back
         delta, grad_h0 = run(saved, options)
@@ -104,7 +104,7 @@ def backward(
     return Gradients(
         x=delta @ w_ih if needs.x else None,
         h0=grad_h0 if needs.h0 else None,
-        w_ih=rows.t() @ _live(x, lengths).reshape(T * B, x.shape[2]) if needs.w_ih else None,
+        w_ih=rows.t() @ zero_padding(x, lengths).reshape(T * B, x.shape[2]) if needs.w_ih else None,
         w_hh=rows.t() @ _entering(h, h0, lengths, options.reverse, mask).view(T * B, H) if needs.w_hh else None,
         bias=rows.sum(0) if needs.bias else None,
     )
@@ -130,7 +130,7 @@ def _walk_back(saved: _Saved, options: RecurrenceOptions) -> tuple[Tensor, Tenso
     T, B, H = h.shape
     delta, grad_h0 = torch.empty_like(h), torch.empty_like(h0)
     constants = walk_blocks(H, h.dtype) | _flags(options, saved.w_hh)
-    _launch(kernels.walk_back, (_tiles(B, BLOCK_B),), *saved, delta, grad_h0, T, B, H, **constants)
+    launch(kernels.walk_back, (tiles(B, BLOCK_B),), *saved, delta, grad_h0, T, B, H, **constants)
     return delta, grad_h0
 
 
@@ -143,9 +143,9 @@ def _steps_back(saved: _Saved, options: RecurrenceOptions) -> tuple[Tensor, Tens
     reverse, residual, flags = options.reverse, options.residual, _flags(options, w_hh)
     delta = torch.empty_like(h)
     g, g_next = (torch.zeros_like(h0, dtype=torch.float32) for _ in range(2)) if residual else (None, None)
-    grid = _tiles(B, STEP_BLOCKS["BLOCK_B"]), _tiles(H, STEP_BLOCKS["BLOCK_H"])
+    grid = tiles(B, STEP_BLOCKS["BLOCK_B"]), tiles(H, STEP_BLOCKS["BLOCK_H"])
     for t in range(T) if reverse else reversed(range(T)):
-        _launch(kernels.step_back, grid, *saved, delta, g, g_next, t, T, B, H, **STEP_BLOCKS, **flags)
+        launch(kernels.step_back, grid, *saved, delta, g, g_next, t, T, B, H, **STEP_BLOCKS, **flags)
         g, g_next = g_next, g
     first = delta[-1 if reverse else 0]
     if reverse and lengths is not None:
@@ -162,57 +162,18 @@ def _steps_back(saved: _Saved, options: RecurrenceOptions) -> tuple[Tensor, Tens
 
 
 def _flags(options: RecurrenceOptions, w_hh: Tensor) -> dict[str, Any]:
-    exact = w_hh.dtype == torch.float32 and not torch.backends.cuda.matmul.allow_tf32
-    precision = "ieee" if exact else "tf32"
     return {
         "RELU": options.nonlinearity == "relu",
         "REVERSE": options.reverse,
         "RESIDUAL": options.residual,
-        "PRECISION": precision,
+        "PRECISION": precision(w_hh.dtype),
     }
-
-
-def _launch(kernel: Any, grid: tuple[int, ...], *args: Any, **options: Any) -> None:
-    """Run a kernel on the device of its tensors, which need not be the current one."""
-    options["enable_fp_fusion"] = True  # said here because Triton warns where nobody says
-    device = next(arg.device for arg in args if isinstance(arg, Tensor))
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            kernel[grid](*args, **options)
-    elif os.environ.get("TRITON_INTERPRET") == "1":
-        kernel[grid](*args, **options)
-    else:
-        raise ValueError(
-            f"the Triton backend cannot run tensors on {device.type}; TRITON_INTERPRET=1 interprets it there"
-        )
-
-
-def _tiles(size: int, block: int) -> int:
-    return -(-size // block)
-
-
-def _rows(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
-
-
-def _live(padded: Tensor, lengths: Tensor | None) -> Tensor:
-    """(T, B, F) with zeros past each sequence's end, where anything may lie, NaN too."""
-    if lengths is None:
-        return padded
-    live = torch.arange(padded.shape[0], device=padded.device).unsqueeze(1) < lengths  # (T, B)
-    return torch.where(live.unsqueeze(2), padded, 0)
 
 
 def _entering(h: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool, mask: Tensor | None) -> Tensor:
     """What enters W_hh at each step, (T, B, H): mask * h_(t-1)."""
-    start = h0.unsqueeze(0)
-    before = torch.cat([h[1:], start] if reverse else [start, h[:-1]])
-    if reverse and lengths is not None:
-        last = torch.arange(h.shape[0], device=h.device).unsqueeze(1) == lengths - 1  # (T, B)
-        before = torch.where(last.unsqueeze(2), start, before)
-    if mask is not None:
-        before = before * mask
-    return _live(before, lengths)
+    before = states_before(h, h0, lengths, reverse)
+    return zero_padding(before if mask is None else before * mask, lengths)
 
 
 def _last(h: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor:

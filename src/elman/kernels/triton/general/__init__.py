@@ -1,0 +1,1 @@
+"""The general recurrence in Triton; see `elman.kernels.general`."""
