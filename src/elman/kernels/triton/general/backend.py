@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elman.kernels.general import one_by_one
 from elman.kernels.general.options import GeneralGradients, GeneralInputs, GeneralNeeds, GeneralOptions, saves_extra
+from elman.kernels.general.reference import without_unconnected
 from elman.kernels.triton.general.noise_launch import add_noise, noise_gradient
 from elman.kernels.triton.general.products import drive_of, products, states_of
 from elman.kernels.triton.general.runs import run, run_back
@@ -73,5 +74,6 @@ def backward_many(
 
 
 def _prepared(inputs: GeneralInputs) -> GeneralInputs:
-    """The tensors as the kernels read them, but x, which none of them does."""
+    """The tensors as the kernels read them, but x, which none of them does; zeros in w_hh where nothing is connected."""
+    inputs = without_unconnected(inputs)
     return GeneralInputs(inputs.x, *(contiguous(tensor) for tensor in inputs[1:]))  # type: ignore[arg-type]

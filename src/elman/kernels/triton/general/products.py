@@ -94,6 +94,7 @@ def products(
         entering = zero_padding(masked, lengths).reshape(V, T * B, -1)
         if needs.w_hh:
             grad_w_hh = rows.transpose(1, 2) @ (entering if w_in is None else entering @ w_in)
+            grad_w_hh = grad_w_hh if inputs.connected is None else grad_w_hh * inputs.connected
         if w_in is not None and needs.w_in:
             grad_w_in = entering.transpose(1, 2) @ (rows @ w_hh)
     return GeneralGradients(
