@@ -14,6 +14,8 @@ from elman.kernels.cpu import backend as cpu
 from elman.kernels.cpu import decoder, step
 from elman.kernels.cpu import library as native
 from elman.kernels.cpu.cross_entropy import LossCall
+from elman.kernels.cpu.python_step import PythonApi
+from elman.nn import streaming
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
 
@@ -88,6 +90,7 @@ def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: 
     packed: list[bytes] = []
     function = step._function()
     monkeypatch.setattr(step, "_function", lambda: lambda call: packed.append(call) or function(call))
+    monkeypatch.setattr(streaming, "select_step", lambda *_: None)
     layer, x, state = elman.RNN(2, 4, 2, "relu", bias), torch.randn(3, 2), torch.randn(2, 3, 4)
     output, new = layer.step(x, state)
     call = {name: int.from_bytes(packed[0][start : start + width], "little") for name, (start, width) in layout.items()}
@@ -106,6 +109,7 @@ def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: 
         (decoder._Spec, "elman_decoder_spec"),
         (decoder._SamplingParams, "elman_sampling_params"),
         (LossCall, "elman_loss_call"),
+        (PythonApi, "elman_python_api"),
     ],
 )
 def test_a_ctypes_struct_is_laid_out_as_the_librarys(struct: type[ctypes.Structure], name: str) -> None:

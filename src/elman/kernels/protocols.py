@@ -6,7 +6,7 @@ D directions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,6 +93,21 @@ class LayerForm(Protocol):
         """The gradients of each direction."""
 
 
+class StepFunction(Protocol):
+    """A step that finds the weights by itself; see `StepForm.step_function`."""
+
+    def __call__(
+        self,
+        x: Tensor,  # (B, I)
+        state: Tensor | None,  # (L, B, H); None counts as zero
+        parameters: Mapping[str, Tensor | None],
+        names: Sequence[Sequence[str]],  # w_ih, w_hh and no or two biases of each layer
+        H: int,
+        /,
+    ) -> tuple[Tensor, Tensor] | None:
+        """What `StepForm.step_layers` returns, also None where a name has no tensor or x is on another device."""
+
+
 class StepForm(Protocol):
     """One step of a stack of layers in one call that keeps nothing, its arguments looked at by the backend."""
 
@@ -106,6 +121,9 @@ class StepForm(Protocol):
     ) -> tuple[Tensor, Tensor] | None:
         """The last layer's new state (B, H) and all of them (L, B, H), which share no memory; None, and nothing has
         run, where it does not take these arguments."""
+
+    def step_function(self, nonlinearity: str, residual: bool) -> StepFunction | None:
+        """A quicker way to the same on the CPU, which looks at everything itself, or None; it may be missing."""
 
 
 class GeneralForm(Protocol):

@@ -25,7 +25,7 @@ from elman.nn.packing import pack_like, permute, unpack
 from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
-from elman.nn.streaming import take_step
+from elman.nn.streaming import take_plain_step, take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths
@@ -364,6 +364,9 @@ class RNN(RNNParameters):
         Raises:
             ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
+        done = take_plain_step(self, x, state) if reset is None else None
+        if done is not None:
+            return done
         at = 1 if self.batch_first else 0
         more = {} if reset is None else {"reset": reset.unsqueeze(at)}
         return take_step(self, x, state, call=self._is_general(reset), **more)

@@ -29,10 +29,11 @@ from elman.kernels.cpu.library import (
     tanh,
     why_missing,
 )
+from elman.kernels.cpu.python_step import step_function
 from elman.kernels.cpu.step import step_layers
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
-__all__ = ["GENERAL", "available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
+__all__ = ["GENERAL", "available", "isa", "library", "set_isa", "step_function", "step_layers", "tanh", "why_missing"]
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 _SUFFIXES = (".so", ".dylib", ".dll")
-_ABI = 7  # ELMAN_ABI in native/elman.h
+_ABI = 8  # ELMAN_ABI in native/elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
 ADDRESSES = 1 << 40

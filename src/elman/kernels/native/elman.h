@@ -13,7 +13,7 @@ extern "C" {
 #define ELMAN_API __attribute__((visibility("default")))
 #endif
 
-enum { ELMAN_ABI = 7 };
+enum { ELMAN_ABI = 8 };
 // BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
