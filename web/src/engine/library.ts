@@ -71,7 +71,7 @@ export class Tensor<K extends Numbers = Numbers> {
   }
 }
 
-const ABI = 7; // ELMAN_ABI in native/elman.h
+const ABI = 8; // ELMAN_ABI in native/elman.h
 const STATUS = ["", "the library refuses this call", "the page has no memory left for this"];
 
 export class Library {
