@@ -122,7 +122,7 @@ def has_numbers(tensor: Tensor) -> bool:
 
 def is_in_dispatch_mode() -> bool:
     """Whether a `TorchDispatchMode` is active."""
-    return python_dispatch._is_in_torch_dispatch_mode
+    return bool(python_dispatch._is_in_torch_dispatch_mode)
 
 
 def is_untransformed() -> bool:

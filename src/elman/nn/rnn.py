@@ -209,7 +209,11 @@ class RNN(RNNParameters):
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
         elif hx is not None:
             self._check(x, hx)
-        states = [None] * self.num_layers if hx is None else torch.split(hx.contiguous(), D)
+        states: Sequence[Tensor | None]
+        if hx is None:
+            states = [None] * self.num_layers
+        else:  # torch takes longer to split one layer's state from itself than a short sequence takes
+            states = (hx.contiguous(),) if self.num_layers == 1 else torch.split(hx.contiguous(), D)
         plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
         layers: list[Tensor] = []
         last: list[Tensor] = []
