@@ -1,4 +1,4 @@
-"""One step from Python: `elman.RNN.step` against torch's layer called with one step, torch's cell and onnxruntime.
+"""One step from Python: `elman.RNN.step`, elman's and torch's layers called with one step, torch's cell, onnxruntime.
 
 All of them take turns of 20 calls in one process, on one thread, the state going from each call to the next; the figure
 is the least of the turns' means, in microseconds, which other work on the machine changes least. "kernel" is the step
@@ -54,17 +54,22 @@ def kernel_alone(layer: elman.RNN, x: Tensor, state: Tensor) -> Step:
     return step
 
 
-def steps_of_torch(layer: elman.RNN, x: Tensor, state: Tensor) -> Step:
-    """torch's layer, called with a sequence of one step."""
-    theirs = torch.nn.RNN(x.shape[1], layer.hidden_size)
-    theirs.load_state_dict(layer.state_dict())
+def calls_of(layer: torch.nn.Module, x: Tensor, state: Tensor) -> Step:
+    """A layer, called with a sequence of one step."""
     sequence = x.unsqueeze(0)
 
     def step() -> None:
         nonlocal state
-        _, state = theirs(sequence, state)
+        _, state = layer(sequence, state)
 
     return step
+
+
+def calls_of_torch(layer: elman.RNN, x: Tensor, state: Tensor) -> Step:
+    """torch's layer, called with a sequence of one step."""
+    theirs = torch.nn.RNN(x.shape[1], layer.hidden_size)
+    theirs.load_state_dict(layer.state_dict())
+    return calls_of(theirs, x, state)
 
 
 def steps_of_a_cell(layer: elman.RNN, x: Tensor, state: Tensor) -> Step:
@@ -110,9 +115,10 @@ def steps_of_onnxruntime(layer: elman.RNN, x: Tensor, state: Tensor) -> Step:
 
 COMPETITORS: dict[str, Callable[[elman.RNN, Tensor, Tensor], Step]] = {
     "kernel": kernel_alone,
-    "elman": steps_of_elman,
-    "torch RNN": steps_of_torch,
-    "torch RNNCell": steps_of_a_cell,
+    "elman, step": steps_of_elman,
+    "elman, call": calls_of,
+    "torch, call": calls_of_torch,
+    "torch, cell": steps_of_a_cell,
 }
 if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
     COMPETITORS["onnxruntime"] = steps_of_onnxruntime

@@ -13,8 +13,9 @@ import elman
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.cpu import decoder, step
 from elman.kernels.cpu import library as native
+from elman.kernels.cpu.builtin import PythonApi
 from elman.kernels.cpu.cross_entropy import LossCall
-from elman.kernels.cpu.python_step import PythonApi
+from elman.kernels.options import PLAIN
 from elman.nn import streaming
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
@@ -48,8 +49,9 @@ def test_a_forward_call_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch
     layer = elman.RNN(I, H)
     x, h0 = torch.randn(T, B, I), torch.randn(1, B, H)
     calls = record(monkeypatch, "elman_forward")
-    with torch.no_grad():
-        h, h_n = layer(x, h0)
+    weights = cpu.addresses(x, h0, None, H, 1, list(layer.parameters()))
+    assert weights is not None
+    h, h_n = cpu.forward_layer(x, h0, None, PLAIN, H, 1, weights)
     (call,) = calls
     sizes = {"T": T, "B": B, "I": I, "H": H, "dtype": 0, "nonlinearity": 0, "reverse": 0, "residual": 0}
     assert {name: call[name] for name in sizes} == {name: (value,) for name, value in sizes.items()}

@@ -19,7 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import elman
 from elman.kernels.cpu import backend as cpu
-from elman.kernels.cpu.python_step import step_function
+from elman.kernels.cpu import builtin
+from elman.kernels.cpu.builtin import step_function
 from elman.kernels.selection import select_step
 from elman.nn import streaming
 from tests.nn.test_lazy_tensors import negated
@@ -345,11 +346,9 @@ def test_a_forked_child_steps() -> None:
 
 
 def test_it_is_gone_where_something_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.kernels.cpu import python_step
-
-    python_step._method.cache_clear()
+    builtin._api.cache_clear()
     try:
-        monkeypatch.setattr(python_step, "native_interface", lambda: None)
+        monkeypatch.setattr(builtin, "native_interface", lambda: None)
         assert step_function("tanh", False) is None
     finally:
-        python_step._method.cache_clear()
+        builtin._api.cache_clear()

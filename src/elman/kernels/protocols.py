@@ -49,6 +49,24 @@ class RecurrenceModule(BackendModule, Protocol):
         """The gradients of the inputs, None where not needed."""
 
 
+class LayerFunction(Protocol):
+    """A layer without gradients that looks at everything itself; see `LayerForm.layer_function`."""
+
+    def __call__(
+        self,
+        x: Tensor,  # (T, B, I), any strides
+        h0: Tensor | None,  # (D, B, H)
+        lengths: Tensor | None,  # (B,) int64
+        weights: Sequence[Tensor],  # a list: D times w_ih, w_hh and none, one or two biases
+        H: int,
+        D: int,
+        time_first: bool,
+        /,
+    ) -> tuple[Tensor, Tensor] | None:
+        """What `LayerForm.forward_layer` returns; None, and nothing counts, where `addresses` gives None, or a length
+        is out of range."""
+
+
 class LayerForm(Protocol):
     """All directions of a layer in one call, its arguments looked at by the backend."""
 
@@ -91,6 +109,9 @@ class LayerForm(Protocol):
         needs: Sequence[Needs],  # of each direction
     ) -> list[Gradients]:
         """The gradients of each direction."""
+
+    def layer_function(self, options: RecurrenceOptions) -> LayerFunction | None:
+        """A quicker way to the same forward pass on the CPU, or None; it may be missing."""
 
 
 class StepFunction(Protocol):

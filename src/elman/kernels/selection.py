@@ -20,7 +20,15 @@ import torch
 from elman.errors import UserError
 from elman.kernels.decoder import Stack, StackWeights
 from elman.kernels.options import NONLINEARITIES, PLAIN, RecurrenceOptions, options_for
-from elman.kernels.protocols import GeneralForm, LayerForm, NetworkForm, RecurrenceModule, StepForm, StepFunction
+from elman.kernels.protocols import (
+    GeneralForm,
+    LayerForm,
+    LayerFunction,
+    NetworkForm,
+    RecurrenceModule,
+    StepForm,
+    StepFunction,
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Backend:
         name: its name in the registry.
         module: `forward` and `backward` of one recurrence.
         layer: all directions of a layer in one call, or None.
+        run_layer: its `LayerFunction` for these options, or None.
         network: a stack of layers in one call, or None; maybe another backend's, tried first.
         stack: its class for single steps (`make_stack`), or None.
         step: a step in one call by the weights where they lie, or None.
@@ -71,6 +80,7 @@ class Backend:
     name: str
     module: RecurrenceModule
     layer: LayerForm | None
+    run_layer: LayerFunction | None
     network: NetworkForm | None
     stack: type[Stack] | None
     step: StepForm | None
@@ -146,10 +156,12 @@ def _select(options: RecurrenceOptions, device: torch.device, dtype: torch.dtype
         if wanted and entry.name != wanted and wanted in passed_over:
             break
         layer = module if hasattr(module, "forward_layer") else None
+        run_layer = module.layer_function(options) if hasattr(module, "layer_function") else None
         stack = getattr(module, "STACK", None)
         step = module if hasattr(module, "step_layers") else None
         general = getattr(module, "GENERAL", None)
-        return Backend(entry.name, module, layer, network, stack, step, general, MappingProxyType(passed_over))
+        passed = MappingProxyType(passed_over)
+        return Backend(entry.name, module, layer, run_layer, network, stack, step, general, passed)
     raise UserError(
         f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
     )

@@ -21,7 +21,7 @@ NAMES = {
     "is_legacy_batched": "torch._C._functorch:is_legacy_batchedtensor",
     "is_zero_tensor": "torch:Tensor._is_zerotensor",
     "is_profiling": "torch._C._autograd:_profiler_enabled",
-    "is_tracing": "torch._C:_is_tracing",
+    "is_tracing": "torch._C:_get_tracing_state",
     "transforms": "torch._C._functorch:get_interpreter_stack",
     "functionalize": "torch._C._functorch:TransformType.Functionalize",
     "forward_ad_level": "torch.autograd.forward_ad:_current_level",
@@ -67,7 +67,7 @@ compiler: Any = torch.compiler
 is_compiling = torch.compiler.is_compiling
 is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 is_zero_tensor: Callable[[Tensor], bool] = _find(NAMES["is_zero_tensor"])
-is_tracing: Callable[[], bool] = _find(NAMES["is_tracing"])  # by torch.jit.trace
+is_tracing: Callable[[], Any] = torch._C._get_tracing_state  # None outside torch.jit.trace
 are_transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active
 is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
 dispatch_modes: Callable[[], list[Any]] = _find(NAMES["dispatch_modes"])
@@ -136,7 +136,7 @@ def is_untransformed() -> bool:
         or are_transforms_active()
         or python_dispatch._is_in_torch_dispatch_mode
         or forward_ad._current_level >= 0
-        or is_tracing()
+        or is_tracing() is not None
     )
 
 

@@ -63,7 +63,7 @@ def apply_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tu
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))
     if is_forward_ad():
         return run_with_tangents(inputs, options)
-    if is_tracing():
+    if is_tracing() is not None:
         if torch.onnx.is_in_onnx_export():
             raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
         return cast(tuple[Tensor, Tensor], recurrence_operator(*flatten(inputs, options)))

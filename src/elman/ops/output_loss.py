@@ -101,7 +101,7 @@ def losses_in_torch(
 
 def _is_plain_inside() -> bool:
     """Whether nothing but a dispatch mode (a tracer, fake tensors) looks at operations."""
-    return not are_transforms_active() and not is_forward_ad() and not is_tracing()
+    return not are_transforms_active() and not is_forward_ad() and is_tracing() is None
 
 
 def _check(

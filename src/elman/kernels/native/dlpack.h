@@ -5,7 +5,7 @@
 namespace elman::dlpack {
 
 enum : int32_t { on_cpu = 1 };
-enum : uint8_t { floating = 2 };
+enum : uint8_t { whole = 0, floating = 2 };
 
 struct Tensor {
     void* data;

@@ -44,6 +44,12 @@ typedef struct elman_python_api {
 // something does not fit, has no memory, or has rules of its own: what a step by other means is then to see.
 ELMAN_API void* elman_step_method(const elman_python_api* api);
 
+// The same for a layer's forward pass, `self` with 4 more where the first direction runs from the end. The arguments
+// are x (T, B, I) with any strides, h0 (D, B, H) or None, lengths (B) int64 or None, the list of the weights (D times
+// w_ih, w_hh and none, one or two biases), H, D, and whether h is laid out by steps though x may lie by sequences. It
+// returns h (T, B, D H) and the last states (D, B, H), or None, also where a length is out of range.
+ELMAN_API void* elman_layer_method(const elman_python_api* api);
+
 #ifdef __cplusplus
 }
 #endif

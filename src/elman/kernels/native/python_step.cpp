@@ -1,6 +1,4 @@
 // A step of torch's tensors, called from CPython without anything between; see elman_python.h.
-#include <algorithm>
-
 #include "python_tensors.h"
 #include "step_run.h"
 
@@ -12,14 +10,6 @@ namespace {
 
 constexpr int64_t most_layers = 16;
 constexpr int most_tensors = 2 + 4 * most_layers;
-
-struct MethodDef {  // CPython's PyMethodDef
-    const char* name;
-    void* (*function)(void*, void* const*, intptr_t);
-    int flags;
-    const char* doc;
-};
-enum { fast_call = 0x80 };  // METH_FASTCALL
 
 class PythonStep {
   public:
@@ -36,17 +26,16 @@ class PythonStep {
         uint64_t least = read();
         if (least && least < py.lowest) least = no_zeros() ? read() : 0;
         if (!least) return nullptr;
-        const Shape of_output{2, {call_.S, call_.H}}, of_state{3, {call_.layers, call_.S, call_.H}};
-        const Tensor output(of_output, wide()), state(of_state, wide());
+        const int64_t S = call_.S, H = call_.H;
+        const Tensor output({2, {S, H}}, {H, 1}, wide()), state({3, {call_.layers, S, H}}, {S * H, H, 1}, wide());
         if (!output.data() || !state.data()) return nullptr;
         call_.output = output.data();
         call_.new_state = state.data();
-        return stepped() ? pair(output.object(), state.object()) : nullptr;
+        return stepped() ? Tensor::pair(output, state) : nullptr;
     }
 
   private:
     bool wide() const { return call_.dtype == ELMAN_FLOAT64; }
-    uint8_t bits() const { return wide() ? 64 : 32; }
 
     // References to the weights, since what is asked of a tensor lets other threads run, which may replace them.
     bool collect(void* x, void* state, void* parameters, void* names) {
@@ -70,16 +59,9 @@ class PythonStep {
         return true;
     }
 
-    // What DLPack does not say: a type with rules of its own, a view whose numbers have the other sign. A conjugate is
-    // complex, and what is sparse, quantised, nested, functional or of a transform has no memory to borrow.
     bool checked() const {
-        for (int i = 0; i < count_; ++i) {
-            if (tensors_[i] == py.none && i == 1) continue;
-            void* const type = py.object_type(tensors_[i]);
-            py.dec_ref(type);
-            if (type != py.tensor_type && type != py.parameter_type) return false;
-            if (!answers_false(py.is_negated, tensors_[i])) return false;
-        }
+        for (int i = 0; i < count_; ++i)
+            if (!(tensors_[i] == py.none && i == 1) && !is_plain(tensors_[i])) return false;
         return true;
     }
 
@@ -98,49 +80,25 @@ class PythonStep {
         call_.S = x.shape[0];
         call_.I = x.shape[1];
         call_.dtype = x.bits == 64 ? ELMAN_FLOAT64 : ELMAN_FLOAT32;
-        call_.x = memory_of(x, bits(), {2, {call_.S, call_.I}});
-        uint64_t least = reinterpret_cast<uintptr_t>(call_.x);
-        const auto memory = [&](void* tensor, const Shape& shape) {
-            dlpack::Tensor t;
-            const void* const at = borrow(tensor, t) ? memory_of(t, bits(), shape) : nullptr;
-            least = std::min<uint64_t>(least, reinterpret_cast<uintptr_t>(at));
-            return at;
-        };
-        const int64_t H = call_.H;
-        if (least && tensors_[1] != py.none) call_.state = memory(tensors_[1], {3, {call_.layers, call_.S, H}});
-        for (int i = 2; i < count_ && least; ++i) {
+        Reader reader(wide() ? 64 : 32);
+        const int64_t L = call_.layers, S = call_.S, H = call_.H;
+        const bool fits = holds(x, dlpack::floating, wide() ? 64 : 32) && is_contiguous(x, {2, {S, call_.I}});
+        call_.x = reader.take(fits ? memory_of(x) : nullptr);
+        if (tensors_[1] != py.none) call_.state = reader.read(tensors_[1], {3, {L, S, H}});
+        for (int i = 2; i < count_; ++i) {
             const int layer = (i - 2) / each_, which = (i - 2) % each_;
-            const int64_t columns = layer || which ? H : call_.I;
-            packed_.weights[4 * layer + which] =
-                memory(tensors_[i], which < 2 ? Shape{2, {H, columns}} : Shape{1, {H}});
+            const Shape matrix{2, {H, layer || which ? H : call_.I}};
+            packed_.weights[4 * layer + which] = reader.read(tensors_[i], which < 2 ? matrix : Shape{1, {H}});
         }
-        return least;
+        return reader.least();
     }
 
     // A step that is worth several threads lets other threads of Python run meanwhile, as ctypes does.
     bool stepped() {
         call_.threads = 1;
         if (step_worth(call_) < 2) return elman_step(&call_) == ELMAN_OK;
-        void* const threads = py.object_vectorcall(py.threads, nullptr, 0, nullptr);
-        if (!threads) return false;
-        call_.threads = py.long_as_long_long(threads);
-        py.dec_ref(threads);
-        void* const lock = py.eval_save_thread();
-        const int status = elman_step(&call_);
-        py.eval_restore_thread(lock);
-        return status == ELMAN_OK;
-    }
-
-    static void* pair(void* first, void* second) {
-        void* const both = first && second ? py.tuple_new(2) : nullptr;
-        if (both) {
-            py.tuple_set_item(both, 0, first);
-            py.tuple_set_item(both, 1, second);
-            return both;
-        }
-        if (first) py.dec_ref(first);
-        if (second) py.dec_ref(second);
-        return nullptr;
+        call_.threads = threads_of_torch();
+        return unlocked([&] { return elman_step(&call_); }) == ELMAN_OK;
     }
 
     struct {
@@ -152,19 +110,7 @@ class PythonStep {
     int count_ = 0, each_ = 0;     // `each_` weights a layer
 };
 
-void* step(void* self, void* const* given, intptr_t count) {
-    void* done = nullptr;
-    if (count == 5) try {
-            done = PythonStep().run(py.long_as_long_long(self), given);
-        } catch (...) {  // torch's, out of memory
-        }
-    if (done) return done;
-    py.err_clear();
-    py.inc_ref(py.none);
-    return py.none;
-}
-
-MethodDef method = {"step", step, fast_call, nullptr};
+MethodDef method = {"step", answer<PythonStep, 5>, fast_call, nullptr};
 
 }  // namespace
 }  // namespace elman

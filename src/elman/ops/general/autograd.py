@@ -49,11 +49,11 @@ States = tuple[Tensor, Tensor, Tensor]
 
 def apply_many(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """h (V, T, B, H), the last states (V, B, H), and what the adjoint needs; nothing but the lengths is checked."""
-    if is_tracing() and torch.onnx.is_in_onnx_export():
+    if is_tracing() is not None and torch.onnx.is_in_onnx_export():
         raise RuntimeError("the exporter of TorchScript has no form for the recurrence; give dynamo=True to it")
     if is_forward_ad() and not is_compiling():
         return run_many_with_tangents(inputs, options)
-    if is_compiling() or is_tracing():
+    if is_compiling() or is_tracing() is not None:
         return cast(States, many_operator(*flatten(inputs, options)))
     if are_transforms_active():
         return cast(States, cast(Any, Many).apply(*inputs, options))

@@ -1,8 +1,8 @@
-"""A step as a builtin function of CPython, made when it is first asked for: no Python lies between it and the tensors.
+"""A step and a layer as builtin functions of CPython, made when first asked for: no Python lies between them and torch.
 
 The native library holds nothing of CPython or torch and is told here where their functions are (native/elman_python.h).
 Where one is missing (another interpreter, one without a global lock, another torch, a platform that names C++ functions
-in another way) there is no such function, and `step_layers` takes the step.
+in another way) there are no such functions, and `step_layers` and `forward_layer` do their work.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from elman.kernels.cpu.library import ADDRESSES, NONLINEARITIES, library
-from elman.kernels.options import PLAIN_TYPES
-from elman.kernels.protocols import StepFunction
+from elman.kernels.options import PLAIN_TYPES, RecurrenceOptions
+from elman.kernels.protocols import LayerFunction, StepFunction
 from elman.kernels.torch_private import is_zero_tensor, native_interface
 
 _CPYTHON = {
@@ -61,18 +61,31 @@ class PythonApi(ctypes.Structure):
 
 def step_function(nonlinearity: str, residual: bool) -> StepFunction | None:
     """`StepForm.step_function` of the native backend."""
-    method = _method()
-    if method is None:
+    made: StepFunction | None = _function("elman_step_method", nonlinearity, residual, False)
+    return made
+
+
+def layer_function(options: RecurrenceOptions) -> LayerFunction | None:
+    """`LayerForm.layer_function` of the native backend."""
+    made: LayerFunction | None
+    made = _function("elman_layer_method", options.nonlinearity, options.residual, options.reverse)
+    return made
+
+
+def _function(method: str, nonlinearity: str, residual: bool, reverse: bool) -> Any:
+    api = _api()
+    if api is None:
         return None
+    place = getattr(library(), method)
+    place.restype, place.argtypes = c_void_p, [ctypes.POINTER(PythonApi)]
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = py_object, [c_void_p, py_object, py_object]
-    function: StepFunction = make(method, NONLINEARITIES[nonlinearity] + 2 * bool(residual), __name__)
-    return function
+    return make(place(api), NONLINEARITIES[nonlinearity] + 2 * bool(residual) + 4 * bool(reverse), __name__)
 
 
 @cache
-def _method() -> int | None:
-    """Where the function's PyMethodDef lies."""
+def _api() -> PythonApi | None:
+    """What the native library is told, if all of it is here."""
     torch_has: dict[str, Any] | None = native_interface()
     python: Any = getattr(ctypes, "pythonapi", None)
     if torch_has is None or sysconfig.get_config_var("Py_GIL_DISABLED"):
@@ -84,7 +97,4 @@ def _method() -> int | None:
         setattr(api, field, cast(getattr(python, name), c_void_p))
     for field, kept in _OBJECTS.items():
         setattr(api, field, id(kept))
-    method = library().elman_step_method
-    method.restype, method.argtypes = c_void_p, [ctypes.POINTER(PythonApi)]
-    found: int = method(api)
-    return found
+    return api
