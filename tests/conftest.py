@@ -10,6 +10,7 @@ import torch
 from elman.kernels import select_backend
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.options import PLAIN
+from elman.kernels.selection import forget_selection
 
 FILLED = {"kernels", "ops"}  # the folders whose tests run with uninitialised memory filled
 
@@ -52,14 +53,14 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Run the test once on the reference, and on the native backend with each instruction set of this processor."""
     name, _, isa = request.param.partition("-")
     monkeypatch.setenv("ELMAN_BACKEND", name)
-    select_backend.cache_clear()
+    forget_selection()
     if isa:
         cpu.set_isa(isa)
     assert select_backend(PLAIN, torch.device("cpu"), torch.float32).name == name
     yield request.param
     if isa:
         cpu.set_isa("")
-    select_backend.cache_clear()
+    forget_selection()
 
 
 @pytest.fixture(autouse=True)

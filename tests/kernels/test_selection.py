@@ -22,6 +22,7 @@ from elman.kernels import (
 )
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.options import PLAIN
+from elman.kernels.selection import forget_selection
 from elman.ops import recurrence
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -31,9 +32,9 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 def _fresh_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("ELMAN_BACKEND", raising=False)
     monkeypatch.setattr(selection, "REGISTRY", list(selection.REGISTRY))
-    select_backend.cache_clear()
+    forget_selection()
     yield
-    select_backend.cache_clear()
+    forget_selection()
 
 
 def test_the_fused_backend_runs_the_dtypes_it_computes_in() -> None:
@@ -56,7 +57,7 @@ def test_the_environment_forces_the_reference(monkeypatch: pytest.MonkeyPatch) -
 def test_the_variable_of_version_0_1_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMAN_MACHINE", "reference")
     assert select_backend(PLAIN, CPU, torch.float32).name == "reference"
-    select_backend.cache_clear()
+    forget_selection()
     monkeypatch.setenv("ELMAN_MACHINE", "gpu")
     with pytest.raises(UserError, match="'triton', which cannot run"):
         select_backend(PLAIN, CPU, torch.float32)
@@ -93,7 +94,7 @@ def test_on_a_gpu_cudnn_comes_first_and_triton_waits_to_be_asked(monkeypatch: py
     assert own.network is None
     assert own.passed_over["cudnn"] == "cuDNN has no identity connection"
     for wanted, name, network in (("triton", "triton", None), ("cudnn", "reference", cudnn)):
-        select_backend.cache_clear()
+        forget_selection()
         monkeypatch.setenv("ELMAN_BACKEND", wanted)
         backend = select_backend(PLAIN, CUDA, torch.float32)
         assert (backend.name, backend.network) == (name, network)

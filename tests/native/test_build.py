@@ -44,7 +44,7 @@ def test_a_build_that_can_be_made_gives_no_reason_and_needs_no_openmp(tmp_path: 
 def test_the_warning_names_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen() -> str:
         native._library.cache_clear()
-        selection.select_backend.cache_clear()
+        selection.forget_selection()
         selection._warn.cache_clear()
         return selection.select_backend(PLAIN, torch.device("cpu"), torch.float32).name
 
@@ -60,4 +60,4 @@ def test_the_warning_names_the_reason(tmp_path: Path, monkeypatch: pytest.Monkey
             cpu.library()
     finally:
         native._library.cache_clear()
-        selection.select_backend.cache_clear()
+        selection.forget_selection()

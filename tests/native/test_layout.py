@@ -13,7 +13,10 @@ import elman
 from elman.kernels.cpu import backend as cpu
 from elman.kernels.cpu import decoder, step
 from elman.kernels.cpu import library as native
+from elman.kernels.cpu.builtin import PythonApi
 from elman.kernels.cpu.cross_entropy import LossCall
+from elman.kernels.options import PLAIN
+from elman.nn import streaming
 
 pytestmark = pytest.mark.skipif(not cpu.available(), reason="the native library is not built here")
 
@@ -46,8 +49,9 @@ def test_a_forward_call_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch
     layer = elman.RNN(I, H)
     x, h0 = torch.randn(T, B, I), torch.randn(1, B, H)
     calls = record(monkeypatch, "elman_forward")
-    with torch.no_grad():
-        h, h_n = layer(x, h0)
+    weights = cpu.addresses(x, h0, None, H, 1, list(layer.parameters()))
+    assert weights is not None
+    h, h_n = cpu.forward_layer(x, h0, None, PLAIN, H, 1, weights)
     (call,) = calls
     sizes = {"T": T, "B": B, "I": I, "H": H, "dtype": 0, "nonlinearity": 0, "reverse": 0, "residual": 0}
     assert {name: call[name] for name in sizes} == {name: (value,) for name, value in sizes.items()}
@@ -88,6 +92,7 @@ def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: 
     packed: list[bytes] = []
     function = step._function()
     monkeypatch.setattr(step, "_function", lambda: lambda call: packed.append(call) or function(call))
+    monkeypatch.setattr(streaming, "select_step", lambda *_: None)
     layer, x, state = elman.RNN(2, 4, 2, "relu", bias), torch.randn(3, 2), torch.randn(2, 3, 4)
     output, new = layer.step(x, state)
     call = {name: int.from_bytes(packed[0][start : start + width], "little") for name, (start, width) in layout.items()}
@@ -106,6 +111,7 @@ def test_a_step_is_packed_field_by_field(monkeypatch: pytest.MonkeyPatch, bias: 
         (decoder._Spec, "elman_decoder_spec"),
         (decoder._SamplingParams, "elman_sampling_params"),
         (LossCall, "elman_loss_call"),
+        (PythonApi, "elman_python_api"),
     ],
 )
 def test_a_ctypes_struct_is_laid_out_as_the_librarys(struct: type[ctypes.Structure], name: str) -> None:

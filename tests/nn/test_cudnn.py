@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import elman
-from elman.kernels import cudnn, select_backend, selection
-from elman.kernels.selection import BackendEntry
+from elman.kernels import cudnn, selection
+from elman.kernels.selection import BackendEntry, forget_selection
 from elman.nn import rnn as rnn_module
 from tests.numerics import assert_close
 
@@ -31,9 +31,9 @@ def _runs_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     others = [other for other in selection.REGISTRY if other.name != "cudnn"]
     monkeypatch.setattr(selection, "REGISTRY", [entry, *others])
     monkeypatch.delenv("ELMAN_BACKEND", raising=False)
-    select_backend.cache_clear()
+    forget_selection()
     yield
-    select_backend.cache_clear()
+    forget_selection()
 
 
 def pair(**options: Any) -> tuple[nn.RNN, elman.RNN]:
@@ -120,6 +120,6 @@ def test_what_cudnn_has_not_takes_another_road() -> None:
 
 def test_another_backend_that_is_named_runs_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMAN_BACKEND", "reference")
-    select_backend.cache_clear()
+    forget_selection()
     with pytest.raises(AssertionError, match="another road"):
         elman.RNN(5, 9)(torch.randn(4, 3, 5))

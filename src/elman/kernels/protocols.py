@@ -6,7 +6,7 @@ D directions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,24 @@ class RecurrenceModule(BackendModule, Protocol):
         needs: Needs,
     ) -> Gradients:
         """The gradients of the inputs, None where not needed."""
+
+
+class LayerFunction(Protocol):
+    """A layer without gradients that looks at everything itself; see `LayerForm.layer_function`."""
+
+    def __call__(
+        self,
+        x: Tensor,  # (T, B, I), any strides
+        h0: Tensor | None,  # (D, B, H)
+        lengths: Tensor | None,  # (B,) int64
+        weights: Sequence[Tensor],  # a list: D times w_ih, w_hh and none, one or two biases
+        H: int,
+        D: int,
+        time_first: bool,
+        /,
+    ) -> tuple[Tensor, Tensor] | None:
+        """What `LayerForm.forward_layer` returns; None, and nothing counts, where `addresses` gives None, or a length
+        is out of range."""
 
 
 class LayerForm(Protocol):
@@ -92,6 +110,24 @@ class LayerForm(Protocol):
     ) -> list[Gradients]:
         """The gradients of each direction."""
 
+    def layer_function(self, options: RecurrenceOptions) -> LayerFunction | None:
+        """A quicker way to the same forward pass on the CPU, or None; it may be missing."""
+
+
+class StepFunction(Protocol):
+    """A step that finds the weights by itself; see `StepForm.step_function`."""
+
+    def __call__(
+        self,
+        x: Tensor,  # (B, I)
+        state: Tensor | None,  # (L, B, H); None counts as zero
+        parameters: Mapping[str, Tensor | None],
+        names: Sequence[Sequence[str]],  # w_ih, w_hh and no or two biases of each layer
+        H: int,
+        /,
+    ) -> tuple[Tensor, Tensor] | None:
+        """What `StepForm.step_layers` returns, also None where a name has no tensor or x is on another device."""
+
 
 class StepForm(Protocol):
     """One step of a stack of layers in one call that keeps nothing, its arguments looked at by the backend."""
@@ -106,6 +142,9 @@ class StepForm(Protocol):
     ) -> tuple[Tensor, Tensor] | None:
         """The last layer's new state (B, H) and all of them (L, B, H), which share no memory; None, and nothing has
         run, where it does not take these arguments."""
+
+    def step_function(self, nonlinearity: str, residual: bool) -> StepFunction | None:
+        """A quicker way to the same on the CPU, which looks at everything itself, or None; it may be missing."""
 
 
 class GeneralForm(Protocol):

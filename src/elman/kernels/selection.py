@@ -19,8 +19,16 @@ import torch
 
 from elman.errors import UserError
 from elman.kernels.decoder import Stack, StackWeights
-from elman.kernels.options import PLAIN, RecurrenceOptions
-from elman.kernels.protocols import GeneralForm, LayerForm, NetworkForm, RecurrenceModule, StepForm
+from elman.kernels.options import NONLINEARITIES, PLAIN, RecurrenceOptions, options_for
+from elman.kernels.protocols import (
+    GeneralForm,
+    LayerForm,
+    LayerFunction,
+    NetworkForm,
+    RecurrenceModule,
+    StepForm,
+    StepFunction,
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Backend:
         name: its name in the registry.
         module: `forward` and `backward` of one recurrence.
         layer: all directions of a layer in one call, or None.
+        run_layer: its `LayerFunction` for these options, or None.
         network: a stack of layers in one call, or None; maybe another backend's, tried first.
         stack: its class for single steps (`make_stack`), or None.
         step: a step in one call by the weights where they lie, or None.
@@ -71,6 +80,7 @@ class Backend:
     name: str
     module: RecurrenceModule
     layer: LayerForm | None
+    run_layer: LayerFunction | None
     network: NetworkForm | None
     stack: type[Stack] | None
     step: StepForm | None
@@ -89,7 +99,13 @@ def register_backend(
     if any(entry.name == name for entry in REGISTRY):
         raise ValueError(f"there is a backend {name!r} already")
     REGISTRY.insert(0, BackendEntry(name, module, devices, on_request, whole_networks))
+    forget_selection()
+
+
+def forget_selection() -> None:
+    """Select anew from now on: the registry, the environment or what is installed has changed."""
     select_backend.cache_clear()
+    select_step.cache_clear()
 
 
 @cache
@@ -102,11 +118,34 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
     Raises:
         UserError: ELMAN_BACKEND names no backend, or one that cannot run this.
     """
+    return _select(options, device, dtype)
+
+
+@cache
+def select_step(nonlinearity: str, residual: bool) -> StepFunction | None:
+    """The `StepFunction` of the backend that runs such steps on the CPU, whatever their dtype, if it has one.
+
+    Its arguments hash without Python, and nothing of the tensors is asked for: around a step of two microseconds both
+    would show.
+    """
+    if nonlinearity not in NONLINEARITIES:
+        return None
+    options = options_for(nonlinearity, False, bool(residual))
+    try:  # nothing is said of what is missing: x may be on another device, where it is not missed
+        backends = [_select(options, torch.device("cpu"), dtype, say=False) for dtype in (torch.float32, torch.float64)]
+    except UserError:
+        return None
+    step = backends[0].step
+    make = getattr(step, "step_function", None) if backends[1].step is step else None
+    return make(nonlinearity, bool(residual)) if make is not None else None
+
+
+def _select(options: RecurrenceOptions, device: torch.device, dtype: torch.dtype, *, say: bool = True) -> Backend:
     wanted = _wanted()
     network: NetworkForm | None = None
     passed_over: dict[str, str] = {}
     for entry in REGISTRY:
-        why = _why_not(entry, options, device, dtype, wanted)
+        why = _why_not(entry, options, device, dtype, wanted, say)
         if why:
             passed_over[entry.name] = why
             continue
@@ -117,10 +156,12 @@ def select_backend(options: RecurrenceOptions, device: torch.device, dtype: torc
         if wanted and entry.name != wanted and wanted in passed_over:
             break
         layer = module if hasattr(module, "forward_layer") else None
+        run_layer = module.layer_function(options) if hasattr(module, "layer_function") else None
         stack = getattr(module, "STACK", None)
         step = module if hasattr(module, "step_layers") else None
         general = getattr(module, "GENERAL", None)
-        return Backend(entry.name, module, layer, network, stack, step, general, MappingProxyType(passed_over))
+        passed = MappingProxyType(passed_over)
+        return Backend(entry.name, module, layer, run_layer, network, stack, step, general, passed)
     raise UserError(
         f"ELMAN_BACKEND is {wanted!r}, which cannot run {dtype} tensors on {device.type}: {passed_over[wanted]}"
     )
@@ -137,7 +178,7 @@ def _wanted() -> str:
 
 
 def _why_not(
-    entry: BackendEntry, options: RecurrenceOptions, device: torch.device, dtype: torch.dtype, wanted: str
+    entry: BackendEntry, options: RecurrenceOptions, device: torch.device, dtype: torch.dtype, wanted: str, say: bool
 ) -> str:
     """Why a backend does not run this; empty where it does."""
     if entry.devices and device.type not in entry.devices:
@@ -151,7 +192,7 @@ def _why_not(
     if unsupported:
         return unsupported
     unavailable: str = module.why_unavailable(device)
-    if unavailable and not wanted:
+    if unavailable and not wanted and say:
         _warn(f"{unavailable}; recurrences on {device.type} are several times slower")
     return unavailable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -14,9 +15,11 @@ from elman.kernels.options import PLAIN_TYPES
 NAMES = {
     "are_transforms_active": "torch._C:_are_functorch_transforms_active",
     "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
-    "is_in_dispatch_mode": "torch.utils._python_dispatch:is_in_torch_dispatch_mode",
+    "is_compiling": "torch.compiler:_is_compiling_flag",
+    "is_in_dispatch_mode": "torch.utils._python_dispatch:_is_in_torch_dispatch_mode",
     "dispatch_modes": "torch.utils._python_dispatch:_get_current_dispatch_mode_stack",
     "is_legacy_batched": "torch._C._functorch:is_legacy_batchedtensor",
+    "is_zero_tensor": "torch:Tensor._is_zerotensor",
     "is_profiling": "torch._C._autograd:_profiler_enabled",
     "is_tracing": "torch._C:_get_tracing_state",
     "transforms": "torch._C._functorch:get_interpreter_stack",
@@ -59,11 +62,14 @@ def check(names: Mapping[str, str] = NAMES) -> None:
 
 check()
 forward_ad = torch.autograd.forward_ad
+python_dispatch: Any = import_module("torch.utils._python_dispatch")
+compiler: Any = torch.compiler
 is_compiling = torch.compiler.is_compiling
+is_dynamo_compiling = torch.compiler.is_dynamo_compiling
+is_zero_tensor: Callable[[Tensor], bool] = _find(NAMES["is_zero_tensor"])
 is_tracing: Callable[[], Any] = torch._C._get_tracing_state  # None outside torch.jit.trace
 are_transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active
 is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
-is_in_dispatch_mode: Callable[[], bool] = _find(NAMES["is_in_dispatch_mode"])
 dispatch_modes: Callable[[], list[Any]] = _find(NAMES["dispatch_modes"])
 is_profiling: Callable[[], bool] = _find(NAMES["is_profiling"])
 _is_legacy_batched: Callable[[Tensor], bool] = _find(NAMES["is_legacy_batched"])
@@ -114,15 +120,49 @@ def has_numbers(tensor: Tensor) -> bool:
         return False
 
 
+def is_in_dispatch_mode() -> bool:
+    """Whether a `TorchDispatchMode` is active."""
+    return bool(python_dispatch._is_in_torch_dispatch_mode)
+
+
 def is_untransformed() -> bool:
-    """Whether no compiler, transform, mode or forward differentiation wants to see an operation."""
+    """Whether no compiler, transform, mode or forward differentiation wants to see an operation.
+
+    The flags are those that torch's functions return; to call these takes three times as long.
+    """
     return not (
-        is_compiling()
+        is_dynamo_compiling()  # which dynamo knows to be true; the flag is set by torch.export
+        or compiler._is_compiling_flag
         or are_transforms_active()
-        or is_in_dispatch_mode()
+        or python_dispatch._is_in_torch_dispatch_mode
         or forward_ad._current_level >= 0
         or is_tracing() is not None
     )
+
+
+def native_interface() -> dict[str, Any] | None:
+    """Where the functions of torch lie by which native code borrows and makes tensors; None where one is missing.
+
+    The first is torch's table for DLPack. The next three, and the numbers, are of the C interface for compiled models.
+    The last makes a tensor's Python object; it has the name that compilers for Linux and macOS give to a C++ function.
+    """
+    capsule = getattr(Tensor, "__dlpack_c_exchange_api__", None)
+    try:
+        core = ctypes.CDLL(torch._C.__file__)
+        wrap = core._Z16THPVariable_WrapRKN2at10TensorBaseE
+        functions = [core.aoti_torch_empty_strided, core.aoti_torch_get_data_ptr, core.aoti_torch_delete_tensor_object]
+        numbers = [core.aoti_torch_dtype_float32(), core.aoti_torch_dtype_float64(), core.aoti_torch_device_type_cpu()]
+        pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    except (AttributeError, OSError):
+        return None
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    if capsule is None or ctypes.c_uint32.from_address(exchange := pointer(capsule, b"dlpack_exchange_api")).value != 1:
+        return None
+    names = "empty_strided", "get_data_ptr", "delete_tensor", "wrap"
+    found: dict[str, Any] = {"exchange": exchange, "dtypes": (numbers[0], numbers[1]), "cpu": numbers[2]}
+    for name, function in zip(names, (*functions, wrap), strict=True):
+        found[name] = ctypes.cast(function, ctypes.c_void_p)
+    return found
 
 
 def is_plain_eager() -> bool:

@@ -26,7 +26,7 @@ from elman.nn.parametrizations.connections import Mask
 from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
-from elman.nn.streaming import take_step
+from elman.nn.streaming import take_plain_step, take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths
@@ -210,7 +210,11 @@ class RNN(RNNParameters):
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
         elif hx is not None:
             self._check(x, hx)
-        states = [None] * self.num_layers if hx is None else torch.split(hx.contiguous(), D)
+        states: Sequence[Tensor | None]
+        if hx is None:
+            states = [None] * self.num_layers
+        else:  # torch takes longer to split one layer's state from itself than a short sequence takes
+            states = (hx.contiguous(),) if self.num_layers == 1 else torch.split(hx.contiguous(), D)
         plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
         layers: list[Tensor] = []
         last: list[Tensor] = []
@@ -374,6 +378,9 @@ class RNN(RNNParameters):
         Raises:
             ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
+        done = take_plain_step(self, x, state) if reset is None else None
+        if done is not None:
+            return done
         at = 1 if self.batch_first else 0
         more = {} if reset is None else {"reset": reset.unsqueeze(at)}
         return take_step(self, x, state, call=self._is_general(reset), **more)

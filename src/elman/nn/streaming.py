@@ -11,6 +11,7 @@ from torch import Tensor
 from elman.kernels import make_stack, select_backend
 from elman.kernels.decoder import LayerWeights, Stack, StackWeights
 from elman.kernels.options import NONLINEARITIES, options_for
+from elman.kernels.selection import select_step
 from elman.kernels.torch_private import is_untransformed
 from elman.ops.validation import check_layout
 
@@ -89,6 +90,28 @@ def pack_for_steps(
     weights = StackWeights(rnn.layer_weights(), embedding, output)
     with torch.no_grad():
         return make_stack(weights, options_for(rnn.nonlinearity, False, rnn.residual), bfloat16=bfloat16)
+
+
+def take_plain_step(rnn: Steppable, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    """A step by one builtin function, which finds the weights and looks at every tensor: this is all that is left for
+    Python to look at. None, and nothing has run, where `take_step` must take it.
+
+    Dynamics and parametrisations are modules; a pruned weight is no parameter, and its hook runs at a call.
+    """
+    its = rnn.__dict__  # a module's attributes take four times as long as entries of its dictionary
+    if (
+        its["_modules"]
+        or its["_forward_pre_hooks"]
+        or its["_forward_hooks"]
+        or its["bidirectional"]
+        or its["layer_norm"]
+        or (state is None and its["learned_h0"])
+        or type(nonlinearity := its["nonlinearity"]) is not str
+        or not is_untransformed()
+    ):
+        return None
+    step = select_step(nonlinearity, its["residual"])
+    return None if step is None else step(x, state, its["_parameters"], its["_all_weights"], its["hidden_size"])
 
 
 def take_step(

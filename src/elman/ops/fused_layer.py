@@ -36,10 +36,7 @@ class _Call(NamedTuple):
 
     layer: LayerForm
     options: RecurrenceOptions
-    H: int
     D: int
-    addresses: list[int]  # of the weights
-    time_first: bool
 
 
 def apply_layer(
@@ -64,16 +61,39 @@ def apply_layer(
     layer = backend.layer
     if layer is None or is_any_autocast_enabled() or type(x) not in PLAIN_TYPES:
         return None
+    given = backend, layer, x, h0, lengths, options, H, D, weights, time_first
+    if _is_grad_enabled():
+        made = _states_and_last(*given)
+        if made is None:
+            return None
+        return cast(tuple[Tensor, Tensor], _apply(x, h0, lengths, _Call(layer, options, D), made, *weights))
+    if is_profiling():
+        with torch.profiler.record_function("elman::layer"):
+            return _states_and_last(*given)
+    return _states_and_last(*given)
+
+
+def _states_and_last(
+    backend: Backend,
+    layer: LayerForm,
+    x: Tensor,
+    h0: Tensor | None,
+    lengths: Tensor | None,
+    options: RecurrenceOptions,
+    H: int,
+    D: int,
+    weights: Sequence[Tensor],
+    time_first: bool,
+) -> tuple[Tensor, Tensor] | None:
+    """What `apply_layer` returns, without a derivative."""
+    run = backend.run_layer
+    made = None if run is None else run(x, h0, lengths, weights, H, D, time_first)
+    if made is not None:
+        return made
     addresses = layer.addresses(x, h0, lengths, H, D, weights)
     if addresses is None:
         return None
-    if not _is_grad_enabled():
-        if is_profiling():
-            with torch.profiler.record_function("elman::layer"):
-                return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
-        return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
-    call = _Call(layer, options, H, D, addresses, time_first)
-    return cast(tuple[Tensor, Tensor], _apply(x, h0, lengths, call, *weights))
+    return layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
 
 
 class ElmanLayer(torch.autograd.Function):
@@ -81,15 +101,20 @@ class ElmanLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, h0: Tensor | None, lengths: Tensor | None, call: _Call, *weights: Tensor
+        ctx: Any,
+        x: Tensor,
+        h0: Tensor | None,
+        lengths: Tensor | None,
+        call: _Call,
+        made: tuple[Tensor, Tensor],  # what the backend has computed
+        *weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Run the backend. Keep the inputs and h; nothing else is needed for the adjoint.
+        """Keep the inputs and h; nothing else is needed for the adjoint.
 
         torch's layers allow that their output be changed in place, since they keep another copy. Here h is kept in
         such a way that nothing is said of a change, with a counter of them, and computed again where there was one.
         """
-        layer, options, H, D, addresses, time_first = call
-        h, h_n = layer.forward_layer(x, h0, lengths, options, H, D, addresses, time_first=time_first)
+        h, h_n = made
         ctx.call = call
         ctx.changes = _counter_of(h)
         ctx.save_for_backward(x, h0, lengths, h.data, *weights)
@@ -103,7 +128,7 @@ class ElmanLayer(torch.autograd.Function):
         call: _Call = ctx.call
         if torch.is_grad_enabled() or ctx.changes._version:
             h = _states(x, h0, lengths, call, weights)  # differentiable, for the second derivative
-        needs_x, needs_h0, _, _, *needs_weights = ctx.needs_input_grad
+        needs_x, needs_h0, _, _, _, *needs_weights = ctx.needs_input_grad
         each = len(weights) // call.D
         needs = []
         for d in range(call.D):
@@ -116,7 +141,7 @@ class ElmanLayer(torch.autograd.Function):
         flat: list[Tensor | None] = []
         for found in results:
             flat += (found.w_ih, found.w_hh, found.bias, found.bias)[:each]
-        return grad_x, grad_h0, None, None, *flat
+        return grad_x, grad_h0, None, None, None, *flat
 
 
 def _is_plain(grad: Tensor | None) -> bool:
@@ -142,7 +167,7 @@ def _states(
     states, each = [], len(weights) // call.D
     for d in range(call.D):
         w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
-        start = x.new_zeros(x.shape[1], call.H) if h0 is None else h0[d]
+        start = x.new_zeros(x.shape[1], w_hh.shape[0]) if h0 is None else h0[d]
         bias = sum(biases[1:], biases[0]) if biases else None
         turned = replace(call.options, reverse=call.options.reverse or d == 1)
         states.append(apply_recurrence(RecurrenceInputs(x, start, w_ih, w_hh, bias, lengths), turned)[0])

@@ -17,7 +17,7 @@ import numpy as np
 import elman
 from elman.runtime.tensors import Array, Floats, Integers
 
-ABI = 7  # ELMAN_ABI in elman.h
+ABI = 8  # ELMAN_ABI in elman.h
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 THREADS = 1
 """Of a call: a server answers many at once, and one short sequence is not worth a second thread."""

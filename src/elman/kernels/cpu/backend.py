@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from elman.kernels.cpu import general as GENERAL
+from elman.kernels.cpu.builtin import layer_function, step_function
 from elman.kernels.cpu.decoder import NativeStack
 from elman.kernels.cpu.library import (
     ADDRESSES,
@@ -32,7 +33,18 @@ from elman.kernels.cpu.library import (
 from elman.kernels.cpu.step import step_layers
 from elman.kernels.options import PLAIN_TYPES, Gradients, Needs, RecurrenceInputs, RecurrenceOptions
 
-__all__ = ["GENERAL", "available", "isa", "library", "set_isa", "step_layers", "tanh", "why_missing"]
+__all__ = [
+    "GENERAL",
+    "available",
+    "isa",
+    "layer_function",
+    "library",
+    "set_isa",
+    "step_function",
+    "step_layers",
+    "tanh",
+    "why_missing",
+]
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "elman_general.h"
+#include "elman_python.h"
 #include "elman_reservoir.h"
 
 namespace elman {
@@ -105,6 +106,38 @@ constexpr Field reservoir_fields[] = {
     RESERVOIR(h_stride),
 };
 
+#define PYTHON(name) ELMAN_FIELD(elman_python_api, name)
+constexpr Field python_fields[] = {
+    PYTHON(object_type),
+    PYTHON(object_vectorcall),
+    PYTHON(dict_get_item),
+    PYTHON(list_size),
+    PYTHON(list_get_item),
+    PYTHON(tuple_new),
+    PYTHON(tuple_set_item),
+    PYTHON(long_as_long_long),
+    PYTHON(inc_ref),
+    PYTHON(dec_ref),
+    PYTHON(err_clear),
+    PYTHON(eval_save_thread),
+    PYTHON(eval_restore_thread),
+    PYTHON(none),
+    PYTHON(not_true),
+    PYTHON(tensor_type),
+    PYTHON(parameter_type),
+    PYTHON(is_negated),
+    PYTHON(is_zero),
+    PYTHON(threads),
+    PYTHON(exchange),
+    PYTHON(empty_strided),
+    PYTHON(get_data_ptr),
+    PYTHON(delete_tensor),
+    PYTHON(wrap),
+    PYTHON(dtypes),
+    PYTHON(cpu),
+    PYTHON(lowest),
+};
+
 #if !defined(__wasm32__)
 // Whether the fields cover all of a struct in this order, each of them whole eight bytes, with no gap.
 template <size_t n>
@@ -126,6 +159,7 @@ static_assert(sizeof(elman_general_call) == 55 * 8 && covers(general_fields, siz
 static_assert(sizeof(elman_decoder_spec) == 13 * 8 && covers(spec_fields, sizeof(elman_decoder_spec)));
 static_assert(sizeof(elman_loss_call) == 14 * 8 && covers(loss_fields, sizeof(elman_loss_call)));
 static_assert(sizeof(elman_reservoir_call) == 19 * 8 && covers(reservoir_fields, sizeof(elman_reservoir_call)));
+static_assert(sizeof(elman_python_api) == 29 * 8 && covers(python_fields, sizeof(elman_python_api)));
 static_assert(sizeof(elman_sampling_params) == 5 * 8 && covers(params_fields, sizeof(elman_sampling_params)));
 #endif
 
@@ -148,6 +182,7 @@ const char* elman_layout(void) {
                                     line("elman_decoder_spec", sizeof(elman_decoder_spec), spec_fields) +
                                     line("elman_sampling_params", sizeof(elman_sampling_params), params_fields) +
                                     line("elman_loss_call", sizeof(elman_loss_call), loss_fields) +
-                                    line("elman_reservoir_call", sizeof(elman_reservoir_call), reservoir_fields);
+                                    line("elman_reservoir_call", sizeof(elman_reservoir_call), reservoir_fields) +
+                                    line("elman_python_api", sizeof(elman_python_api), python_fields);
     return text.c_str();
 }

@@ -17,14 +17,17 @@ bool valid(const elman_step_call& call) {
 
 }  // namespace
 
+int64_t step_worth(const elman_step_call& call) {
+    const int64_t numbers = call.H * (call.I + call.H * (2 * call.layers - 1));
+    return numbers * (call.dtype == ELMAN_FLOAT64 ? 8 : 4) * call.S / decoder_thread_bytes;
+}
+
 int take_step(const elman_step_call& call) {
     if (!call.S) return ELMAN_OK;
     StepRun job{};
     job.call = &call;
     job.weights = reinterpret_cast<const void* const*>(&call + 1);
-    const int64_t numbers = call.H * (call.I + call.H * (2 * call.layers - 1));
-    const int64_t bytes = numbers * (call.dtype == ELMAN_FLOAT64 ? 8 : 4);
-    const int64_t worth = std::clamp<int64_t>(bytes * call.S / decoder_thread_bytes, 1, call.threads);
+    const int64_t worth = std::clamp<int64_t>(step_worth(call), 1, call.threads);
     job.threads = threads_now(static_cast<int>(worth));
     const auto go = current_kernels().run_step[call.dtype];
     try {

@@ -14,6 +14,9 @@ struct StepRun {
     int64_t workspace_each;
 };
 
+// How many threads are worth waking for it.
+int64_t step_worth(const elman_step_call& call);
+
 // What elman_step does with a call that is valid.
 int take_step(const elman_step_call& call);
 
