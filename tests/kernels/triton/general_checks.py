@@ -98,6 +98,19 @@ def lengths_are_clamped(case: GeneralCase) -> None:
         assert torch.equal(clamped, right)
 
 
+def a_sequence_without_steps_has_no_say(case: GeneralCase) -> None:
+    """The first one has none; its state is NaN, which no weight's gradient may show."""
+    inputs = networks(case, 1, torch.float32, torch.float32)._replace(lengths=torch.tensor([[0, case.T, 1]]))
+    found = []
+    for start in (math.nan, 0.0):
+        inputs.h0[:, 0] = start
+        h, _, extra = gpu.forward_many(inputs, case.options)
+        needs = GeneralNeeds(h0=False, w_in=False)
+        found.append([t for t in gpu.backward_many(h, None, inputs, h, extra, case.options, needs) if t is not None])
+    for with_nan, without in zip(*found, strict=True):
+        assert torch.equal(with_nan, without)
+
+
 def only_what_is_asked_for() -> None:
     """No extra where there will be no adjoint, no gradient that nobody needs; each network alone gives the same."""
     case = replace(WIDE, H=5)
@@ -140,7 +153,9 @@ def main() -> None:
             # no bfloat16: Triton's interpreter multiplies its bits as integers in a dot
             for case in (TALL, LOW, replace(WIDE, H=20)):
                 compare(case, torch.float16)
-            lengths_are_clamped(GeneralCase(3, 3, 2, 4, "sigmoid", "current", leak=True, reset=True, reverse=True))
+            three = GeneralCase(3, 3, 2, 4, "sigmoid", "current", leak=True, reset=True, reverse=True)
+            lengths_are_clamped(three)
+            a_sequence_without_steps_has_no_say(three)
             only_what_is_asked_for()
     with launches(False, BLOCKS):
         for case in (TOO_LARGE[0], TOO_LARGE[-1]):

@@ -160,7 +160,7 @@ def step_back(
             kept = tl.load(restart_sums + places, mask=finished & cut, other=0.0)
             tl.store(restart_sums + places, kept + onward, mask=finished & cut)
         onward = tl.where(cut, 0.0, onward)
-    onward = tl.where(finished, onward, old)
+    onward = tl.where(finished, onward, old)  # zero times an infinite weight is NaN, which must not get elsewhere
 
     now = there_is(t, T, rows)
     live = inside & (now & (t < length))[:, None]
