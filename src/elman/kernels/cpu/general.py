@@ -274,7 +274,9 @@ def normal(seed: int, stream: int, T: int, B: int, H: int) -> Tensor:
 
 def _at(tensor: Tensor | None, v: int) -> int:
     """Where network v's part lies."""
-    return 0 if tensor is None else tensor.data_ptr() + v * tensor.stride(0) * tensor.element_size()
+    if tensor is None:
+        return 0
+    return tensor.data_ptr() + v * tensor.stride(0) * tensor.element_size() if v else tensor.data_ptr()
 
 
 def _states(tensor: Tensor) -> Tensor:
@@ -289,4 +291,6 @@ def _rows(tensor: Tensor | None, dtype: torch.dtype) -> Any:
     if tensor.dtype is not dtype:
         raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
     tensor = in_memory(tensor)
-    return tensor if tensor.shape[0] == 0 or tensor[0].is_contiguous() else tensor.contiguous()
+    if tensor.is_contiguous() or tensor.shape[0] == 0 or tensor[0].is_contiguous():
+        return tensor
+    return tensor.contiguous()

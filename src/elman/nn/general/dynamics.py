@@ -228,25 +228,15 @@ def general_directions(
 ) -> tuple[Tensor, Tensor]:
     """One layer, direction by direction: h (T, B, D * H) and the last states (D, B, H)."""
     states, last = [], []
-    D = 2 if rnn.bidirectional else 1
-    each = len(weights) // D
+    D, dynamics = 2 if rnn.bidirectional else 1, rnn.dynamics
+    each, form = len(weights) // D, "rate" if dynamics is None else dynamics.form
     for d in range(D):
-        w_ih, w_hh, *biases = weights[d * each : (d + 1) * each]
-        w_hh, w_in = w_hh if isinstance(w_hh, tuple) else (w_hh, None)
-        start = x.new_zeros(x.shape[1], rnn.hidden_size) if h0 is None else h0[d]
-        mask = None
-        if rnn.recurrent_dropout and rnn.training:
-            mask = nn.functional.dropout(torch.ones_like(start), rnn.recurrent_dropout)
         cut = reset if reset is None or d == 0 else cut_from_the_end(reset, lengths)
-        restart = rnn.initial_state[layer * D + d, 0] if rnn.learned_h0 and cut is not None else None
-        bias = biases[0] + biases[1] if biases else None
-        connected = connections_of(cast(nn.Module, rnn), rnn._all_weights[layer * D + d][1])
-        given = {"restart": restart, "w_in": w_in, "lengths": lengths, "mask": mask, "reset": cut, "seed": seed}
-        inputs = GeneralInputs(x, start, w_ih, w_hh, bias, **given, connected=connected)
-        form = "rate" if rnn.dynamics is None else rnn.dynamics.form
+        own = None if h0 is None else h0[d]
+        inputs = _inputs(rnn, layer * D + d, x, own, lengths, weights[d * each : (d + 1) * each], cut, seed)
         options, function = _options_of(rnn.nonlinearity, d == 1, rnn.residual, form)
-        if rnn.dynamics is not None:
-            h, h_last = rnn.dynamics.run(layer * D + d, inputs, options, function)
+        if dynamics is not None:
+            h, h_last = dynamics.run(layer * D + d, inputs, options, function)
         elif function is not None:
             h, h_last = looped_recurrence(inputs, options, function)
         else:
@@ -256,6 +246,30 @@ def general_directions(
     if D == 1:
         return states[0], last[0].unsqueeze(0)
     return torch.cat(states, 2), torch.stack(last)
+
+
+def _inputs(
+    rnn: Layer,
+    place: int,  # the direction's, among those of all layers
+    x: Tensor,
+    h0: Tensor | None,  # (B, H)
+    lengths: Tensor | None,
+    weights: Sequence[Any],
+    reset: Tensor | None,  # (T, B)
+    seed: Tensor | None,
+) -> GeneralInputs:
+    """One direction's tensors but those of `dynamics`."""
+    w_ih, w_hh, *biases = weights
+    w_hh, w_in = w_hh if isinstance(w_hh, tuple) else (w_hh, None)
+    start = x.new_zeros(x.shape[1], rnn.hidden_size) if h0 is None else h0
+    mask = None
+    if rnn.recurrent_dropout and rnn.training:
+        mask = nn.functional.dropout(torch.ones_like(start), rnn.recurrent_dropout)
+    restart = rnn.initial_state[place, 0] if reset is not None and rnn.learned_h0 else None
+    bias = biases[0] + biases[1] if biases else None
+    connected = connections_of(cast(nn.Module, rnn), rnn._all_weights[place][1])
+    given = {"restart": restart, "w_in": w_in, "lengths": lengths, "mask": mask, "reset": reset, "seed": seed}
+    return GeneralInputs(x, start, w_ih, w_hh, bias, **given, connected=connected)
 
 
 def _checked(

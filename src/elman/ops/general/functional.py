@@ -89,8 +89,10 @@ def _check_connected(connected: Tensor, w_hh: Tensor, w_in: Tensor | None) -> No
 
 def _autocast(inputs: GeneralInputs) -> GeneralInputs:
     """What autocast does to the arguments; it leaves float64 and integers alone."""
+    if not is_any_autocast_enabled():
+        return inputs
     kind = inputs.x.device.type
-    if not (is_any_autocast_enabled() and torch.is_autocast_enabled(kind)):
+    if not torch.is_autocast_enabled(kind):
         return inputs
     dtype = torch.get_autocast_dtype(kind)
 
