@@ -23,6 +23,7 @@ LONG = (
     GeneralCase(50, 5, 7, 70, "sigmoid", residual=True, noise=True, reverse=True),
     GeneralCase(40, 17, 7, 130, "rectified_tanh", "current", leak=True, rank=3, lengths=(40, 3) * 8 + (9,)),
     GeneralCase(3, 40, 5, 530, leak=True, noise=True, reset=True),
+    GeneralCase(50, 5, 7, 70, reset=True, lengths=(50, 3, 20, 0, 41)),
     GeneralCase(20, 40, 5, 270, leak=True, reset=True, lengths=(20, 3) * 20, density=0.15),
 )
 

@@ -74,6 +74,6 @@ def backward_many(
 
 
 def _prepared(inputs: GeneralInputs) -> GeneralInputs:
-    """The tensors as the kernels read them, but x, which none of them does; zeros in w_hh where nothing is connected."""
+    """The tensors as the kernels read them, but x, which none of them does; w_hh is zero where nothing is connected."""
     inputs = without_unconnected(inputs)
     return GeneralInputs(inputs.x, *(contiguous(tensor) for tensor in inputs[1:]))  # type: ignore[arg-type]
