@@ -8,6 +8,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from elman.errors import UserError
+from elman.training.distributed.rendezvous import join_processes
 from elman.training.settings import TrainingSettings
 
 _CLIP_EPS = 1e-6  # which torch adds to the norm that it divides by
@@ -19,6 +20,7 @@ def start_accelerator(settings: TrainingSettings) -> Accelerator:
         torch.set_num_threads(settings.threads)
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UserError("`device=cuda`, but torch finds no CUDA GPU; leave the option out to train on the CPU")
+    join_processes()
     return Accelerator(
         cpu=settings.device == "cpu",
         mixed_precision="bf16" if settings.precision == "bfloat16" else "no",

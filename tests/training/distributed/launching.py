@@ -51,9 +51,19 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     try:
         _, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        for one in reversed(below(process.pid)):  # workers have sessions of their own
+            os.kill(one, signal.SIGKILL)
         raise
     return process.returncode, errors
+
+
+def below(process: int) -> list[int]:
+    """A process and all that it has started, itself first."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # ended meanwhile
+        return []
+    return [process, *(one for child in children for one in below(int(child)))]
 
 
 def run(command: Sequence[str | Path], folder: Path) -> str:
