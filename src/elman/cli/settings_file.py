@@ -10,7 +10,7 @@ from cyclopts.config import Dict
 
 from elman.errors import UserError
 from elman.tasks import default_choice, recipes
-from elman.training.distributed.launcher import restarts
+from elman.training.distributed.launcher import number_of_processes
 from elman.training.run_folder import RunFolder, read_toml
 
 
@@ -30,7 +30,7 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
         table = read_toml(source)
     elif "--resume" in given and "--out" in given:
         folder = RunFolder(Path(given["--out"][-1]))
-        if folder.exists() or not restarts():
+        if folder.exists() or number_of_processes() == 1:  # of several, all must know that one does not see the run
             source = folder.settings
             stored_task, table = folder.read()
             table["task"] = stored_task
