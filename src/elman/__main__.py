@@ -1,4 +1,4 @@
-"""The command `elman`, also as `python -m elman` and `accelerate launch -m elman`."""
+"""The command `elman`, also as `python -m elman` and `torchrun -m elman`."""
 
 from __future__ import annotations
 

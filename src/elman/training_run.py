@@ -15,6 +15,7 @@ from elman.run import load
 from elman.tasks import task_module
 from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.checks.settings_table import settings_of
+from elman.training.distributed.launcher import number_of_processes, one_in_place_of_several, restarts
 from elman.training.predicting.inputs import named
 from elman.training.run_folder import RunFolder
 from elman.training.run_lock import RunLock, check_idle
@@ -22,11 +23,14 @@ from elman.training.settings import write_choices
 from elman.training.task import Task
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from elman.training.loop import Result
     from elman.training.search.halving import Outcome
     from elman.training.settings import TrainingSettings
 
 log = logging.getLogger("elman")
+ONE_PROCESS = "accelerate launch has started one process; for two on processors: torchrun `nproc_per_node=2` -m elman"
 
 
 def train(
@@ -34,11 +38,14 @@ def train(
 ) -> Result:
     """Train a model into the folder `out`, or go on with the run that is there, to more steps if so many are asked for.
 
-    Everything is read and checked before the folder is made, so that a mistake leaves nothing behind.
+    Everything is read and checked before the folder is made, so that a mistake leaves nothing behind. Of several
+    processes the first one writes; what one of them refuses all refuse.
 
     Arguments:
         task_name: "series", and the other names of `elman train`.
         settings: the task's `Settings`, or a dictionary of them: {"data": "reviews.csv", "steps": 500}.
+        resume: go on with the run in the folder. Under a launcher that starts what fails again (torchrun's
+            max-restarts), which knows one command alone, it begins where there is none.
 
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
@@ -49,17 +56,47 @@ def train(
         wanted = f"{module.Settings.__module__}.{module.Settings.__name__}"
         raise UserError(f"`settings` is {named(asked)}; the task {task_name} takes {wanted}, or a dictionary")
     folder = RunFolder(Path(out))
-    task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
+    if number_of_processes() == 1:
+        if one_in_place_of_several():
+            log.warning("%s", ONE_PROCESS)
+        task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
+        with optional_imports():
+            from elman.training.optim import start_accelerator
+        return _train(task_name, task, asked, folder, start_accelerator(task.settings), resume=resume)
 
     with optional_imports():
+        from elman.training.distributed.agreement import agreed, first_alone_speaks, noticing_lost_processes
+        from elman.training.distributed.processes import from_first
+        from elman.training.optim import check_shares, start_accelerator
+
+    accelerator = start_accelerator(asked)
+    with noticing_lost_processes(accelerator), first_alone_speaks(accelerator):
+        if resume and restarts():  # as the first one sees it: it may begin while another still looks
+            resume = bool(from_first(folder.exists(), accelerator))
+        with agreed(accelerator):
+            task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
+            check_shares(task.settings, accelerator)
+        return _train(task_name, task, asked, folder, accelerator, resume=resume)
+
+
+def _train(
+    task_name: str,
+    task: Task[Any],
+    asked: TrainingSettings,
+    folder: RunFolder,
+    accelerator: Accelerator,
+    *,
+    resume: bool,
+) -> Result:
+    """Train a task that is new or is to go on."""
+    with optional_imports():
+        from elman.training.distributed.agreement import agreed, prepare_others
         from elman.training.loop import train as train_loop
         from elman.training.monitoring.advice import what_to_try, what_was_read
-        from elman.training.optim import start_accelerator
         from elman.training.run_state import NotFiniteError
         from elman.training.search.halving import write_outcomes
         from elman.training.search.search import searched
 
-    accelerator = start_accelerator(task.settings)
     outcomes: list[Outcome] = []
     searches = not resume and bool(asked.minutes or asked.tune)
     if searches:
@@ -69,24 +106,23 @@ def train(
         task, outcomes = searched(task, asked, accelerator)
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
-        if accelerator.is_main_process:
-            if not resume:
-                _check_free(folder)
-            task.prepare()
-            told = [] if resume else what_was_read(task, described=searches)
-            lock = held.enter_context(RunLock(folder.path))
-            remove_leftovers(folder.path, alone=True)
-            if resume:
-                _check_resumed(task_name, task, folder)
-            else:
-                _make_run(task_name, task, folder, lock)
-                write_outcomes(folder.path, outcomes)
-                for line in told:
-                    log.info("%s", line)
-        accelerator.wait_for_everyone()
-        if not accelerator.is_main_process:
-            logging.getLogger("elman").setLevel(logging.WARNING)  # the main process has said what was read
-            task.prepare()
+        with agreed(accelerator):
+            if accelerator.is_main_process:
+                if not resume:
+                    _check_free(folder)
+                task.prepare()
+                told = [] if resume else what_was_read(task, described=searches)
+                lock = held.enter_context(RunLock(folder.path))
+                remove_leftovers(folder.path, alone=True)
+                if resume:
+                    _check_resumed(task_name, task, folder)
+                else:
+                    _make_run(task_name, task, folder, lock)
+                    write_outcomes(folder.path, outcomes)
+                    for line in told:
+                        log.info("%s", line)
+        if accelerator.num_processes > 1:
+            prepare_others(task, folder.path, accelerator)
         try:
             result = train_loop(task, task.settings, folder, accelerator, resume=resume)
         except KeyboardInterrupt:

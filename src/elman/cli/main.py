@@ -16,6 +16,7 @@ from elman.cli.progress import TerminalDisplay
 from elman.cli.suggestions import advice
 from elman.cli.terminal.help_text import command_help, recipes_help
 from elman.errors import UserError
+from elman.training.distributed.launcher import ProcessError, first_of_machine, let_the_first_speak
 from elman.training.progress import use_display
 
 USER_MISTAKE = 2
@@ -115,7 +116,8 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
         drop_output()  # the reader has gone; say nothing more
         sys.exit(1)
     except KeyboardInterrupt:
-        say("stopped")
+        if first_of_machine():
+            say("stopped")
         sys.exit(130)
     except OSError as error:
         if debug or not (error.filename or error.errno in UNWRITABLE):
@@ -126,7 +128,10 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
 
         if not isinstance(error, Interrupted) or debug:
             raise
-        say(as_options(str(error)))
+        if first_of_machine():
+            say(as_options(str(error)))
+        else:
+            let_the_first_speak()
         sys.exit(error.code)
 
 
@@ -155,11 +160,11 @@ def _run(build: Callable[[], App], words: list[str], *, debug: bool) -> None:
     except CycloptsError as error:
         if debug:
             raise
-        fail(advice(error, app, words))
+        fail(advice(error, app, words), spoken=first_of_machine())
     except UserError as error:
         if debug:
             raise
-        fail(one_line(error))
+        fail(one_line(error), spoken=first_of_machine() or isinstance(error, ProcessError))
 
 
 def _system_error(error: OSError) -> str:
@@ -171,7 +176,14 @@ def _system_error(error: OSError) -> str:
     return f"cannot use {error.filename}: {reason}; check the path and its permissions"
 
 
-def fail(message: str) -> None:
-    """Say what is wrong and exit."""
-    say(message)
+def fail(message: str, *, spoken: bool = True) -> None:
+    """Say what is wrong and exit.
+
+    Arguments:
+        spoken: of several processes on a machine one alone says what all of them meet.
+    """
+    if spoken:
+        say(message)
+    else:
+        let_the_first_speak()
     sys.exit(USER_MISTAKE)

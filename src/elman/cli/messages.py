@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman.cli.terminal.characters import printable, printable_json
 from elman.errors import one_line_of
+from elman.training.distributed.launcher import first_of_machine
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -131,7 +132,8 @@ def show_notes() -> None:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
-    say(f"{category.__name__}: {' '.join(str(message).split())}")
+    if first_of_machine():
+        say(f"{category.__name__}: {' '.join(str(message).split())}")
 
 
 def shell_words(words: Sequence[str]) -> str:

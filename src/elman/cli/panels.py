@@ -28,8 +28,8 @@ _ORDER: dict[str, str] = {
     "Model": """cell hidden_size members stride scales layers embedding_size bidirectional readout attention mode
         anchor combine intervals level dropout nonlinearity residual init layer_norm recurrent_dropout tied head feed
         beam""",
-    "Optimisation": """steps minutes tune batch_size lr chunk schedule warmup clip_norm weight_decay patience best_by
-        curriculum supervise label_smoothing word_dropout augment folds""",
+    "Optimisation": """steps minutes tune batch_size gradient_accumulation_steps lr chunk schedule warmup clip_norm
+        weight_decay patience best_by curriculum supervise label_smoothing word_dropout augment folds""",
     "Run": "out resume settings_file seed threads device precision eval_every",
 }
 _PLACE = {name: (panel, place) for panel, names in _ORDER.items() for place, name in enumerate(names.split())}

@@ -10,6 +10,7 @@ from cyclopts.config import Dict
 
 from elman.errors import UserError
 from elman.tasks import default_choice, recipes
+from elman.training.distributed.launcher import number_of_processes
 from elman.training.run_folder import RunFolder, read_toml
 
 
@@ -29,10 +30,11 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
         table = read_toml(source)
     elif "--resume" in given and "--out" in given:
         folder = RunFolder(Path(given["--out"][-1]))
-        source = folder.settings
-        stored_task, table = folder.read()
-        table["task"] = stored_task
-    else:
+        if folder.exists() or number_of_processes() == 1:  # of several, all must know that one does not see the run
+            source = folder.settings
+            stored_task, table = folder.read()
+            table["task"] = stored_task
+    if source is None:
         by, table = recipes(task)
         choice = given.get(f"--{by}") or default_choice(task)
         if len(choice) == 1 and choice[0] in table:

@@ -17,6 +17,7 @@ from elman.cli.progress import TerminalDisplay
 from elman.data.io.files import path_kind
 from elman.errors import UserError
 from elman.tasks import recipes, task_module
+from elman.training.distributed.launcher import number_of_processes
 from elman.training.progress import use_display
 from elman.training.settings import TrainingSettings
 
@@ -51,6 +52,8 @@ def train_command(name: str) -> Any:
         if out is None:
             if resume:
                 raise UserError("`resume` needs `out`, the folder of the run to go on with")
+            if number_of_processes() > 1:
+                raise UserError("several processes need `out`, one folder for all of them")
             out = free_folder(name, settings)
         train_and_show(name, settings, out, resume=resume)
 

@@ -6,7 +6,7 @@ the random state of every process, and in the header, as JSON, the counters. So 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,7 +21,7 @@ from elman.training.compatibility import current_weights
 from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, saved_state
-from elman.training.task import Carry, Task
+from elman.training.task import Carries, Task
 from elman.training.tensor_files import naming_damage, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -118,15 +118,18 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     state: TrainState,
-    carry: Carry,
+    carries: Carries,
     accelerator: Accelerator,
 ) -> None:
-    """Write the checkpoint; every process takes part, the first one writes."""
+    """Write the checkpoint; every process takes part, the first one writes.
+
+    The carried states of all micro-batches and processes are written side by side, in the order of the batch.
+    """
     with optional_imports():
         from accelerate.utils import gather
 
     random = torch.get_rng_state().to(accelerator.device).unsqueeze(0)
-    whole = [part.transpose(0, 1).contiguous() for part in carry]
+    whole = [[part.transpose(0, 1).contiguous() for part in carry] for carry in carries]  # each (B, layers, H)
     if accelerator.num_processes > 1:
         random, whole = gather(random), gather(whole)
     if not accelerator.is_main_process:
@@ -134,7 +137,9 @@ def save_checkpoint(
     tensors: dict[str, Tensor] = {"random": random}
     tensors |= {f"model/{name}": tensor for name, tensor in own_tensors(model).items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
-    tensors |= {f"carry/{index}": part.transpose(0, 1) for index, part in enumerate(whole)}
+    tensors |= {
+        f"carry/{index}": torch.cat(parts).transpose(0, 1) for index, parts in enumerate(zip(*whole, strict=True))
+    }
     write_tensors(folder.checkpoint, tensors, asdict(state))
 
 
@@ -144,8 +149,12 @@ def restore(
     optimizer: torch.optim.Optimizer,
     state: TrainState,
     accelerator: Accelerator,
-) -> Carry:
-    """Fill model, optimiser, counters and random state from the checkpoint; returns this process's carried state.
+    shares: Sequence[tuple[int, int]],
+) -> Carries:
+    """Fill model, optimiser, counters and random state from the checkpoint; returns this process's carried states.
+
+    Arguments:
+        shares: rank and world of each of its micro-batches.
 
     Raises:
         UserError: the checkpoint is damaged, or made by other settings.
@@ -162,11 +171,13 @@ def restore(
     for counter in fields(saved):
         setattr(state, counter.name, getattr(saved, counter.name))
     with naming_damage(path):
-        torch.set_rng_state(random[accelerator.process_index % len(random)].contiguous())
+        # a copy: of a row inside a tensor torch 2.13 reads what stands behind it
+        torch.set_rng_state(random[accelerator.process_index % len(random)].clone())
     parts = group(tensors, "carry")
     if set(parts) != {str(index) for index in range(len(parts))} or any(part.ndim < 2 for part in parts.values()):
         raise UserError(f"{path} is damaged: its carried state has gaps; restore it from a copy")
-    return tuple(_share(parts[str(index)], accelerator) for index in range(len(parts)))
+    whole = [parts[str(index)].to(accelerator.device) for index in range(len(parts))]
+    return tuple(tuple(_share(part, *share) for part in whole) for share in shares)
 
 
 @contextmanager
@@ -181,21 +192,30 @@ def aside(model: nn.Module) -> Iterator[None]:
 
 
 def check_carry(
-    task: Task[Any], model: nn.Module, carry: Carry, step: int, accelerator: Accelerator, path: Path
+    task: Task[Any],
+    model: nn.Module,
+    carries: Carries,
+    step: int,
+    accelerator: Accelerator,
+    shares: Sequence[tuple[int, int]],
+    path: Path,
 ) -> None:
-    """Compare the carried state of a checkpoint with that which the task's own step hands on.
+    """Compare the carried states of a checkpoint with that which the task's own step hands on.
+
+    Arguments:
+        shares: rank and world of each micro-batch of this process; they are of one size.
 
     Raises:
         UserError: another number of tensors, another shape or type, or numbers that are not finite.
     """
     with aside(model), accelerator.autocast():
-        batch = task.batch(max(0, step - 1), accelerator.process_index, accelerator.num_processes)
-        own = task.loss(model, batch, ()).carry
-    if [(part.shape, part.dtype) for part in carry] != [(part.shape, part.dtype) for part in own]:
-        has, wants = ([tuple(part.shape) for part in parts] for parts in (carry, own))
-        raise UserError(f"{path} is damaged: its carried state is {has}, not {wants}; restore it from a copy")
-    if not all(bool(part.isfinite().all()) for part in carry):
-        raise UserError(f"{path} is damaged: its carried state is not finite; restore it from a copy")
+        own = task.loss(model, task.batch(max(0, step - 1), *shares[0]), ()).carry
+    for carry in carries:
+        if [(part.shape, part.dtype) for part in carry] != [(part.shape, part.dtype) for part in own]:
+            has, wants = ([tuple(part.shape) for part in parts] for parts in (carry, own))
+            raise UserError(f"{path} is damaged: its carried state is {has}, not {wants}; restore it from a copy")
+        if not all(bool(part.isfinite().all()) for part in carry):
+            raise UserError(f"{path} is damaged: its carried state is not finite; restore it from a copy")
 
 
 def mend_best(task: Task[Any], model: nn.Module, judge: BestTracker, step: int, folder: RunFolder) -> None:
@@ -215,7 +235,6 @@ def mend_best(task: Task[Any], model: nn.Module, judge: BestTracker, step: int, 
     save_weights(folder.weights, model, {"step": step, **metrics})
 
 
-def _share(part: Tensor, accelerator: Accelerator) -> Tensor:
-    size = part.shape[1] // accelerator.num_processes
-    start = accelerator.process_index * size
-    return part[:, start : start + size].contiguous().to(accelerator.device)
+def _share(part: Tensor, rank: int, world: int) -> Tensor:
+    size = part.shape[1] // world
+    return part[:, rank * size : (rank + 1) * size].contiguous()

@@ -8,22 +8,24 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from elman.training.checkpoint import aside, check_carry, mend_best, restore, save_checkpoint, save_weights
 from elman.training.checks.sizes import build_to_train
+from elman.training.distributed.accumulation import backward, shares
+from elman.training.distributed.agreement import agreed, naming_the_process
+from elman.training.distributed.processes import from_first, share_model
 from elman.training.lr_schedule import BestTracker, learning_rate
 from elman.training.monitoring.gradient_monitor import MonitorHook
 from elman.training.monitoring.metrics_log import MetricsLog
 from elman.training.monitoring.tensorboard import Scalars
-from elman.training.optim import build_optimizer, clip, total_count
+from elman.training.optim import build_optimizer, clip
 from elman.training.progress import Bar, Display, display
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, accumulate, check_weights, evaluation_line, window_metrics
 from elman.training.settings import TrainingSettings
 from elman.training.signals import Interrupt
-from elman.training.task import Carry, Task
+from elman.training.task import Carries, Task
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def train(
 ) -> Result:
     """Train `task`'s model by `settings`, into `folder`.
 
-    On several processes (`accelerate launch`) each trains on its share of every batch.
+    On several processes (torchrun, `accelerate launch`) each trains on its share of every batch.
 
     Arguments:
         resume: go on from the folder's checkpoint, to the same weights as a run that was never stopped.
@@ -63,17 +65,19 @@ def train(
     torch.manual_seed(settings.seed)
     bare = build_to_train(task.build_model).to(accelerator.device)
     optimizer = build_optimizer(bare, settings)
-    model = accelerator.prepare_model(bare)
+    model = share_model(bare, accelerator)
     torch.manual_seed(settings.seed + accelerator.process_index)  # dropout differs between processes
     state = TrainState(BestTracker(task.higher_is_better))
-    carry: Carry = ()
+    carries: Carries = ()
     log = MetricsLog(folder.metrics)
-    if resume and folder.has_checkpoint():
-        carry = restore(folder, bare, optimizer, state, accelerator)
-        check_carry(task, bare, carry, state.step, accelerator, folder.checkpoint)
-        if accelerator.is_main_process:
-            mend_best(task, bare, state.judge, state.step, folder)
-        log = MetricsLog.resumed(folder.metrics, state.step)
+    with agreed(accelerator):
+        if resume and folder.has_checkpoint():
+            own = shares(task, accelerator)
+            carries = restore(folder, bare, optimizer, state, accelerator, own)
+            check_carry(task, bare, carries, state.step, accelerator, own, folder.checkpoint)
+            if accelerator.is_main_process:
+                mend_best(task, bare, state.judge, state.step, folder)
+            log = MetricsLog.resumed(folder.metrics, state.step)
     scalars = Scalars(folder, settings.tensorboard and accelerator.is_main_process)
     parameters = [p for p in bare.parameters() if p.requires_grad]
     metrics: dict[str, float] = {}
@@ -83,7 +87,7 @@ def train(
             return
         if accelerator.is_main_process:
             log.write()  # first: rows past the checkpoint are dropped on resuming, rows short of it would be lost
-        save_checkpoint(folder, bare, optimizer, state, carry, accelerator)
+        save_checkpoint(folder, bare, optimizer, state, carries, accelerator)
 
     def note(row: dict[str, float]) -> None:
         log.add({"step": state.step, **row})
@@ -95,21 +99,19 @@ def train(
     # Reading the loss makes a GPU wait, so there it is read with the log.
     check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
     pending: list[tuple[Tensor, Tensor, int]] = []
-    with bar, Interrupt(accelerator.num_processes == 1) as interrupt:
+    with bar, naming_the_process(accelerator), Interrupt(accelerator.num_processes == 1) as interrupt:
         clock = time.perf_counter()
         while state.step < settings.steps and not state.judge.out_of_patience(settings.patience):
             rate = learning_rate(settings, state.step, state.judge.drops)
             for parameter_group in optimizer.param_groups:
                 parameter_group["lr"] = rate
-            batch = task.batch(state.step, accelerator.process_index, accelerator.num_processes)
-            with accelerator.autocast():
-                loss = task.loss(model, batch, carry)
-            carry, count = loss.carry, total_count(loss.count, accelerator)
-            (loss.total * (accelerator.num_processes / count)).backward()
+            loss = backward(task, model, parameters, state.step, carries, accelerator, interrupt.sent)
+            carries = loss.carries
+            interrupt.agree(loss.signal)
             grad_norm = clip(parameters, settings)
             optimizer.step()
             optimizer.zero_grad()
-            pending.append((loss.total.detach(), grad_norm, count))
+            pending.append((loss.total, grad_norm, loss.count))
             state.step += 1
 
             last = state.step == settings.steps
@@ -126,8 +128,9 @@ def train(
                 bar.metrics(row["loss"], row[f"{task.unit}_per_second"])
                 note(row)
             if watching.due(state.step):
-                note(watching(state.step, carry))
-            saving = due["eval_every"] or due["checkpoint_every"] or interrupt.asked
+                note(watching(state.step, carries[0]))
+            stopping = interrupt.asked  # asked once: a signal that comes later waits for the next step
+            saving = due["eval_every"] or due["checkpoint_every"] or stopping
             if saving:
                 accumulate(pending, state, accelerator)
                 check_weights(parameters, state)
@@ -141,7 +144,9 @@ def train(
                 save()
             if is_best and accelerator.is_main_process:  # after the checkpoint, from which they can be made again
                 save_weights(folder.weights, bare, {"step": state.step, **metrics})
-            interrupt.raise_if_asked(state.step, folder.path)
+            if stopping:
+                accelerator.wait_for_everyone()  # a launcher ends all when one has ended
+                raise interrupt.stopped(state.step, folder.path)
             clock = time.perf_counter()
     scalars.close()
     judge = state.judge
@@ -155,16 +160,9 @@ def evaluate(task: Task[Any], model: nn.Module, accelerator: Accelerator, bar: B
     """The task's figures on its validation part, computed by the first process, known to all."""
     bar.evaluating(True)
     metrics: dict[str, float] = {}
-    if accelerator.is_main_process or accelerator.num_processes == 1:
+    if accelerator.is_main_process:
         with aside(model):
             metrics = task.evaluate(model)
-    if accelerator.num_processes > 1:
-        metrics = share_metrics(metrics, task.metric, accelerator)
+    metrics[task.metric] = from_first(metrics.get(task.metric, 0.0), accelerator)  # so that all decide alike
     bar.evaluating(False)
     return metrics
-
-
-def share_metrics(metrics: dict[str, float], metric: str, accelerator: Accelerator) -> dict[str, float]:
-    """The figure that decides goes from the first process to all, so that all decide alike."""
-    value = torch.tensor(metrics.get(metric, 0.0), dtype=torch.float64, device=accelerator.device)
-    return {**metrics, metric: float(broadcast(value))}

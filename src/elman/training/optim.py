@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, reduce
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from elman.errors import UserError
+from elman.training.distributed.rendezvous import join_processes
 from elman.training.settings import TrainingSettings
 
 _CLIP_EPS = 1e-6  # which torch adds to the norm that it divides by
@@ -19,15 +20,19 @@ def start_accelerator(settings: TrainingSettings) -> Accelerator:
         torch.set_num_threads(settings.threads)
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UserError("`device=cuda`, but torch finds no CUDA GPU; leave the option out to train on the CPU")
-    accelerator = Accelerator(
+    join_processes()
+    return Accelerator(
         cpu=settings.device == "cpu",
         mixed_precision="bf16" if settings.precision == "bfloat16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+
+
+def check_shares(settings: TrainingSettings, accelerator: Accelerator) -> None:
+    """Raise a UserError where the processes cannot have equal shares of a batch."""
     if settings.batch_size % accelerator.num_processes:
         counts = f"{settings.batch_size} for {accelerator.num_processes} processes"
         raise UserError(f"`batch_size` is {counts}; it must be a multiple, so that every process has its share")
-    return accelerator
 
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -56,10 +61,3 @@ def clip(parameters: list[nn.Parameter], settings: TrainingSettings) -> Tensor:
     if settings.clip_norm and not within:
         torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm_now)
     return norm
-
-
-def total_count(count: int, accelerator: Accelerator) -> int:
-    """The count over all processes."""
-    if accelerator.num_processes == 1:
-        return count
-    return int(reduce(torch.tensor(count, device=accelerator.device), "sum"))

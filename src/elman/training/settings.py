@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from elman.atomic_io import write_text
+from elman.errors import UserError
 from elman.training.checks.ranges import SEED, SHARE, STEPS, Range, Ranges, check_fields
 
 Schedule = Literal["cosine", "plateau", "constant"]
 
 
+MOST_SEQUENCES = 1 << 24
+"""In one step of the optimiser."""
 CHOICES = "choices.json"
 """The file of a run that says which settings followed from its data."""
 
@@ -49,7 +52,10 @@ class TrainingSettings:
     """Look for better settings first, by short trainings compared on the validation part or by cross-validation; with
     `minutes` within them, else in up to five times as long as the training."""
     batch_size: int = 64
-    """Sequences in one step, over all processes together."""
+    """Sequences in one step, or in one micro-batch of it, over all processes together."""
+    gradient_accumulation_steps: int = 1
+    """Micro-batches in one step: their gradients are summed before the weights change, as of one batch that is so many
+    times as large, in the memory of one."""
     lr: float = 2e-3
     """Peak learning rate of AdamW."""
     schedule: Schedule = "cosine"
@@ -91,7 +97,8 @@ class TrainingSettings:
     RANGES: ClassVar[Ranges] = {
         **dict.fromkeys(("steps", "eval_every", "checkpoint_every", "log_every"), STEPS),
         "minutes": Range(0, 1e6),
-        "batch_size": Range(1, 1 << 24),
+        "batch_size": Range(1, MOST_SEQUENCES),
+        "gradient_accumulation_steps": Range(1, MOST_SEQUENCES),
         "lr": Range(0, 1e38, above=True),
         "warmup": Range(0, STEPS.most),
         "lr_floor": Range(0, 1e6),
@@ -108,6 +115,14 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.effective_batch_size > MOST_SEQUENCES:
+            product = f"{self.batch_size} times `gradient_accumulation_steps={self.gradient_accumulation_steps}`"
+            raise UserError(f"`batch_size` is {product}; together they must be at most {MOST_SEQUENCES:,}")
+
+    @property
+    def effective_batch_size(self) -> int:
+        """Sequences in one step of the optimiser: a task's batch, of which `Task.batch` gives shares."""
+        return self.batch_size * self.gradient_accumulation_steps
 
     def own_sources(self) -> tuple[str, ...]:
         """The settings that name files or folders of the user's own; a task with data says which, none by default."""

@@ -19,24 +19,37 @@ class Interrupted(Exception):  # noqa: N818  (not an error: a wish obeyed)
 class Interrupt:
     """While inside, a first SIGINT or SIGTERM is remembered instead of obeyed; a second one is obeyed at once.
 
-    Does nothing when `active` is False (several processes stop together, by their launcher) or outside the main thread.
+    Several processes stop after the same step: each says with every step what it was sent, and obeys what they agree
+    upon. Does nothing outside the main thread.
+
+    Attributes:
+        sent: the number of the signal that this process was sent, 0 for none.
     """
 
-    def __init__(self, active: bool) -> None:
-        self._active = active and threading.current_thread() is threading.main_thread()
-        self._signal = 0
+    def __init__(self, alone: bool) -> None:
+        self._active = threading.current_thread() is threading.main_thread()
+        self._alone = alone
+        self._agreed = 0
+        self.sent = 0
         self._before: dict[int, signal.Handlers | int | None] = {}
 
     @property
     def asked(self) -> bool:
-        """Whether a signal came."""
-        return self._signal != 0
+        """Whether a signal came, to this process or, of several, to any."""
+        return self._number != 0
 
-    def raise_if_asked(self, step: int, folder: Path) -> None:
-        """Raise `Interrupted` if a signal came; call it after saving."""
-        if self.asked:
-            message = f"stopped at step {step}, saved in {folder}; go on with `resume` and `out={folder}`"
-            raise Interrupted(message, 128 + self._signal)
+    @property
+    def _number(self) -> int:
+        return self.sent if self._alone else self._agreed
+
+    def agree(self, number: int) -> None:
+        """Take in the signal, or 0, that the processes act upon after this step."""
+        self._agreed = number
+
+    def stopped(self, step: int, folder: Path) -> Interrupted:
+        """What to raise after saving."""
+        message = f"stopped at step {step}, saved in {folder}; go on with `resume` and `out={folder}`"
+        return Interrupted(message, 128 + self._number)
 
     def __enter__(self) -> Interrupt:
         for number in (signal.SIGINT, signal.SIGTERM) if self._active else ():
@@ -47,7 +60,7 @@ class Interrupt:
         self._restore()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
+        self.sent = number
         self._restore()
 
     def _restore(self) -> None:

@@ -31,6 +31,8 @@ S = TypeVar("S", bound=TrainingSettings)
 AnswerKind = Literal["classes", "number", "classes at every step"]
 Carry = tuple["Tensor", ...]
 """State carried from one step to the next, each tensor (layers, B, H): the batch is dimension 1."""
+Carries = tuple[Carry, ...]
+"""The carried state of each micro-batch, which that of its number in the next step begins with; () at first."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,10 @@ class Task(ABC, Generic[S]):
 
     @abstractmethod
     def batch(self, step: int, rank: int, world: int) -> Any:
-        """The share of process `rank` of `world` in the batch of `step`: the same for the same arguments, always."""
+        """The share of process `rank` of `world` in the batch of `step`: the same for the same arguments, always.
+
+        A batch has `settings.effective_batch_size` sequences; micro-batches are shares of it, as processes' are.
+        """
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Any, carry: Carry) -> Loss:

@@ -112,7 +112,7 @@ class Task(BaseTask[Settings]):
     def _buckets(self) -> Any:
         from elman.data.batching import Buckets
 
-        return Buckets(self._train.lengths, self.settings.batch_size, self.settings.seed)
+        return Buckets(self._train.lengths, self.settings.effective_batch_size, self.settings.seed)
 
     @property
     def _padding(self) -> int:

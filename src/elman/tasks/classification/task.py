@@ -101,7 +101,7 @@ class ClassificationTask(Task[S]):
         from elman.data.batching import Buckets
 
         lengths = [len(sequence) for sequence in self.examples("train").sequences]
-        return Buckets(lengths, self.settings.batch_size, self.settings.seed)
+        return Buckets(lengths, self.settings.effective_batch_size, self.settings.seed)
 
     def shown(self, index: int, step: int) -> NDArray[Any]:
         """A training sequence as a step shows it: as it is, where the task does not vary it."""

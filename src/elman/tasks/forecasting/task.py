@@ -205,7 +205,7 @@ class Task(BaseTask[Settings]):
         from elman.data.batching import Buckets
 
         windows = np.ones(len(self.data.train), dtype=np.int64)
-        return Buckets(windows, self.settings.batch_size, self.settings.seed)
+        return Buckets(windows, self.settings.effective_batch_size, self.settings.seed)
 
     def batch(self, step: int, rank: int, world: int) -> tuple[WindowBatch, bool]:
         """A process's share of the windows, and whether it counts."""

@@ -72,7 +72,7 @@ class Task(BaseTask[Settings]):
         """The training text as parallel streams."""
         from elman.data.text.bptt import Streams
 
-        return Streams(_as_ids(self.encoded.training), self.settings.batch_size, self.settings.chunk)
+        return Streams(_as_ids(self.encoded.training), self.settings.effective_batch_size, self.settings.chunk)
 
     def understood(self, *, whole: bool = False) -> Description | None:
         """The text in memory; a large one is not read for it, but for its beginning where it is only described."""

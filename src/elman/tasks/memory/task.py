@@ -74,7 +74,7 @@ class Task(BaseTask[Settings]):
         growth = min(1.0, step / max(1.0, s.curriculum * s.steps))
         shortest = self.memory.shortest
         length = shortest + round(growth * (s.max_length - shortest))
-        return self.memory.batch(length, s.batch_size, s.seed, step, "train").share(rank, world)
+        return self.memory.batch(length, s.effective_batch_size, s.seed, step, "train").share(rank, world)
 
     def loss(self, model: nn.Module, batch: ProblemBatch, carry: Carry) -> Loss:
         """The problem's own loss."""

@@ -87,7 +87,7 @@ class TranscriptTask(SpeechTask):
         """Utterances side by side; a process that is left without any takes one that does not count."""
         from elman.tasks.speech.transcription import make_batch
 
-        size = self.settings.batch_size
+        size = self.settings.effective_batch_size
         share = self.strings.drawn(step, size, rank, world)
         return make_batch(share or self.strings.drawn(step, size)[:1], counts=bool(share))
 

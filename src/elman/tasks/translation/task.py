@@ -148,7 +148,7 @@ class Task(BaseTask[Settings]):
 
         train = self.encoded("train")
         lengths = [len(one) + len(other) for one, other in zip(train.source, train.target, strict=True)]
-        return Buckets(lengths, self.settings.batch_size, self.settings.seed)
+        return Buckets(lengths, self.settings.effective_batch_size, self.settings.seed)
 
     def batch(self, step: int, rank: int, world: int) -> PairBatch:
         """Pairs of like length side by side."""

@@ -41,8 +41,9 @@ class MonitorHook:
         warn: Callable[[str], None],
     ) -> None:
         self._task, self._model, self._warn = task, model, warn
-        self._parts = max(accelerator.num_processes, settings.batch_size // SEQUENCES)
-        self._sequences = settings.batch_size // self._parts
+        shares = accelerator.num_processes * settings.gradient_accumulation_steps
+        self._parts = max(shares, settings.effective_batch_size // SEQUENCES)
+        self._sequences = settings.effective_batch_size // self._parts
         self._watch: GradientMonitor | None = None
         if settings.watch and accelerator.is_main_process:
             recurrent_layers(model)
@@ -57,7 +58,7 @@ class MonitorHook:
 
         Arguments:
             step: steps taken so far.
-            carry: the state that the next step starts from.
+            carry: the state that the next step's first micro-batch starts from.
         """
         assert self._watch is not None
         batch = self._task.batch(step, 0, self._parts)

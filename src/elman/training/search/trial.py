@@ -13,10 +13,11 @@ from torch import nn
 
 from elman.training.checkpoint import aside
 from elman.training.checks.sizes import build_to_train
+from elman.training.distributed.accumulation import backward
 from elman.training.lr_schedule import learning_rate
 from elman.training.optim import build_optimizer, clip
 from elman.training.settings import TrainingSettings
-from elman.training.task import Carry, Task
+from elman.training.task import Carries, Task
 
 WARM_UP = 2
 """Steps that are not timed: the first ones make what the others use."""
@@ -45,7 +46,7 @@ class Trial:
         self.optimizer = build_optimizer(self.model, settings)
         torch.manual_seed(settings.seed)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.carry: Carry = ()
+        self.carries: Carries = ()
         self.step = 0
 
     def train(self, steps: int, seconds: float = math.inf) -> int:
@@ -57,10 +58,8 @@ class Trial:
             rate = learning_rate(self.settings, self.step, 0)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            with self.accelerator.autocast():
-                loss = self.task.loss(self.model, self.task.batch(self.step, 0, 1), self.carry)
-            self.carry = loss.carry
-            torch.autograd.backward(loss.total / max(1, loss.count))
+            loss = backward(self.task, self.model, self.parameters, self.step, self.carries, self.accelerator)
+            self.carries = loss.carries
             clip(self.parameters, self.settings)
             self.optimizer.step()
             self.optimizer.zero_grad()

@@ -98,7 +98,7 @@ class Task(BaseTask[Settings]):
 
     @cached_property
     def buckets(self) -> Buckets:
-        return Buckets([len(one) for one in self.train], self.settings.batch_size, self.settings.seed)
+        return Buckets([len(one) for one in self.train], self.settings.effective_batch_size, self.settings.seed)
 
     def build_model(self) -> nn.Module:
         s = self.settings

@@ -1,0 +1,146 @@
+"""Workers that are killed: the launcher starts all of them again, and the run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.training.distributed.launching import (
+    ELMAN,
+    SETTINGS,
+    TEXT,
+    TORCHRUN,
+    TWO,
+    assert_same_files,
+    below,
+    end,
+    free_port,
+    own_lines,
+    run,
+    start,
+    wait_for,
+)
+
+TRAIN = (*ELMAN, "--data", "rhyme.txt", "--out", "run", *SETTINGS, "--dropout", "0.2", "--steps", "400")
+NAMESPACES = {"elman-a": "10.211.77.1", "elman-b": "10.211.77.2"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of two processes that nobody disturbs."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "rhyme.txt").write_text(TEXT, encoding="utf-8")
+    run((*TWO, *TRAIN), folder)
+    return folder / "run"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rhyme.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+def kill_worker(agent: subprocess.Popen[str], rank: int) -> None:
+    """SIGKILL for the process of that rank below a launcher, which may stand below `ip netns exec`."""
+    for process in below(agent.pid):
+        if f"RANK={rank}".encode() in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+            os.kill(process, signal.SIGKILL)
+            return
+    pytest.fail(f"there is no process of rank {rank}; the run may be over: give it more steps")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_worker_is_restarted_and_the_run_goes_on(whole: Path, folder: Path, rank: int) -> None:
+    agent = start((*TWO, "--max-restarts=2", *TRAIN, "--resume"), folder)  # nothing is there yet: it begins
+    wait_for(folder / "run" / "last.safetensors", agent)
+    kill_worker(agent, rank)
+    code, errors = end(agent)
+    assert code == 0, errors
+    begun = [line for line in own_lines(errors) if "training into" in line]
+    assert len(begun) == 2, errors
+    assert "of them done" in begun[1]
+    assert_same_files(whole, folder / "run")
+
+
+@pytest.mark.slow
+def test_killed_before_anything_is_saved_it_begins_again(whole: Path, folder: Path) -> None:
+    agent = start((*TWO, "--max-restarts=2", *TRAIN), folder)  # without `resume`
+    wait_for(folder / "run" / "settings.toml", agent)
+    kill_worker(agent, 1)
+    code, errors = end(agent)
+    assert code == 0, errors
+    assert_same_files(whole, folder / "run")
+
+
+@pytest.fixture
+def namespaces() -> Iterator[dict[str, str]]:
+    """Two network namespaces, joined by a cable: the address of each by its name."""
+    if not shutil.which("ip") or os.geteuid():
+        pytest.skip("two network namespaces need root and the command ip (iproute2)")
+    one, other = NAMESPACES
+    try:
+        made = subprocess.run(("ip", "netns", "add", one), capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"no network namespace can be made here (CAP_SYS_ADMIN): {made.stderr.strip()}")
+        for command in (
+            f"netns add {other}",
+            f"link add elman0 netns {one} type veth peer name elman0 netns {other}",
+            *(f"-n {name} address add {address}/24 dev elman0" for name, address in NAMESPACES.items()),
+            *(f"-n {name} link set {device} up" for name in NAMESPACES for device in ("lo", "elman0")),
+        ):
+            subprocess.run(("ip", *command.split()), check=True, capture_output=True)
+        yield NAMESPACES
+    finally:
+        for name in NAMESPACES:
+            subprocess.run(("ip", "netns", "delete", name), capture_output=True)
+
+
+@pytest.mark.slow
+def test_two_machines_one_worker_killed(namespaces: dict[str, str], whole: Path, folder: Path) -> None:
+    first = next(iter(namespaces.values()))
+    agents = []
+    for name, address in namespaces.items():
+        machine = ("ip", "netns", "exec", name, "env", "GLOO_SOCKET_IFNAME=elman0", *TORCHRUN, "--nnodes=2")
+        meeting = ("--rdzv-backend=c10d", f"--rdzv-endpoint={first}:29400", "--rdzv-id=run", "--max-restarts=2")
+        place = (f"--rdzv-conf=is_host={int(address == first)}", f"--local-addr={address}", "--nproc-per-node=1")
+        agents.append(start((*machine, *meeting, *place, *TRAIN, "--resume"), folder))
+    wait_for(folder / "run" / "last.safetensors", agents[0])
+    kill_worker(agents[1], 1)
+    ends = [end(agent) for agent in agents]
+    assert [code for code, _ in ends] == [0, 0], ends
+    begun = [line for _, errors in ends for line in own_lines(errors) if "training into" in line]
+    assert len(begun) == 2, ends
+    assert "of them done" in begun[1]
+    assert_same_files(whole, folder / "run")
+
+
+@pytest.mark.slow
+def test_machines_without_a_common_disk(folder: Path) -> None:
+    port, places = free_port(), (folder / "one", folder / "two")
+    for place in places:
+        place.mkdir()
+        shutil.copy(folder / "rhyme.txt", place)
+
+    def on_both(*options: str) -> list[tuple[int, list[str]]]:
+        meeting = ("--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}")
+        command = (*ELMAN, "--data", "rhyme.txt", "--out", "run", *SETTINGS, *options)
+        agents = [start((*TORCHRUN, *meeting, f"--node-rank={n}", *command), place) for n, place in enumerate(places)]
+        ends = [end(agent) for agent in agents]
+        return [(code, own_lines(errors)) for code, errors in ends]
+
+    (code, said), (other, _) = on_both("--steps", "10")
+    assert (code, other) == (0, 0)
+    assert sum("does not see run: this training runs, but" in line for line in said) == 1
+    assert not (places[1] / "run").exists()
+    (code, said), (other, also_said) = on_both("--steps", "20", "--resume")
+    assert code != 0
+    assert other != 0
+    assert len(said) == len(also_said) == 1
+    assert "process 1 on " in said[0]
+    assert "run holds no run" in said[0]
