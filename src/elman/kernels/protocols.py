@@ -150,7 +150,8 @@ class StepForm(Protocol):
 class GeneralForm(Protocol):
     """The general recurrence of V networks in one call; every tensor has V before its own dimensions.
 
-    `elman.kernels.general.reference` is the specification of one; `V` may be 1.
+    `elman.kernels.general.reference` is the specification of one; `V` may be 1. A module may have `forward` too, which
+    takes and returns what the reference's does, and `save`: around a short sequence the dimension V costs more than it.
     """
 
     def forward_many(

@@ -12,6 +12,7 @@ import torch
 
 import elman
 from elman.kernels.cpu.library import available, limit_threads, processors
+from elman.nn.parametrizations import Mask, constrain
 
 pytestmark = pytest.mark.skipif(not available(), reason="the native library is not built")
 
@@ -28,7 +29,7 @@ def four_threads() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("B", "H", "options"),
-    [(1, 700, {}), (3, 300, {"bidirectional": True}), (9, 40, {"num_layers": 2}), (64, 130, {})],
+    [(1, 700, {}), (3, 300, {"bidirectional": True}), (9, 40, {"num_layers": 2}), (64, 130, {}), (2, 512, {})],
 )
 @pytest.mark.parametrize("ragged", [False, True])
 def test_the_same_bits_by_however_few_threads(
@@ -47,6 +48,21 @@ def test_the_same_bits_by_however_few_threads(
     for fewer in results[1:]:
         for one, other in zip(results[0], fewer, strict=True):
             assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("B", [40, 140])
+def test_the_same_bits_of_few_connections(four_threads: None, B: int) -> None:
+    torch.manual_seed(1)
+    mask = (torch.rand(320, 320) < 0.1) | torch.eye(320, dtype=torch.bool)
+    rnn = constrain(elman.RNN(5, 320, leak=0.5), Mask(mask))
+    x = torch.randn(7, B, 5, requires_grad=True)
+    results = []
+    for most in (4, 1):
+        limit_threads(most)
+        output, _ = rnn(x)
+        results.append([output, *torch.autograd.grad(output.square().sum(), [x, *rnn.parameters()])])
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_limit_is_a_number_of_threads() -> None:

@@ -33,10 +33,9 @@ _LANES = {"avx512": 16, "avx2": 8, "portable": 4}  # of float32 in a vector
 _int64, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
-def forward(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor | None]:
+def forward(inputs: GeneralInputs, options: GeneralOptions, save: bool = True) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (T, B, H), the last state (B, H), and `extra` (T, B, H) where the adjoint needs it; in one native call."""
-    h, h_last, extra = forward_many(_one(inputs), options)
-    return h[0], h_last[0], None if extra is None else extra[0]
+    return _run_forward(_Calls(inputs, options, alone=True), save)
 
 
 def backward(
@@ -62,11 +61,15 @@ def _one(inputs: GeneralInputs) -> GeneralInputs:
 class _Calls:
     """What the calls of V networks have in common: tensors as the native code takes them, and where each one's lie."""
 
-    def __init__(self, inputs: GeneralInputs, options: GeneralOptions) -> None:
+    def __init__(self, inputs: GeneralInputs, options: GeneralOptions, alone: bool = False) -> None:
+        """With `alone` the tensors are one network's, without a dimension V."""
         dtype = inputs.x.dtype
-        self.x = in_memory(inputs.x)
-        self.V, self.T, self.B, self.I = self.x.shape
-        self.H, self.rank = inputs.w_ih.shape[1], 0 if inputs.w_in is None else inputs.w_in.shape[-1]
+        self.inputs, self.x = inputs, in_memory(inputs.x)
+        self.leading = () if alone else self.x.shape[:1]
+        self.V = 1 if alone else self.x.shape[0]
+        self.T, self.B, self.I = self.x.shape[-3:]
+        self.H, self.rank = inputs.w_ih.shape[-2], 0 if inputs.w_in is None else inputs.w_in.shape[-1]
+        rows = _contiguous if alone else _rows
         floats = (
             inputs.h0,
             inputs.w_ih,
@@ -78,18 +81,20 @@ class _Calls:
             inputs.w_in,
         )
         self.h0, self.w_ih, self.w_hh, self.bias, self.leak, self.noise, self.restart, self.w_in = (
-            _rows(tensor, dtype) for tensor in floats
+            rows(tensor, dtype) for tensor in floats
         )
-        self.lengths, self.mask = _rows(inputs.lengths, torch.int64), _rows(inputs.mask, dtype)
+        self.lengths, self.mask = rows(inputs.lengths, torch.int64), rows(inputs.mask, dtype)
         self.reset = None if inputs.reset is None else in_memory(inputs.reset)
         if self.reset is not None and self.reset.dtype is not torch.bool:
             raise TypeError(f"reset is {self.reset.dtype}, not torch.bool")
         if self.noise is not None and inputs.seed is None:
             raise ValueError("noise needs a seed")
-        self.seeds = [(0, 0)] * self.V if inputs.seed is None or self.noise is None else inputs.seed.tolist()
+        self.seeds: list[Any] = [(0, 0)] * self.V
+        if inputs.seed is not None and self.noise is not None:
+            self.seeds = [inputs.seed.tolist()] if alone else inputs.seed.tolist()
         self.connected, self.there = None, None
         if inputs.connected is not None:
-            self.there = _rows(inputs.connected, torch.bool)  # where the gradient of w_hh is not zero
+            self.there = rows(inputs.connected, torch.bool)  # where the gradient of w_hh is not zero
             if _is_sparse(self.there, self.B, dtype):
                 self.connected = self.there
             else:
@@ -110,12 +115,12 @@ class _Calls:
         """The call of network v."""
         options, at = self.options, _at
         seed, stream = self.seeds[v]
-        _, st, sb, si = self.x.stride()
-        _, hst, hsb, _ = h.stride()
+        st, sb, si = self.x.stride()[-3:]
+        hst, hsb, _ = h.stride()[-3:]
         gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()[1:]
         gxst, gxsb = (0, 0) if gradients.x is None else gradients.x.stride()[1:3]
-        rst, rsb = (0, 0) if self.reset is None else self.reset.stride()[1:]
-        est, esb = (0, 0) if extra is None else extra.stride()[1:3]
+        rst, rsb = (0, 0) if self.reset is None else self.reset.stride()[-2:]
+        est, esb = (0, 0) if extra is None else extra.stride()[-3:-1]
         sizes = self.T, self.B, self.I, self.H, DTYPES[self.x.dtype], NONLINEARITIES.index(options.nonlinearity)
         return _pack(
             *(*sizes, options.reverse, options.residual, torch.get_num_threads(), at(self.x, v), st, sb, si),
@@ -140,11 +145,11 @@ class _Calls:
             raise ValueError("the native library refused the call: a size is out of range")
 
     def states(self) -> Tensor:
-        """(V, T, B, H), laid out by steps or by sequences as x is."""
-        _, st, sb, _ = self.x.stride()
+        """(V, T, B, H), or (T, B, H), laid out by steps or by sequences as x is."""
+        st, sb, _ = self.x.stride()[-3:]
         if st >= sb:
-            return self.x.new_empty((self.V, self.T, self.B, self.H))
-        return self.x.new_empty((self.V, self.B, self.T, self.H)).transpose(1, 2)
+            return self.x.new_empty((*self.leading, self.T, self.B, self.H))
+        return self.x.new_empty((*self.leading, self.B, self.T, self.H)).transpose(-3, -2)
 
 
 def forward_many(
@@ -153,11 +158,14 @@ def forward_many(
     save: bool = True,  # there will be an adjoint
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
-    calls = _Calls(inputs, options)
-    h, h_last = calls.states(), calls.x.new_empty((calls.V, calls.B, calls.H))
-    extra = calls.states() if saves_extra(inputs, options) and (save or options.current) else None
+    return _run_forward(_Calls(inputs, options), save)
+
+
+def _run_forward(calls: _Calls, save: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    h, h_last = calls.states(), calls.x.new_empty((*calls.leading, calls.B, calls.H))
+    extra = calls.states() if saves_extra(calls.inputs, calls.options) and (save or calls.options.current) else None
     none = GeneralGradients()
-    packed = b"".join(calls.pack(v, h, h_last, extra, None, None, none) for v in range(calls.V))
+    packed = b"".join([calls.pack(v, h, h_last, extra, None, None, none) for v in range(calls.V)])
     calls.run(library().elman_general_forward, packed)
     return h, h_last, extra
 
@@ -284,13 +292,16 @@ def _states(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(3) == 1 else tensor.contiguous()
 
 
-def _rows(tensor: Tensor | None, dtype: torch.dtype) -> Any:
-    """Each network's part contiguous; what is the same for all of them stays there once."""
+def _contiguous(tensor: Tensor | None, dtype: torch.dtype) -> Any:
+    """Its numbers one after the other in memory."""
     if tensor is None:
         return None
     if tensor.dtype is not dtype:
         raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
-    tensor = in_memory(tensor)
-    if tensor.is_contiguous() or tensor.shape[0] == 0 or tensor[0].is_contiguous():
-        return tensor
-    return tensor.contiguous()
+    return in_memory(tensor).contiguous()
+
+
+def _rows(tensor: Tensor | None, dtype: torch.dtype) -> Any:
+    """Each network's part contiguous; what is the same for all of them stays there once."""
+    shared = tensor is not None and tensor.shape[0] > 0 and tensor.dtype is dtype and tensor[0].is_contiguous()
+    return in_memory(tensor) if shared and tensor is not None else _contiguous(tensor, dtype)

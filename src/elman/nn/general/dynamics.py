@@ -109,7 +109,7 @@ class Dynamics(nn.Module):
         """One direction of one layer: h (T, B, H) and the last state (B, H)."""
         inputs = inputs._replace(leak=self.leak_of(self.names[direction]))
         if self.noisy and inputs.seed is not None:
-            inputs = self._with_noise(inputs, torch.cat([inputs.seed, inputs.seed.new_tensor([direction])]))
+            inputs = self._with_noise(inputs, nn.functional.pad(inputs.seed, (0, 1), value=direction))
         else:
             inputs = inputs._replace(seed=None)
         if function is not None:

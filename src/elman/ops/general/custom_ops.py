@@ -78,6 +78,22 @@ def run_many(inputs: GeneralInputs, options: GeneralOptions, save: bool = True) 
     return h, h_last, h.new_empty(h.shape[0], 0) if extra is None else extra
 
 
+def run_one(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor] | None:
+    """h (T, B, H) and the last state (B, H) of one network, for which there will be no adjoint; None, and nothing has
+    run, where `run_many` must take it.
+
+    Raises:
+        ValueError: a length is outside 0..T.
+    """
+    form = _form(inputs.x)
+    if form is None or not hasattr(form, "forward") or 0 in inputs.x.shape[:2]:
+        return None
+    if inputs.lengths is not None:
+        check_lengths(inputs.lengths, inputs.x.shape[0])
+    h, h_last, _ = form.forward(inputs, options, save=False)
+    return h, h_last
+
+
 def run_many_adjoint(
     grad_h: Tensor | None,
     grad_h_last: Tensor | None,

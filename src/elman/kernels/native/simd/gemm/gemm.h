@@ -8,7 +8,9 @@
 namespace elman::ELMAN_ISA {
 namespace {
 
-// Few rows leave few independent sums, and a fused multiply-add takes four cycles: they share out K instead.
+// Few rows leave few independent sums, and a fused multiply-add takes four cycles: they share out K instead. Not where
+// A is a copy: its rows may be units, which are cut by the number of members, and a row at the end of a cut would be
+// summed in another order than in the middle.
 template <int M>
 constexpr int shares = M == 1   ? 4
                        : M == 2 ? 2
@@ -17,7 +19,7 @@ constexpr int shares = M == 1   ? 4
 // TA: A is stored (K, rows) with row length lda, else (rows, K).
 template <class T, bool TA, int M, int NV, class W>
 ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T> (&acc)[M][NV]) {
-    constexpr int S = shares<M>;
+    constexpr int S = TA ? 1 : shares<M>;
     vec<T> part[S][M][NV];
     ELMAN_UNROLL for (int s = 0; s < S; ++s) ELMAN_UNROLL for (int m = 0; m < M; ++m)
         ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] = vec<T>{};
