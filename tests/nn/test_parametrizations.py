@@ -144,6 +144,46 @@ def test_few_connections_are_the_dense_product_with_zeros(options: dict[str, Any
         assert_close(one, kept, terms=5000)
 
 
+class Raised(Mask):
+    def forward(self, weight: Tensor) -> Tensor:
+        return super().forward(weight) + 0.1
+
+
+class Doubled(LowRank):
+    def forward(self, m: Tensor, n: Tensor) -> Tensor:
+        return 2 * super().forward(m, n)
+
+
+@pytest.mark.parametrize("kind", ["subclass", "low rank", "hook"])
+def test_what_a_constraint_does_of_its_own_is_done(kind: str) -> None:
+    torch.manual_seed(0)
+    size, x = 150, torch.randn(4, 24, I)
+    mask = (torch.rand(size, size) < 0.1) | torch.eye(size, dtype=torch.bool)
+    rnn = elman.RNN(I, size)
+    constrain(rnn, {"subclass": Raised(mask), "low rank": Doubled(3), "hook": Mask(mask)}[kind])
+    if kind == "hook":
+        constraints: Any = rnn.parametrizations["weight_hh_l0"]  # type: ignore[index]
+        constraints[0].register_forward_hook(lambda module, given, weight: weight + 0.1)
+    dense = elman.RNN(I, size)
+    dense.load_state_dict({name: getattr(rnn, name).detach() for name, _ in dense.named_parameters()})
+    assert_close(rnn(x)[0].detach(), dense(x)[0].detach(), terms=1000)
+
+
+def test_a_masked_layer_compiles_whole_and_its_output_may_be_changed() -> None:
+    torch.manual_seed(0)
+    size, x = 150, torch.randn(4, 24, I)
+    rnn = constrain(elman.RNN(I, size), Mask((torch.rand(size, size) < 0.1) | torch.eye(size, dtype=torch.bool)))
+    want = rnn(x)[0]
+    compiled: Any = torch.compile(rnn, backend="aot_eager", fullgraph=True)
+    assert_close(compiled(x)[0].detach(), want.detach(), terms=1000)
+    changed = rnn(x)[0]
+    changed.mul_(2).sum().backward()
+    given = [p.grad for p in rnn.parameters()]
+    for one, other in zip(given, torch.autograd.grad(2 * want.sum(), list(rnn.parameters())), strict=True):
+        assert one is not None
+        assert_close(one, other, terms=2000)
+
+
 def test_connections_are_known_while_masks_have_the_last_word() -> None:
     class Shifted(nn.Module):
         def forward(self, weight: Tensor) -> Tensor:

@@ -110,3 +110,16 @@ def test_the_profiler_names_the_layer() -> None:
         with torch.set_grad_enabled(gradients), profile(activities=[ProfilerActivity.CPU]) as seen:
             rnn(X), cell(X[0])
         assert names <= {event.key for event in seen.key_averages()}
+
+
+def test_lengths_resets_and_steps_of_another_kind_are_refused() -> None:
+    rnn, x = elman.RNN(2, 3), torch.randn(5, 2, 2)
+    with pytest.raises(ValueError, match=r"lengths holds 1\.5"):
+        rnn(x, lengths=torch.tensor([1.5, 2]))
+    assert torch.equal(rnn(x, lengths=torch.tensor([1.0, 2.0]))[0], rnn(x, lengths=[1, 2])[0])
+    with pytest.raises(TypeError, match="reset is a list"):
+        rnn(x, reset=[[True] * 2] * 5)
+    with pytest.raises(TypeError, match="x is a NoneType"):
+        rnn.step(None)
+    with pytest.raises(TypeError, match="state is a list"):
+        rnn.step(x[0], [1])

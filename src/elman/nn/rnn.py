@@ -29,7 +29,7 @@ from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_plain_step, take_step
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
-from elman.ops.validation import check_lengths
+from elman.ops.validation import check_lengths, whole_lengths
 
 
 class RNN(RNNParameters):
@@ -129,7 +129,7 @@ class RNN(RNNParameters):
             raise ValueError(f"RNN: Expected input to be 2D or 3D, got {dims}D tensor instead")
         if lengths is not None and not (isinstance(lengths, Tensor) and lengths.dtype is torch.int64):
             at = lengths.device if isinstance(lengths, Tensor) else "cpu"  # whatever torch.device is the default
-            lengths = torch.as_tensor(lengths, device=at).to(torch.int64)
+            lengths = whole_lengths(torch.as_tensor(lengths, device=at))
         if lengths is not None and lengths.device != x.device:
             if lengths.is_meta:
                 raise ValueError(f"lengths is on meta, where it has no values, and x is on {x.device}")
@@ -137,6 +137,8 @@ class RNN(RNNParameters):
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
         if reset is not None:
+            if not isinstance(reset, Tensor):
+                raise TypeError(f"reset is a {type(reset).__name__}; give a tensor of bool")
             reset = reset.unsqueeze(1) if dims == 2 else reset.t() if self.batch_first else reset
         layers, h_n = self._run(x, hx, lengths, return_all, reset, seed)
         if dims == 2:
@@ -194,7 +196,8 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        general = self._is_general(reset) or self._runs_masked(x)
+        masked = not self._is_general(reset) and self._runs_masked(x)
+        general = masked or self._is_general(reset)
         drawn = None if self.dynamics is None else self._draw_seed(seed)
         options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
         backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None
@@ -233,6 +236,8 @@ class RNN(RNNParameters):
                 run = self._directions if not general else partial(self._general_directions, reset=reset, seed=drawn)
                 done = run(layer, x, h0, lengths, weights)
             x, h_last = done
+            if masked and layer == self.num_layers - 1 and torch.is_grad_enabled():  # as in `_directions`
+                x, h_last = x.clone(), h_last.clone()
             layers.append(x)
             last.append(h_last)
         return layers, last[0] if len(last) == 1 else torch.cat(last)
@@ -327,9 +332,9 @@ class RNN(RNNParameters):
         return constrained is not None and any(factors_of(self, name) is not None for name in constrained)
 
     def _runs_masked(self, x: Tensor) -> bool:
-        """Whether a weight has a mask, and a backend takes masks."""
+        """Whether a weight has a mask, and a backend takes masks; a compiler or a transform sees the dense product."""
         constrained: Any = self._modules.get("parametrizations") if self._modules else None
-        if constrained is None or self.layer_norm:
+        if constrained is None or self.layer_norm or not is_untransformed():
             return False
         if not any(isinstance(one, Mask) for name in constrained for one in constrained[name]):
             return False

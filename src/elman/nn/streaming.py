@@ -128,6 +128,9 @@ def take_step(
     """
     if rnn.bidirectional:
         raise ValueError("a layer that also reads backwards cannot be stepped: its past depends on the future")
+    for name, given in (("x", x), ("state", state)):
+        if not isinstance(given, Tensor) and not (given is None and name == "state"):
+            raise TypeError(f"{name} is a {type(given).__name__}; give a tensor")
     hooks = rnn._forward_pre_hooks or rnn._forward_hooks
     if not (call or rnn.layer_norm or hooks) and is_untransformed() and x.dim() == 2 and not x.is_nested:
         options = options_for(rnn.nonlinearity, False, rnn.residual)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elman.kernels.options import RecurrenceInputs
+from elman.kernels.options import RecurrenceInputs, reading_waits
 
 
 class UnfitError(ValueError, RuntimeError):
@@ -74,3 +74,16 @@ def check_lengths(lengths: Tensor, T: int) -> None:
     for length in (min(values, default=0), max(values, default=0)):
         if not 0 <= length <= T:
             raise ValueError(f"lengths holds {length}, x has {T} steps")
+
+
+def whole_lengths(lengths: Tensor) -> Tensor:
+    """Lengths as int64.
+
+    Raises:
+        ValueError: one is no whole number.
+    """
+    whole = lengths.to(torch.int64)
+    if lengths.is_floating_point() and not reading_waits(lengths) and not torch.compiler.is_compiling():
+        for length in lengths[lengths != whole].tolist():
+            raise ValueError(f"lengths holds {length}, which is no whole number")
+    return whole

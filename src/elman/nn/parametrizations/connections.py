@@ -1,6 +1,6 @@
 """Which connections there are, and which are trained.
 
-A constraint with `keeps_zeros = True` leaves a weight of zero where it is; so may those of your own say.
+A constraint whose own class says `keeps_zeros = True` leaves a weight of zero where it is; a subclass says so again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from elman.errors import UserError
 
 class Mask(nn.Module):
     """W = mask * V, in `elman.RNN` at the cost of its connections where they are few.
+
+    The gradient of W itself, which `parametrize.cached` shows, is then computed at the connections and zero elsewhere;
+    that of V is the same either way.
 
     Arguments:
         mask: (H, H), bool or 0 and 1: row i says from whom unit i receives. Any shape that the weight has.
@@ -101,13 +104,21 @@ def connections_of(module: nn.Module, name: str) -> Tensor | None:
     if not parametrize.is_parametrized(module, name):
         return None
     connected: Tensor | None = None
-    for constraint in cast(Any, module).parametrizations[name]:
-        if isinstance(constraint, Mask):
+    constraints = cast(Any, module).parametrizations[name]
+    for constraint in constraints:
+        if type(constraint) is Mask and not constraint.mask.requires_grad:
             own = constraint.mask != 0
             connected = own if connected is None else connected & own
-        elif not getattr(constraint, "keeps_zeros", False):
+        elif not vars(type(constraint)).get("keeps_zeros", False):
             connected = None
-    return connected
+        if is_hooked(constraint):
+            connected = None
+    return None if is_hooked(constraints) else connected
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether a call of the module is not its `forward` alone."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def block_mask(areas: Sequence[int], connected: Tensor | Sequence[Sequence[float]], seed: int = 0) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from elman.errors import UserError
+from elman.nn.parametrizations.connections import is_hooked
 
 
 class LowRank(nn.Module):
@@ -40,7 +41,7 @@ class LowRank(nn.Module):
             raise UserError(f"`rank` is {self.rank}, above the sizes of the weight {tuple(weight.shape)}")
         u, s, v = torch.linalg.svd(weight, full_matrices=False)
         root = s[: self.rank].sqrt()
-        return u[:, : self.rank] * root, v[: self.rank].t() * root
+        return (u[:, : self.rank] * root).contiguous(), (v[: self.rank].t() * root).contiguous()
 
 
 def factors_of(module: nn.Module, name: str) -> tuple[Tensor, Tensor] | None:
@@ -48,6 +49,11 @@ def factors_of(module: nn.Module, name: str) -> tuple[Tensor, Tensor] | None:
     if not parametrize.is_parametrized(module, name):
         return None
     constraints: Any = cast(Any, module).parametrizations[name]
-    if len(constraints) != 1 or not isinstance(constraints[0], LowRank):
+    if (
+        len(constraints) != 1
+        or type(constraints[0]) is not LowRank
+        or is_hooked(constraints)
+        or is_hooked(constraints[0])
+    ):
         return None
     return constraints.original0, constraints.original1
