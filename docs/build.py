@@ -45,6 +45,7 @@ PAGES = (
     "dynamics.md",
     "scenarios.md",
     "training.md",
+    "processes.md",
 )
 COLUMNS = "100"  # of the terminal that the pages show
 # examples stand in a context that the page describes in words
