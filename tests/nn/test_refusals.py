@@ -117,8 +117,21 @@ def test_lengths_resets_and_steps_of_another_kind_are_refused() -> None:
     with pytest.raises(ValueError, match=r"lengths holds 1\.5"):
         rnn(x, lengths=torch.tensor([1.5, 2]))
     assert torch.equal(rnn(x, lengths=torch.tensor([1.0, 2.0]))[0], rnn(x, lengths=[1, 2])[0])
-    with pytest.raises(TypeError, match="reset is a list"):
-        rnn(x, reset=[[True] * 2] * 5)
+    many = elman.nn.stack([rnn])
+    with pytest.raises(ValueError, match=r"lengths holds 1\.5"):
+        many(x, lengths=[1.5, 2])
+    packed: Any = torch.nn.utils.rnn.pack_sequence([x[:, 0], x[:3, 1]])
+    given: list[Callable[[Any], Any]] = [
+        lambda reset: rnn(x, reset=reset),
+        lambda reset: rnn(packed, reset=reset),
+        lambda reset: rnn.step(x[0], reset=reset),
+        lambda reset: many(x, reset=reset),
+    ]
+    for call in given:
+        with pytest.raises(TypeError, match="reset is a list"):
+            call([True])
+        with pytest.raises(TypeError, match=r"reset is torch\.float32"):
+            call(torch.zeros(5, 2))
     with pytest.raises(TypeError, match="x is a NoneType"):
         rnn.step(None)
     with pytest.raises(TypeError, match="state is a list"):

@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
+from tests.training.same_files import assert_same_files
 
 SETTINGS = (
     "--steps 60 --batch-size 8 --chunk 16 --hidden-size 24 --embedding-size 8 --dropout 0.2 --eval-every 20 "
@@ -45,11 +44,7 @@ def whole(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    for name in ("model.safetensors", "last.safetensors"):
-        left, right = load_file(one / name), load_file(other / name)
-        assert left.keys() == right.keys()
-        for key, tensor in left.items():
-            assert torch.equal(tensor, right[key]), f"{name}: {key}"
+    assert_same_files(one, other)
     speed = {"chars_per_second", "seconds"}
     assert rows_without(one / "metrics.csv", speed) == rows_without(other / "metrics.csv", speed)
 

@@ -28,6 +28,14 @@ def refuse_script(layer: nn.Module) -> NoReturn:
     )
 
 
+def check_reset(reset: Any) -> None:
+    """Raise TypeError where `reset` is no tensor of bool."""
+    if not isinstance(reset, Tensor):
+        raise TypeError(f"reset is a {type(reset).__name__}; give a tensor of bool")
+    if reset.dtype != torch.bool:
+        raise TypeError(f"reset is {reset.dtype}, not torch.bool")
+
+
 def is_ordinary(tensor: Tensor | None) -> bool:
     """Whether it needs no look by `take_other`: an array of numbers, if anything."""
     return tensor is None or (tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized)

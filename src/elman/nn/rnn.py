@@ -24,7 +24,7 @@ from elman.nn.layer_norm import normalised_recurrence
 from elman.nn.packing import pack_like, permute, unpack
 from elman.nn.parametrizations.connections import Mask
 from elman.nn.parametrizations.low_rank import factors_of
-from elman.nn.refusals import is_ordinary, refuse_script, take_other
+from elman.nn.refusals import check_reset, is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_plain_step, take_step
 from elman.ops.functional import run_recurrence
@@ -137,8 +137,7 @@ class RNN(RNNParameters):
                 check_lengths(lengths, x.shape[0])  # while it costs nothing: on a GPU nobody looks
             lengths = lengths.to(x.device)
         if reset is not None:
-            if not isinstance(reset, Tensor):
-                raise TypeError(f"reset is a {type(reset).__name__}; give a tensor of bool")
+            check_reset(reset)
             reset = reset.unsqueeze(1) if dims == 2 else reset.t() if self.batch_first else reset
         layers, h_n = self._run(x, hx, lengths, return_all, reset, seed)
         if dims == 2:
@@ -178,6 +177,7 @@ class RNN(RNNParameters):
             return output, permute(h_n, packed.unsorted_indices)
         x, lengths = unpack(packed)
         if reset is not None:
+            check_reset(reset)
             reset = reset.t() if self.batch_first else reset
             order = packed.sorted_indices
             reset = (reset if order is None else reset.index_select(1, order))[: x.shape[0]]
@@ -196,8 +196,9 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        masked = not self._is_general(reset) and self._runs_masked(x)
-        general = masked or self._is_general(reset)
+        general = self._is_general(reset)
+        masked = not general and self._runs_masked(x)
+        general = general or masked
         drawn = None if self.dynamics is None else self._draw_seed(seed)
         options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
         backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None
@@ -383,9 +384,8 @@ class RNN(RNNParameters):
         Raises:
             ValueError: the layer has two directions, or a shape, dtype or device does not fit.
         """
-        done = take_plain_step(self, x, state) if reset is None else None
-        if done is not None:
-            return done
-        at = 1 if self.batch_first else 0
-        more = {} if reset is None else {"reset": reset.unsqueeze(at)}
-        return take_step(self, x, state, call=self._is_general(reset), **more)
+        if reset is None:
+            done = take_plain_step(self, x, state)
+            return take_step(self, x, state, call=self._is_general(None)) if done is None else done
+        check_reset(reset)
+        return take_step(self, x, state, call=True, reset=reset.unsqueeze(1 if self.batch_first else 0))

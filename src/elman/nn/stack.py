@@ -16,8 +16,10 @@ from torch.nn import functional as F
 from elman.errors import UserError
 from elman.kernels.general.options import GeneralInputs, general_options
 from elman.nn.general.dynamics import cut_from_the_end
+from elman.nn.refusals import check_reset
 from elman.nn.rnn import RNN
 from elman.ops.general.functional import run_networks
+from elman.ops.validation import whole_lengths
 
 _SAME = (
     *("input_size", "hidden_size", "num_layers", "nonlinearity", "bias", "batch_first", "dropout", "bidirectional"),
@@ -115,11 +117,13 @@ class Stack(nn.Module):
         """
         rnn, V = self.template, self.networks
         x = self._each(input, 3, "input")
+        if reset is not None:
+            check_reset(reset)
         cut = None if reset is None else self._each(reset, 2, "reset")
         if rnn.batch_first:
             x, cut = x.transpose(1, 2), None if cut is None else cut.transpose(1, 2)
         if lengths is not None:
-            lengths = self._each(torch.as_tensor(lengths).to(x.device, torch.int64), 1, "lengths")
+            lengths = self._each(whole_lengths(torch.as_tensor(lengths)).to(x.device), 1, "lengths")
         B, D, L, H = x.shape[2], 2 if rnn.bidirectional else 1, rnn.num_layers, rnn.hidden_size
         if hx is None and rnn.learned_h0:
             hx = cast(Tensor, self.initial_state).expand(V, L * D, B, H)

@@ -8,6 +8,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from elman.errors import UserError
+from elman.training.distributed.launcher import number_of_processes
 from elman.training.distributed.rendezvous import join_processes
 from elman.training.settings import TrainingSettings
 
@@ -21,11 +22,16 @@ def start_accelerator(settings: TrainingSettings) -> Accelerator:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UserError("`device=cuda`, but torch finds no CUDA GPU; leave the option out to train on the CPU")
     join_processes()
-    return Accelerator(
-        cpu=settings.device == "cpu",
+    accelerator = Accelerator(
+        # where there is nothing else it must be said, or accelerate leaves several processes each alone
+        cpu=settings.device == "cpu" or not torch.accelerator.is_available(),
         mixed_precision="bf16" if settings.precision == "bfloat16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+    started, seen = number_of_processes(), accelerator.num_processes
+    if seen < started:  # each would train alone, into one folder
+        raise UserError(f"{started} processes were started, and accelerate sees {seen}; start them by torchrun")
+    return accelerator
 
 
 def check_shares(settings: TrainingSettings, accelerator: Accelerator) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from tests.tasks.test_shares import NAMES, RUNS
 from tests.training.distributed.launching import TEXT
+from tests.training.same_files import assert_same_files
 
 import elman
 from elman.errors import UserError
@@ -91,10 +92,7 @@ def test_a_resumed_run_is_the_same_to_the_bit(text: Path, tmp_path: Path, monkey
         train(tmp_path / "run", text, **parts)
     monkeypatch.undo()
     run = train(tmp_path / "run", text, **parts, resume=True)
-    for name in ("model.safetensors", "last.safetensors"):
-        left, right = load_file(whole / name), load_file(run / name)
-        assert left.keys() == right.keys()
-        assert all(torch.equal(tensor, right[key]) for key, tensor in left.items())
+    assert_same_files(whole, run)
     with pytest.raises(UserError, match="gradient_accumulation_steps=3"):
         train(tmp_path / "run", text, **parts | {"gradient_accumulation_steps": 2}, resume=True)
 

@@ -16,7 +16,6 @@ from tests.training.distributed.launching import (
     TEXT,
     TORCHRUN,
     TWO,
-    assert_same_files,
     below,
     end,
     free_port,
@@ -25,6 +24,7 @@ from tests.training.distributed.launching import (
     start,
     wait_for,
 )
+from tests.training.same_files import assert_same_files
 
 TRAIN = (*ELMAN, "--data", "rhyme.txt", "--out", "run", *SETTINGS, "--dropout", "0.2", "--steps", "400")
 NAMESPACES = {"elman-a": "10.211.77.1", "elman-b": "10.211.77.2"}

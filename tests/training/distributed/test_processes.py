@@ -15,13 +15,13 @@ from tests.training.distributed.launching import (
     SETTINGS,
     TEXT,
     TWO,
-    assert_same_files,
     end,
     own_lines,
     run,
     start,
     wait_for,
 )
+from tests.training.same_files import assert_same_files
 
 import elman.training_run
 from elman.training.monitoring.metrics_log import read_metrics
