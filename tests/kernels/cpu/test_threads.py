@@ -50,6 +50,21 @@ def test_the_same_bits_by_however_few_threads(
             assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("T", [258, 276])
+@pytest.mark.parametrize("leak", [None, 0.5])
+def test_the_same_gradient_of_x_where_the_first_steps_are_few(four_threads: None, T: int, leak: float | None) -> None:
+    """Chunks of 256 steps leave 2 and 20 rows, of which four members would have less than a tile each."""
+    torch.manual_seed(1)
+    rnn = elman.RNN(64, 520, leak=leak)
+    x = torch.randn(T, 1, 64, requires_grad=True)
+    results = []
+    for most in (4, 2, 1):
+        limit_threads(most)
+        results.append(torch.autograd.grad(rnn(x)[0].square().sum(), x)[0])
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
 @pytest.mark.parametrize("B", [40, 140])
 def test_the_same_bits_of_few_connections(four_threads: None, B: int) -> None:
     torch.manual_seed(1)

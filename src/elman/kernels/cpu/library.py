@@ -80,16 +80,17 @@ def processors() -> int:
 
 
 def limit_threads(most: int) -> None:
-    """Use no more threads than `most` from now on, 0 for no limit; no result changes by a bit.
+    """Use `most` threads from now on, or what a call is cut for if that is less; no result changes by a bit.
 
-    How the work is cut follows from `torch.get_num_threads()`; by how many threads it is done follows from what the
-    machine has to give: no more than it has processors, and one where other processes keep the others waiting.
+    How the work is cut follows from `torch.get_num_threads()`. By how many threads it is done follows with 0, as at the
+    start, from what the machine has to give: no more than it has processors, and one where other processes keep the
+    others waiting.
 
     Raises:
         ValueError: less than 0.
     """
     if most < 0:
-        raise ValueError(f"most is {most}; it must be 0 (no limit) or more")
+        raise ValueError(f"most is {most}; it must be 0 (what the machine gives) or more")
     library().elman_limit_threads(most)
 
 

@@ -122,8 +122,9 @@ ELMAN_API const char* elman_isa(void);          // "avx512", "avx2" or "portable
 ELMAN_API int elman_set_isa(const char* name);  // 0, or 1 where this processor cannot run it
 // Processors that this process may use, by its affinity and its control group's quota.
 ELMAN_API int elman_processors(void);
-// No more threads than `most` from now on, whatever a call asks for; 0 is no limit. No result changes by a bit: a
-// call's own `threads` says how the work is cut, and this by how many it is done.
+// `most` threads from now on, or as many as a call asks for if that is less, even where the machine has not so many to
+// give; 0: what it has. No result changes by a bit: a call's own `threads` says how the work is cut, and this by how
+// many it is done.
 ELMAN_API void elman_limit_threads(int most);
 // Multiplies and adds for as long as `rounds` takes; returns the operations done, for a measure of the processor's
 // peak.

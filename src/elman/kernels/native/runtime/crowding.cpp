@@ -79,11 +79,10 @@ int available_processors() {
 
 int threads_now(int wanted) {
     if (wanted <= 1) return 1;
-    if (limit.load(std::memory_order_relaxed) == 1) return 1;
+    if (const int most = limit.load(std::memory_order_relaxed)) return std::min(wanted, most);
     const int64_t until = crowded_until.load(std::memory_order_relaxed);
     if (until && now_ns() < until) return 1;
-    const int most = limit.load(std::memory_order_relaxed);
-    return std::min(wanted, most ? most : available_processors());
+    return std::min(wanted, available_processors());
 }
 
 void limit_threads(int most) { limit.store(most); }

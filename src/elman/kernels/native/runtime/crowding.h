@@ -14,7 +14,7 @@ int available_processors();
 // crowded.
 int threads_now(int wanted);
 
-// No more threads than `most` from now on; 0 is no limit.
+// `most` threads from now on, whatever the machine has to give; 0: what it has.
 void limit_threads(int most);
 
 // What a team learned: it took `wall` ns, of which the thread that waited longest waited `waited` ns; `idle` is the

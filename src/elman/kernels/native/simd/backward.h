@@ -80,10 +80,18 @@ void delta_steps(const Plan& plan, Group& group, const Chunk& chunk, const Backw
     }
 }
 
+// Members share the rows, or where these are few the columns: few rows are summed in another order than many, and which
+// of them a member has is to change no bit.
 template <class T>
-void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk, Share rows, Share panels,
-                 const BackwardShared<T>& shared, const typename BackwardShared<T>::GroupBuffers& buffers,
-                 const T* delta, int thread, const T** pointers, T* copy) {
+void give_grad_x(const Plan& plan, const Group& group, const Chunk& chunk, const BackwardShared<T>& shared,
+                 const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, int thread,
+                 const T** pointers, T* copy) {
+    const elman_call& call = *plan.call;
+    const int member = thread % plan.members;
+    const bool few = chunk.rows <= 2 * ELMAN_ROWS * plan.split;
+    const Share rows = few ? Share{0, chunk.rows} : share(chunk.rows, member, plan.members);
+    const Share panels = share(shared.w_ih.count(), member, plan.members);
+    const Share products = few ? panels : Share{0, shared.w_ih.count()};
     int64_t row = 0;
     for (int64_t s = chunk.first; s < chunk.last; ++s)
         for (int64_t r = 0; r < group.active[s]; ++r, ++row)
@@ -91,7 +99,7 @@ void give_grad_x(const elman_call& call, const Group& group, const Chunk& chunk,
                             group.sequence[r] * call.grad_x_stride[1];
     const RowsEpilogue<T> epilogue{const_cast<T**>(pointers), call.I};
     if (shared.w_ih.data)
-        gemm_blocked(delta, shared.row, rows.first, rows.last, shared.w_ih, 0, shared.w_ih.count(), buffers.sums,
+        gemm_blocked(delta, shared.row, rows.first, rows.last, shared.w_ih, products.first, products.last, buffers.sums,
                      shared.x_row, copy, epilogue);
     else
         gemm_once_straight(delta, shared.row, chunk.rows, static_cast<const T*>(call.w_ih), call.H, call.I, panels,
@@ -193,9 +201,7 @@ void backward_group(Plan& plan, const BackwardShared<T>& shared, int thread, int
             group.barrier.wait();
             add_weight_gradients(call, chunk.rows, shared, buffers, delta, units, i == group.chunk_count - 1, copy);
         }
-        if (call.grad_x)
-            give_grad_x(call, group, chunk, packed, share(shared.w_ih.count(), member, plan.members), shared, buffers,
-                        delta, thread, pointers, copy);
+        if (call.grad_x) give_grad_x(plan, group, chunk, shared, buffers, delta, thread, pointers, copy);
         later = delta;
         group.barrier.wait();
     }

@@ -300,9 +300,7 @@ void general_backward_group(Plan& plan, const GeneralBackward<T>& shared, int th
             add_sparse_gradient(general, shared, own, group, chunk, delta, packed, units, i == group.chunk_count - 1);
         if (general.grad_z) give_grad_z(general, group, chunk, plain.row, delta);
         if (own.noise) add_noise_gradient(general, group, chunk, delta, plain.row, units, own.noise);
-        if (call.grad_x)
-            give_grad_x(call, group, chunk, packed, share(plain.w_ih.count(), member, plan.members), plain, buffers,
-                        delta, thread, pointers, copy);
+        if (call.grad_x) give_grad_x(plan, group, chunk, plain, buffers, delta, thread, pointers, copy);
         later = delta;
         group.barrier.wait();
     }
