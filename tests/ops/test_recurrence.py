@@ -194,7 +194,7 @@ def test_without_gradients(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_low_precision_runs_on_the_reference(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_precision_on_the_selected_backend(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ELMAN_BACKEND")
     tensors = CASES[2].tensors(dtype)
     h, _ = recurrence(*tensors)

@@ -66,5 +66,5 @@ def test_autocast_leaves_float64_alone() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         h, _ = recurrence(**doubles)
         assert h.dtype == torch.float64
-        with pytest.raises(TypeError, match=r"h0 is torch\.float64, x is torch\.bfloat16"):
+        with pytest.raises(TypeError, match=r"h0 is torch\.float64, x is torch\.float32"):
             recurrence(**(arguments() | {"h0": doubles["h0"]}))

@@ -15,6 +15,7 @@ from elman.kernels.options import PLAIN_TYPES
 NAMES = {
     "are_transforms_active": "torch._C:_are_functorch_transforms_active",
     "is_any_autocast_enabled": "torch._C:_is_any_autocast_enabled",
+    "has_bfloat16": "torch.cpu:_is_avx512_bf16_supported",
     "is_compiling": "torch.compiler:_is_compiling_flag",
     "is_in_dispatch_mode": "torch.utils._python_dispatch:_is_in_torch_dispatch_mode",
     "dispatch_modes": "torch.utils._python_dispatch:_get_current_dispatch_mode_stack",
@@ -70,6 +71,7 @@ is_zero_tensor: Callable[[Tensor], bool] = _find(NAMES["is_zero_tensor"])
 is_tracing: Callable[[], Any] = torch._C._get_tracing_state  # None outside torch.jit.trace
 are_transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active
 is_any_autocast_enabled: Callable[[], bool] = torch._C._is_any_autocast_enabled
+has_bfloat16: Callable[[], bool] = _find(NAMES["has_bfloat16"])  # of x86-64
 dispatch_modes: Callable[[], list[Any]] = _find(NAMES["dispatch_modes"])
 is_profiling: Callable[[], bool] = _find(NAMES["is_profiling"])
 _is_legacy_batched: Callable[[Tensor], bool] = _find(NAMES["is_legacy_batched"])

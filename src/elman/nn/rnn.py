@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import UserError
+from elman.kernels.casting import cast_floating
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, options_for, reading_waits
 from elman.kernels.protocols import NetworkForm, NetworkSettings
 from elman.kernels.selection import Backend, select_backend
@@ -27,6 +28,7 @@ from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import check_reset, is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_plain_step, take_step
+from elman.ops.autocast import autocast_dtype
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths, whole_lengths
@@ -196,6 +198,11 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
+        dtype, own = autocast_dtype(x), self._weight("weight_ih_l0").dtype
+        if dtype is not None and x.device.type == "cpu" and own != torch.float64:
+            with torch.autocast("cpu", enabled=False):
+                wide, h_n = self._run(*cast_floating((x, hx), own), lengths, every, reset, seed)
+            return [layer.to(dtype) for layer in wide], h_n.to(dtype)
         general = self._is_general(reset)
         masked = not general and self._runs_masked(x)
         general = general or masked

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from elman.kernels.casting import cast_floating
 from elman.kernels.general.options import GeneralInputs, general_options
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, RecurrenceOptions, options_for
-from elman.kernels.torch_private import is_any_autocast_enabled
+from elman.ops.autocast import autocast_dtype, computed_in
 from elman.ops.autograd import apply_recurrence
 from elman.ops.general.functional import run_general
 from elman.ops.validation import check_inputs
@@ -46,7 +47,7 @@ def recurrence(
 
     T steps, B sequences, I inputs, H hidden units. Differentiable, any number of times, in x, h0, w_ih, w_hh, bias,
     leak, noise and restart. Composes with `torch.func.grad`, `vmap` and `jacrev`, `torch.compile`, `torch.export`, and
-    autocast, which casts the arguments once, here. Forward-mode differentiation takes the reference's way.
+    autocast (`elman.ops.autocast`). Forward-mode differentiation takes the reference's way.
 
     Arguments:
         x: the input, shape (T, B, I).
@@ -108,15 +109,9 @@ def _seed(seed: int | Tensor | None) -> Tensor | None:
 
 def run_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tensor, Tensor]:
     """What `recurrence` does, and raises, with its arguments in two."""
-    if is_any_autocast_enabled() and torch.is_autocast_enabled(inputs.x.device.type):
-        dtype = torch.get_autocast_dtype(inputs.x.device.type)
-        inputs = RecurrenceInputs(*(_autocast(tensor, dtype) for tensor in inputs))  # type: ignore[arg-type]
+    dtype = autocast_dtype(inputs.x)
+    if dtype is not None:
+        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device))
     check_inputs(inputs)
-    return apply_recurrence(inputs, options)
-
-
-def _autocast(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """What autocast does to an argument; it leaves float64 and integers alone."""
-    if tensor is None or not tensor.is_floating_point() or tensor.dtype == torch.float64:
-        return tensor
-    return tensor.to(dtype)
+    states = apply_recurrence(inputs, options)
+    return states if dtype is None else cast_floating(states, dtype)

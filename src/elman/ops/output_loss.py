@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from elman.kernels.casting import cast_floating
 from elman.kernels.cross_entropy import LossNeeds, LossOptions, gradients_in_torch, sum_dtype, sweep
 from elman.kernels.options import PLAIN_TYPES
 from elman.kernels.torch_private import (
@@ -25,6 +26,7 @@ from elman.kernels.torch_private import (
     is_untransformed,
     unchecked_apply,
 )
+from elman.ops.autocast import autocast_dtype, multiplies
 
 Reduction = Literal["none", "mean", "sum"]
 
@@ -58,13 +60,14 @@ def linear_cross_entropy(
         IndexError: a target out of range.
     """
     _check(hidden, weight, targets, bias, label_smoothing, reduction)
-    if torch.is_autocast_enabled(hidden.device.type) and hidden.dtype != torch.float64:
-        dtype = torch.get_autocast_dtype(hidden.device.type)
-        with torch.autocast(hidden.device.type, enabled=False):
-            hidden, weight = hidden.to(dtype), weight.to(dtype)
-            bias = None if bias is None else bias.to(dtype)
-            return _reduced(hidden, weight, bias, targets, LossOptions(ignore_index, label_smoothing), reduction)
-    return _reduced(hidden, weight, bias, targets, LossOptions(ignore_index, label_smoothing), reduction)
+    options, dtype = LossOptions(ignore_index, label_smoothing), autocast_dtype(hidden)
+    if dtype is None:
+        return _reduced(hidden, weight, bias, targets, options, reduction)
+    if hidden.device.type == "cpu" and not multiplies(dtype):
+        dtype = torch.float32
+    with torch.autocast(hidden.device.type, enabled=False):
+        given: tuple[Tensor, Tensor, Tensor | None] = cast_floating((hidden, weight, bias), dtype)
+        return _reduced(*given, targets, options, reduction)
 
 
 def _reduced(

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elman.kernels.casting import cast_floating
 from elman.kernels.cpu import general as GENERAL
 from elman.kernels.cpu.builtin import layer_function, step_function
 from elman.kernels.cpu.decoder import NativeStack
+from elman.kernels.cpu.half import HALVES, widened
 from elman.kernels.cpu.library import (
     ADDRESSES,
     NONLINEARITIES,
@@ -61,7 +63,8 @@ def why_unavailable(device: torch.device) -> str:
 
 def why_unsupported(options: RecurrenceOptions, dtype: torch.dtype) -> str:
     """Why it does not compute this; empty where it does."""
-    return "" if dtype in _DTYPES else f"it computes in float32 and float64, not in {dtype}"
+    known = dtype in _DTYPES or dtype in HALVES
+    return "" if known else f"it runs float32, float64, bfloat16 and float16, not {dtype}"
 
 
 def detail() -> str:
@@ -80,6 +83,8 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
         MemoryError: there is no memory for the working buffers.
     """
     dtype = inputs.x.dtype
+    if dtype in HALVES:
+        return cast_floating(forward(widened(inputs, dtype), options), dtype)
     h0, mask, lengths = _rows(inputs.h0, dtype), _some(inputs.mask, dtype), _some(inputs.lengths, torch.int64)
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
@@ -98,6 +103,8 @@ def addresses(
 ) -> list[int] | None:
     """Where the weights lie; None where something does not fit, is not contiguous, or is no plain tensor."""
     dtype = x.dtype
+    if dtype not in _DTYPES:
+        return None
     T, B, inputs = x.shape
     pointers = []
     try:
@@ -193,6 +200,11 @@ def backward(
 
     See `elman.kernels.reference.backward`; raises what `forward` raises.
     """
+    dtype = inputs.x.dtype
+    if dtype in HALVES:
+        of_h, of_last, wide = widened((grad_h, grad_h_last, h), dtype)
+        assert wide is not None
+        return cast_floating(backward(of_h, of_last, widened(inputs, dtype), wide, options, needs), dtype)
     x, h0, w_ih, w_hh, _, lengths, mask = inputs
     return backward_layer(grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,), mask=mask)[0]
 

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.kernels.casting import cast_floating
+from elman.kernels.cpu.half import HALVES, widened
 from elman.kernels.cpu.library import in_memory, isa, library
 from elman.kernels.general.options import (
     NONLINEARITIES,
@@ -35,6 +37,9 @@ _int64, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 def forward(inputs: GeneralInputs, options: GeneralOptions, save: bool = True) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (T, B, H), the last state (B, H), and `extra` (T, B, H) where the adjoint needs it; in one native call."""
+    dtype = inputs.x.dtype
+    if dtype in HALVES:
+        return cast_floating(forward(widened(inputs, dtype), options, save), dtype)
     return _run_forward(_Calls(inputs, options, alone=True), save)
 
 
@@ -158,6 +163,9 @@ def forward_many(
     save: bool = True,  # there will be an adjoint
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (V, T, B, H), the last states (V, B, H), and `extra` (V, T, B, H) where the adjoint needs it."""
+    dtype = inputs.x.dtype
+    if dtype in HALVES:
+        return cast_floating(forward_many(widened(inputs, dtype), options, save), dtype)
     return _run_forward(_Calls(inputs, options), save)
 
 
@@ -180,6 +188,11 @@ def backward_many(
     needs: GeneralNeeds,
 ) -> GeneralGradients:
     """The gradients of the inputs, each with V before its own dimensions; None where not needed."""
+    dtype = inputs.x.dtype
+    if dtype in HALVES:
+        of_h, of_last, wide, more = widened((grad_h, grad_h_last, h, extra), dtype)
+        assert wide is not None
+        return cast_floating(backward_many(of_h, of_last, widened(inputs, dtype), wide, more, options, needs), dtype)
     calls = _Calls(inputs, options)
     V, T, B, I, H = calls.V, calls.T, calls.B, calls.I, calls.H
     new = calls.x.new_empty

@@ -33,7 +33,9 @@ def step_layers(
         return None
     S, columns = x.shape
     L, dtype = len(layers), x.dtype
-    if not _fits(x, dtype) or (state is not None and (state.shape != (L, S, H) or not _fits(state, dtype))):
+    if dtype not in _DTYPES or not _fits(x, dtype):
+        return None
+    if state is not None and (state.shape != (L, S, H) or not _fits(state, dtype)):
         return None
     pointers: list[int] = []
     head = L, S, columns, H

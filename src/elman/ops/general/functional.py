@@ -5,21 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from elman.kernels.casting import cast_floating
 from elman.kernels.general.options import GeneralInputs, GeneralOptions
 from elman.kernels.options import RecurrenceInputs
-from elman.kernels.torch_private import are_plain, is_any_autocast_enabled, is_plain_eager, is_profiling
-from elman.ops.general.autograd import apply_many
+from elman.kernels.torch_private import are_plain, is_plain_eager, is_profiling
+from elman.ops.autocast import autocast_dtype, computed_in
+from elman.ops.general.autograd import States, apply_many
 from elman.ops.general.custom_ops import run_one
 from elman.ops.validation import check_inputs, check_one
 
 
-def run_general(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor]:
+def run_general(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """h (T, B, H), the last state (B, H), and what else the adjoint needs, (T, B, H) or empty: f(a) or v.
 
     Raises:
         ValueError, TypeError: a tensor does not fit; see `elman.recurrence`.
     """
-    inputs = _autocast(inputs)
+    dtype = autocast_dtype(inputs.x)
+    if dtype is not None:
+        return cast_floating(_run_one(cast_floating(inputs, computed_in(dtype, inputs.x.device)), options), dtype)
+    return _run_one(inputs, options)
+
+
+def _run_one(inputs: GeneralInputs, options: GeneralOptions) -> States:
     check_general(inputs, options)
     if not torch.is_grad_enabled() and is_plain_eager() and not is_profiling() and are_plain(inputs):
         done = run_one(inputs, options)
@@ -32,9 +40,11 @@ def run_general(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor,
     return h.squeeze(0), h_last.squeeze(0), extra.squeeze(0)
 
 
-def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor, Tensor, Tensor]:
+def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """V networks in one call: every tensor has V before its own dimensions, and so have the three outputs."""
-    inputs = _autocast(inputs)
+    dtype = autocast_dtype(inputs.x)
+    if dtype is not None:
+        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device))
     V = inputs.x.shape[0]
     for name, tensor in zip(inputs._fields, inputs, strict=True):
         if tensor is not None and tensor.shape[:1] != (V,):
@@ -42,7 +52,8 @@ def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> tuple[Tensor
     if V:
         first = (None if tensor is None else tensor[0] for tensor in inputs)
         check_general(GeneralInputs(*first), options)  # type: ignore[arg-type]
-    return apply_many(inputs, options)
+    states = apply_many(inputs, options)
+    return states if dtype is None else cast_floating(states, dtype)
 
 
 def check_general(inputs: GeneralInputs, options: GeneralOptions) -> None:
@@ -90,20 +101,3 @@ def _check_connected(connected: Tensor, w_hh: Tensor, w_in: Tensor | None) -> No
         raise ValueError(f"connected has shape {tuple(connected.shape)}, w_hh {tuple(w_hh.shape)}")
     if connected.device != w_hh.device:
         raise ValueError(f"connected is on {connected.device}, w_hh is on {w_hh.device}")
-
-
-def _autocast(inputs: GeneralInputs) -> GeneralInputs:
-    """What autocast does to the arguments; it leaves float64 and integers alone."""
-    if not is_any_autocast_enabled():
-        return inputs
-    kind = inputs.x.device.type
-    if not torch.is_autocast_enabled(kind):
-        return inputs
-    dtype = torch.get_autocast_dtype(kind)
-
-    def cast(tensor: Tensor | None) -> Tensor | None:
-        if tensor is None or not tensor.is_floating_point() or tensor.dtype == torch.float64:
-            return tensor
-        return tensor.to(dtype)
-
-    return GeneralInputs(*(cast(tensor) for tensor in inputs))  # type: ignore[arg-type]

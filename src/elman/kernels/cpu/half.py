@@ -1,0 +1,21 @@
+"""bfloat16 and float16 on the CPU: widened to float32, in which the kernels compute, and rounded once, at the end."""
+
+from __future__ import annotations
+
+import torch
+
+from elman.kernels.casting import Tensors, cast_floating
+
+HALVES = (torch.bfloat16, torch.float16)
+
+
+def widened(tensors: Tensors, dtype: torch.dtype) -> Tensors:
+    """The same in float32, integers and flags as they are.
+
+    Raises:
+        TypeError: a floating-point tensor is not of `dtype`.
+    """
+    for tensor in tensors:
+        if tensor is not None and tensor.is_floating_point() and tensor.dtype is not dtype:
+            raise TypeError(f"expected {dtype} as x has, got {tensor.dtype}")
+    return cast_floating(tensors, torch.float32)

@@ -1,0 +1,34 @@
+"""What autocast does to a recurrence: it casts the arguments once, and so the states.
+
+A CPU computes in float32 and rounds the states at the end: few processors multiply bfloat16 at all, on the others its
+products take several times as long, and the sums are float32 in any case.
+"""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+from torch import Tensor
+
+from elman.kernels.torch_private import has_bfloat16, is_any_autocast_enabled
+
+
+def autocast_dtype(x: Tensor) -> torch.dtype | None:
+    """The dtype that autocast asks for where x lies; None where it is off, or x is float64, which it leaves alone."""
+    if not is_any_autocast_enabled():
+        return None
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) and x.dtype != torch.float64 else None
+
+
+def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """What the recurrence computes in where autocast asks for `dtype`."""
+    return torch.float32 if device.type == "cpu" else dtype
+
+
+def multiplies(dtype: torch.dtype) -> bool:
+    """Whether torch's products of this dtype are as fast as those of float32 on this processor, as far as one knows."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return True
+    return dtype == torch.bfloat16 and has_bfloat16()
