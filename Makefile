@@ -78,7 +78,7 @@ sanitize:  ## the native library's own check under the sanitizers, a quarter of 
 	cmake --build build/sanitize-$$kind --target elman_check --parallel 2 && \
 	build/sanitize-$$kind/src/elman/kernels/native/elman_check || exit 1; done
 
-emulate:  ## the native library's own check on other processors by QEMU, and as on Windows by Wine, where they are installed
+emulate:  ## the native library's own check on other processors by QEMU and Bochs, and as on Windows by Wine, where they are installed
 	sh tests/native/emulate.sh
 
 kills: $(VENV)/developed  ## kill trainings of every task 500 times, resume them and compare; start 100 pairs together

@@ -263,6 +263,46 @@ bool texts_agree(const Case& c, unsigned seed, const char* isa) {
     return false;
 }
 
+// A forward pass by weights of bfloat16, against the equations with weights that are rounded to it.
+bool bfloat16_agrees(const Case& c, unsigned seed, int threads, const char* isa) {
+    Run<float> got(c, seed);
+    Run<double> want(c, seed);
+    auto round = [](const std::vector<float>& from, std::vector<double>& to) {
+        for (size_t i = 0; i < from.size(); ++i) {
+            uint32_t bits;
+            memcpy(&bits, &from[i], 4);
+            bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+            float rounded;
+            memcpy(&rounded, &bits, 4);
+            to[i] = rounded;
+        }
+    };
+    round(got.w_ih, want.w_ih), round(got.w_hh, want.w_hh), want.plain();
+    elman_call call = got.native_call(threads);
+    call.dtype = ELMAN_BFLOAT16;
+    const bool ran = elman_forward(&call, 1) == ELMAN_OK;
+    if (ran && close(want.h, std::vector<double>(got.h.begin(), got.h.end()), 2e-4)) return true;
+    printf("bfloat16 differs: %s, %d threads, seed %u\n", isa, threads, seed);
+    return false;
+}
+
+// tanh over [-12, 12], and of what is not in it.
+bool tanh_agrees(const char* isa) {
+    std::vector<double> in = {0, 1e-30, -1e-30, 100, -100, INFINITY, -INFINITY}, want, got64(2407 + 1);
+    while (in.size() < 2407) in.push_back((double(in.size()) - 1200) / 100);
+    for (double a : in) want.push_back(tanh(a));
+    in.push_back(NAN);
+    std::vector<float> in32(in.begin(), in.end()), got32(in.size());
+    elman_tanh(in32.data(), got32.data(), int64_t(in.size()));
+    elman_tanh64(in.data(), got64.data(), int64_t(in.size()));
+    const bool nan = isnan(got32.back()) && isnan(got64.back());
+    got32.pop_back(), got64.pop_back();
+    if (nan && close(want, std::vector<double>(got32.begin(), got32.end()), 1e-6) && close(want, got64, 1e-14))
+        return true;
+    printf("tanh differs: %s\n", isa);
+    return false;
+}
+
 // Losses and gradients of rows of logits, with and without what may be left out, against the definition.
 template <class T>
 bool losses_agree(int64_t rows, int64_t V, unsigned seed, int threads, const char* isa) {
@@ -331,6 +371,7 @@ bool agrees_everywhere(const char* isa, bool quick) {
             steps.reverse = steps.masked = steps.ragged = false;
             const Run<double> want = solved(c, seed), want_back = solved(back, seed), want_steps = solved(steps, seed);
             const int only = 1 + int(seed % 3);
+            well &= bfloat16_agrees(c, seed, only, isa);
             for (int threads = quick ? only : 1; threads <= (quick ? only : 3); ++threads)
                 well &= agrees<double>(want, want_back, seed, threads, isa) &&
                         agrees<float>(want, want_back, seed, threads, isa) &&
@@ -344,7 +385,7 @@ bool agrees_everywhere(const char* isa, bool quick) {
                 well &= losses_agree<float>(rows, V, seed, threads, isa) &&
                         losses_agree<double>(rows, V, seed, threads, isa);
         }
-    return well;
+    return well & tanh_agrees(isa);
 }
 
 }  // namespace

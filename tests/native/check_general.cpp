@@ -1,5 +1,5 @@
 // The native library's general recurrence against the equations written out: leak, noise, resets, every function, both
-// forms, alone and as many networks at once. See check.cpp.
+// forms, weights of low rank, alone and as many networks at once; and a reservoir's states. See check.cpp.
 #include "check_general.h"
 
 #include <math.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "elman_general.h"
+#include "elman_reservoir.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ struct Case {
     int64_t T, B, I, H;
     int f;
     bool current, leaky, noisy, resets, restarts, reverse, residual, masked, ragged, sparse;
+    int64_t rank = 0;  // not with `sparse`
 };
 
 // Philox 4x32-7, then Box and Muller, a number at a time.
@@ -83,11 +85,11 @@ template <class T>
 struct Run {
     const Case c;
     const uint64_t seed;
-    std::vector<T> x, h0, w_ih, w_hh, bias, leak, size, restart, mask, grad_h, grad_h_last;
+    std::vector<T> x, h0, w_ih, w_hh, w_out, w_in, bias, leak, size, restart, mask, grad_h, grad_h_last;
     std::vector<uint8_t> reset, connected;
     std::vector<int64_t> lengths;
     std::vector<T> h, extra, h_last, grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias, grad_leak, grad_size,
-        grad_restart;
+        grad_restart, grad_z;
 
     Run(const Case& c, uint64_t seed) : c(c), seed(seed * 0x123456789abcdefull) {
         std::mt19937 random(static_cast<unsigned>(seed));
@@ -106,10 +108,22 @@ struct Run {
         for (int64_t i = 0; c.resets && i < c.T * c.B; ++i) reset.push_back(random() % 4 == 0);
         for (int64_t i = 0; c.sparse && i < c.H * c.H; ++i) connected.push_back(random() % 4 == 0);
         for (int64_t b = 0; c.ragged && b < c.B; ++b) lengths.push_back(random() % (c.T + 1));
+        if (c.rank) low_rank(fill);
         auto room = [&](std::vector<T>& v, int64_t n) { v.assign(n, T(NAN)); };
         room(h, c.T * c.B * c.H), room(extra, c.T * c.B * c.H), room(h_last, c.B * c.H), room(grad_x, x.size());
         room(grad_h0, h0.size()), room(grad_w_ih, w_ih.size()), room(grad_w_hh, w_hh.size()), room(grad_bias, c.H);
         room(grad_leak, leak.size()), room(grad_size, size.size()), room(grad_restart, restart.size());
+        room(grad_z, c.T * c.B * c.H);
+    }
+
+    template <class Fill>
+    void low_rank(const Fill& fill) {
+        fill(w_out, c.H * c.rank, 1 / sqrt(double(c.H))), fill(w_in, c.H * c.rank, 1 / sqrt(double(c.rank)));
+        for (int64_t j = 0; j < c.H; ++j)
+            for (int64_t k = 0; k < c.H; ++k) {
+                w_hh[j * c.H + k] = 0;
+                for (int64_t r = 0; r < c.rank; ++r) w_hh[j * c.H + k] += w_out[j * c.rank + r] * w_in[k * c.rank + r];
+            }
     }
 
     elman_general_call native_call(int threads) {
@@ -135,6 +149,11 @@ struct Run {
         if (c.restarts) general.restart = restart.data(), general.grad_restart = grad_restart.data();
         if (c.resets) general.reset = reset.data(), general.reset_stride[0] = c.B, general.reset_stride[1] = 1;
         if (c.sparse) general.connected = connected.data();
+        if (c.rank) {
+            general.rank = c.rank, general.w_in = w_in.data(), general.grad_z = grad_z.data();
+            call.w_hh = w_out.data();
+            call.grad_x = call.grad_w_ih = call.grad_w_hh = call.grad_bias = nullptr;
+        }
         if (c.current || c.leaky || c.residual)
             general.extra = extra.data(), general.extra_stride[0] = c.B * c.H, general.extra_stride[1] = c.H;
         return general;
@@ -143,7 +162,7 @@ struct Run {
     // The equations, a number at a time: states and what f went through are kept for the way back.
     void plain() {
         for (auto* sums :
-             {&h, &extra, &grad_x, &grad_w_ih, &grad_w_hh, &grad_bias, &grad_leak, &grad_size, &grad_restart})
+             {&h, &extra, &grad_x, &grad_w_ih, &grad_w_hh, &grad_bias, &grad_leak, &grad_size, &grad_restart, &grad_z})
             std::fill(sums->begin(), sums->end(), T(0));
         for (int64_t b = 0; b < c.B; ++b) sequence(b);
     }
@@ -181,7 +200,7 @@ struct Run {
                 g[j] = onward[j] + from * (c.current ? T(slope(c.f, v[s * H + j])) : T(1));
                 delta[j] = a(j) * g[j] * (c.current ? T(1) : T(slope(c.f, z[s * H + j])));
                 const T taken = c.current ? z[s * H + j] : T(function(c.f, z[s * H + j]));
-                grad_bias[j] += delta[j];
+                grad_bias[j] += delta[j], grad_z[row * H + j] = delta[j];
                 if (c.leaky) grad_leak[j] += g[j] * (taken - before);
                 if (c.noisy) grad_size[j] += delta[j] * T(noise(seed, 5, time(s), b, j));
             }
@@ -222,13 +241,18 @@ bool agree(const Run<double>& want, const Run<T>& got, const char* isa, int thre
     bool well = true;
     auto same = [&](const char* name, const std::vector<double>& w, const std::vector<T>& g) {
         if (close(w, g)) return;
-        printf("general %s differs: %s, %d threads, %zu bytes, f %d current %d sparse %d T %d B %d I %d H %d\n", name,
-               isa, threads, sizeof(T), c.f, c.current, c.sparse, int(c.T), int(c.B), int(c.I), int(c.H));
+        printf("general %s differs: %s, %d threads, %zu bytes, f %d current %d sparse %d rank %d T %d B %d I %d H %d\n",
+               name, isa, threads, sizeof(T), c.f, c.current, c.sparse, int(c.rank), int(c.T), int(c.B), int(c.I),
+               int(c.H));
         well = false;
     };
-    same("h", want.h, got.h), same("h_last", want.h_last, got.h_last), same("grad_x", want.grad_x, got.grad_x);
-    same("grad_h0", want.grad_h0, got.grad_h0), same("grad_w_ih", want.grad_w_ih, got.grad_w_ih);
-    same("grad_w_hh", want.grad_w_hh, got.grad_w_hh), same("grad_bias", want.grad_bias, got.grad_bias);
+    same("h", want.h, got.h), same("h_last", want.h_last, got.h_last), same("grad_h0", want.grad_h0, got.grad_h0);
+    if (c.rank) {
+        same("grad_z", want.grad_z, got.grad_z);
+    } else {
+        same("grad_x", want.grad_x, got.grad_x), same("grad_w_ih", want.grad_w_ih, got.grad_w_ih);
+        same("grad_w_hh", want.grad_w_hh, got.grad_w_hh), same("grad_bias", want.grad_bias, got.grad_bias);
+    }
     same("grad_leak", want.grad_leak, got.grad_leak), same("grad_noise", want.grad_size, got.grad_size);
     same("grad_restart", want.grad_restart, got.grad_restart);
     return well;
@@ -249,6 +273,53 @@ bool agrees(const Case& c, uint64_t seed, int threads, const char* isa) {
     well &= elman_general_forward(&calls[1], 3) == ELMAN_OK && elman_general_backward(&calls[1], 3) == ELMAN_OK;
     for (size_t v = 0; v < got.size(); ++v) well &= agree(want[v], got[v], isa, threads);
     return well;
+}
+
+// A reservoir's states against the recurrence that has the same connections; V is the type of their weights.
+template <class T, class V>
+bool reservoir_agrees(int f, uint64_t seed, const char* isa) {
+    const Case c = {6, 7, 3, 101, f, false, true, false, false, false, false, false, false, false, true};
+    Run<double> want(c, seed);
+    for (double& weight : want.w_hh) weight = float(weight);
+    want.plain();
+    const int64_t G = (c.H + ELMAN_GROUP - 1) / ELMAN_GROUP, width = G * ELMAN_GROUP;
+    std::vector<T> x(want.x.begin(), want.x.end()), h0(want.h0.begin(), want.h0.end()), w_ih(c.I * width), bias(width),
+        leak(width), h(want.h.size(), T(NAN));
+    std::vector<V> values;
+    std::vector<int64_t> starts = {0};
+    std::vector<int32_t> sources;
+    for (int64_t j = 0; j < c.H; ++j) {
+        bias[j] = T(want.bias[j]), leak[j] = T(want.leak[j]);
+        for (int64_t i = 0; i < c.I; ++i) w_ih[i * width + j] = T(want.w_ih[j * c.I + i]);
+    }
+    for (int64_t g = 0; g < G; ++g, starts.push_back(int64_t(sources.size())))
+        for (int64_t k = 0; k < c.H; ++k) {
+            V weights[ELMAN_GROUP] = {};
+            bool any = false;
+            for (int64_t j = g * ELMAN_GROUP; j < std::min(c.H, (g + 1) * ELMAN_GROUP); ++j)
+                if (want.connected[j * c.H + k]) any = true, weights[j % ELMAN_GROUP] = V(want.w_hh[j * c.H + k]);
+            if (any) sources.push_back(int32_t(k)), values.insert(values.end(), weights, weights + ELMAN_GROUP);
+        }
+    elman_reservoir_call call = {};
+    call.T = c.T, call.B = c.B, call.I = c.I, call.H = c.H, call.K = int64_t(sources.size());
+    call.dtype = sizeof(T) == 8, call.values_dtype = sizeof(V) == 8, call.nonlinearity = f;
+    call.x = x.data(), call.h0 = h0.data(), call.w_ih = w_ih.data(), call.bias = bias.data(), call.leak = leak.data();
+    call.starts = starts.data(), call.sources = sources.data(), call.values = values.data();
+    call.h = h.data(), call.h_stride[0] = c.B * c.H, call.h_stride[1] = c.H;
+    if (elman_reservoir(&call) == ELMAN_OK && close(want.h, h)) return true;
+    printf("reservoir differs: %s, f %d, %zu bytes, weights of %zu\n", isa, f, sizeof(T), sizeof(V));
+    return false;
+}
+
+bool normal_agrees(const char* isa) {
+    constexpr int64_t T = 3, B = 2, H = 75, seed = 0x123456789abcdef;
+    std::vector<double> want;
+    for (int64_t i = 0; i < T * B * H; ++i) want.push_back(noise(seed, 5, i / (B * H), i / H % B, i % H));
+    std::vector<float> got(want.size(), NAN);
+    elman_normal(seed, 5, T, B, H, got.data());
+    if (close(want, got)) return true;
+    printf("elman_normal differs: %s\n", isa);
+    return false;
 }
 
 }  // namespace
@@ -278,9 +349,22 @@ bool general_agrees(const char* isa, bool quick) {
                             seed % 3 == 1,
                             seed % 5 > 2,
                             seed % 11 > 5};
+            std::vector<Case> cases = {c};
+            if (&s == &shapes[f]) {  // one shape of each function
+                Case low = c;
+                low.sparse = false, low.rank = 1 + int64_t(seed % 20);
+                cases.push_back(low);
+            }
+            if (f <= ELMAN_RELU && s[0] > 3)  // resets alone, which the plain recurrence has
+                cases.push_back({s[0], s[1], s[2], s[3], f, false, false, false, true, false, c.reverse, false,
+                                 c.masked, c.ragged, false});
             const int only = 1 + int(seed % 3);
-            for (int threads = quick ? only : 1; threads <= (quick ? only : 3); threads += 2)
-                well &= agrees<double>(c, seed, threads, isa) && agrees<float>(c, seed, threads, isa);
+            for (const Case& each : cases)
+                for (int threads = quick ? only : 1; threads <= (quick ? only : 3); threads += 2)
+                    well &= agrees<double>(each, seed, threads, isa) && agrees<float>(each, seed, threads, isa);
         }
-    return well;
+    for (int f : {int(ELMAN_TANH), int(ELMAN_RELU), int(ELMAN_IDENTITY)})
+        well &= reservoir_agrees<float, float>(f, 7, isa) && reservoir_agrees<double, float>(f, 8, isa) &&
+                reservoir_agrees<double, double>(f, 9, isa);
+    return well & normal_agrees(isa);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The native library's own check on instruction sets that this processor may lack, under QEMU's user-mode emulator:
-# AVX2 as QEMU's largest x86-64 processor, and the portable code as NEON on aarch64; and as Windows runs it, under Wine.
-# What cannot be tried says why. AVX-512 is in no QEMU: it is checked only on a processor that has it.
+# AVX2 as QEMU's largest x86-64 processor, and the portable code as NEON on aarch64; AVX-512, which is in no QEMU, under
+# Bochs; and as Windows runs it, under Wine. What cannot be tried says why.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$root/build/emulate}
@@ -27,7 +27,7 @@ if ! command -v qemu-x86_64 > /dev/null; then
 elif [ "$(uname -m)" != x86_64 ]; then
     echo "AVX2: skipped, the compiler here does not build for x86-64"
 else
-    program=$(check x86_64)
+    program=$(check x86_64 -DCMAKE_EXE_LINKER_FLAGS=-static)
     for isa in avx2 portable; do
         status=0
         qemu-x86_64 -cpu max "$program" --quick $isa || status=$?
@@ -37,6 +37,18 @@ else
             exit $status
         fi
     done
+fi
+
+if ! command -v bochs > /dev/null; then
+    echo "AVX-512: skipped, Bochs is not installed (Debian: bochs, bochs-term, xorriso)"
+elif [ "$(uname -m)" != x86_64 ]; then
+    echo "AVX-512: skipped, the compiler here does not build for x86-64"
+else
+    program=$(check x86_64 -DCMAKE_EXE_LINKER_FLAGS=-static)
+    echo "AVX-512:"
+    status=0
+    sh "$root/tests/native/boot.sh" "$program" --quick avx512 || status=$?
+    [ $status = 0 ] || [ $status = 77 ] || exit $status
 fi
 
 if ! command -v qemu-aarch64 > /dev/null; then

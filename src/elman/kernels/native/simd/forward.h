@@ -226,7 +226,9 @@ void take_forward(const Plan& plan, Scratch& scratch, ForwardShared<T, W>& share
     shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
     shared.x_row = row_length<T>(call.I);
     shared.row = row_length<T>(call.H);
-    shared.state_row = shared.fused_weights ? row_length<T>(call.I + padded<T>(call.H)) : shared.row;
+    // what a panel of bfloat16 gives is two vectors wide, even where its second one has no unit
+    const int64_t units = sizeof(W) == sizeof(T) ? padded<T>(call.H) : shared.w_hh.count() * panel_width<T>;
+    shared.state_row = shared.fused_weights ? row_length<T>(call.I + units) : shared.row;
     take_group_buffers(plan, scratch, shared);
     shared.row_pointers = take_pointers<T>(scratch, plan, lists, false);
     scratch.begin_page();
