@@ -161,18 +161,45 @@ def test_without_the_command_line_it_says_so_in_one_line(bare: list[str]) -> Non
     assert done.stderr == 'elman: this needs cyclopts; pip install "elman[cli]"\n'
 
 
-@pytest.mark.parametrize(
-    ("code", "extra"),
-    [
-        ("from elman.plotting.style import new_figure", "plots"),
-        ("from elman.export.onnx.graph import Graph", "export"),
-        ("from elman.export.onnx.running.session import Session; Session(b'', 'x')", "export"),
-        ("from elman.data.io.tables import read_table; read_table('x.csv')", "timeseries"),
-        ("import elman; from elman.tasks.memory import Settings; elman.train('parity', Settings(), 'run')", "train"),
-    ],
+LACKING = (
+    ("from elman.plotting.style import new_figure", "plots"),
+    ("from elman.export.onnx.graph import Graph", "export"),
+    ("from elman.export.onnx.running.session import Session; Session(b'', 'x')", "export"),
+    ("from elman.data.io.tables import read_table; read_table('x.csv')", "timeseries"),
+    ("import elman; from elman.tasks.memory import Settings; elman.train('parity', Settings(), 'run')", "train"),
 )
-def test_what_lacks_an_extra_says_which_one(bare: list[str], code: str, extra: str, tmp_path: Path) -> None:
-    done = run_bare(bare, f"import os; os.chdir({str(tmp_path)!r}); " + code)
-    assert done.returncode == 1
-    assert f'pip install "elman[{extra}]"' in done.stderr.splitlines()[-1]
-    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def refusals(bare: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+    """The last line of error of each, and the folder that it ran in; forked from one process, which imports torch."""
+    folders = [tmp_path_factory.mktemp("lacking") / "empty" for _ in LACKING]
+    for folder in folders:
+        folder.mkdir()
+    code = f"""
+import os, sys, torch
+codes = {[code for code, _ in LACKING]}
+for code, folder in zip(codes, sys.argv[1:]):
+    child = os.fork()
+    if not child:
+        sys.stderr = open(os.path.join(os.path.dirname(folder), "said"), "w")
+        os.chdir(folder)
+        try:
+            exec(code)
+            os._exit(0)
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+            sys.stderr.close()
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1, code
+"""
+    done = run_bare(bare, code, *map(str, folders))
+    assert done.returncode == 0, done.stderr
+    return [((folder.parent / "said").read_text().splitlines()[-1], folder) for folder in folders]
+
+
+@pytest.mark.parametrize("number", range(len(LACKING)), ids=[code for code, _ in LACKING])
+def test_what_lacks_an_extra_says_which_one(number: int, refusals: list[tuple[str, Path]]) -> None:
+    said, folder = refusals[number]
+    assert f'pip install "elman[{LACKING[number][1]}]"' in said
+    assert not list(folder.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -58,11 +59,17 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What a file says, read once for all tests, which change nothing of it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(module: str, path: Path) -> set[str]:
     """The modules of elman that a module imports, anywhere in it, also inside functions."""
     found = set()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -85,7 +92,7 @@ TASK_WORDS = ("caption", "forecast", "parity", "sentiment", "speech", "spoken", 
 def imported_modules(module: str, path: Path) -> set[str]:
     """The modules, not the names in them, that a module imports anywhere: lazily and for types alone too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= inner & MODULES.keys()
@@ -116,7 +123,7 @@ def test_no_modules_import_each_other() -> None:
 
 @pytest.mark.parametrize("module", BELOW_THE_FACES)
 def test_no_word_of_the_command_line_below_the_faces(module: str) -> None:
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    tree = tree_of(MODULES[module])
     a_task = module.startswith("elman.tasks.") and module.count(".") == 2
     help_text = ast.get_docstring(tree, clean=False) if a_task else None  # a task's docstring is its command's help
     strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
@@ -125,7 +132,7 @@ def test_no_word_of_the_command_line_below_the_faces(module: str) -> None:
 
 @pytest.mark.parametrize("module", BELOW_THE_FACES)
 def test_nothing_is_printed_below_the_faces(module: str) -> None:
-    calls = [node.func for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+    calls = [node.func for node in ast.walk(tree_of(MODULES[module])) if isinstance(node, ast.Call)]
     assert not [func for func in calls if isinstance(func, ast.Name) and func.id == "print"]
 
 
@@ -137,7 +144,7 @@ def test_training_knows_no_task(module: str) -> None:
 
 def test_a_task_is_asked_by_its_contract() -> None:
     for module in ("elman.run", *(name for name in MODULES if part_of(name) in ("training", "cli"))):
-        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(MODULES[module])):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from tests.cli.quick_runs import make_run, write_data
 from tests.cli.surroundings import called
+from tests.forking import Forked, run_elman
 
 for package in ("starlette", "uvicorn", "httptools", "websockets", "python_multipart", "prometheus_client"):
     pytest.importorskip(package, reason=f"{package} is not installed; pip install 'elman[web]'")
@@ -35,27 +36,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+def start(words: tuple[str, ...], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """As a user starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "elman", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # a shell's job in the background inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def serve_until(grace: float | None, *words: str) -> None:
+    """`elman WORDS` with another grace period."""
+    import elman.web.service.serving as serving
+
+    serving.GRACE_SECONDS = serving.GRACE_SECONDS if grace is None else grace
+    run_elman(*words)
+
+
 class Served:
     """The process, and what it says on standard error."""
 
-    def __init__(self, *words: str, grace: float | None = None, **environment: str) -> None:
-        begin = ["-m", "elman"]
-        if grace is not None:
-            shorter = f"import elman.web.service.serving as s; s.GRACE_SECONDS = {grace}"
-            begin = ["-c", f"{shorter}; from elman.__main__ import main; main()"]
-        command = [sys.executable, *begin, "serve", *words, "--port", "0"]
-        inherited = {name: value for name, value in os.environ.items() if name != "ELMAN_TOKEN"}
-        self.process = subprocess.Popen(
-            command,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=inherited | environment,
-            # a shell's job in the background inherits that Ctrl-C is ignored
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+    def __init__(self, *words: str, grace: float | None = None, forked: bool = True, **environment: str) -> None:
+        words = ("serve", *words, "--port", "0")
+        environment = {name: value for name, value in os.environ.items() if name != "ELMAN_TOKEN"} | environment
+        self.process: subprocess.Popen[str] | Forked
+        if forked:
+            self.process = Forked(serve_until, grace, *words, folder=Path(), environment=environment)
+            said = self.process.lines()
+        else:
+            self.process = start(words, environment)
+            assert self.process.stderr is not None
+            said = iter(self.process.stderr)
         self.said: list[str] = []
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in said:
             self.said.append(line)
             if found := re.search(r"at (http://\S+)/ ", line):
                 self.address = found[1]
@@ -73,11 +89,17 @@ class Served:
             found: bytes = answer.read()
         return found
 
-    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+    def stop(self, number: int = signal.SIGINT) -> tuple[int | None, str]:
         """The exit code, and what was said at last."""
         self.process.send_signal(number)
         _, rest = self.process.communicate(timeout=20)
         return self.process.returncode, rest
+
+    def kill(self) -> None:
+        """End it, if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=20)
 
 
 @pytest.fixture
@@ -91,15 +113,12 @@ def serve() -> Iterator[Any]:
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.wait()
-        assert one.process.stderr is not None
-        one.process.stderr.close()
+        one.kill()
 
 
 def test_serves_until_control_c(serve: Any, folder: Path) -> None:
-    server = serve(str(folder / "parity"), f"writer={folder / 'text'}")
+    """As a user starts it; the other tests fork what they serve by."""
+    server = serve(str(folder / "parity"), f"writer={folder / 'text'}", forked=False)
     assert server.address.startswith("http://127.0.0.1:")
     assert json.loads(server.ask("/healthz"))["runs"] == 2
     assert json.loads(server.ask("/v1/runs/writer/predict", {"inputs": ["the "]}))["run"] == "writer"

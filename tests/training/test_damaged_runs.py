@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from elman.training.run_lock import RunLock
 from elman.training.tensor_files import read_tensors, write_tensors
 
 SETTINGS = Settings(hidden_size=4, max_length=8, steps=4, eval_every=2, checkpoint_every=2, batch_size=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_plots() -> Iterator[None]:
+    """They take longer than the training, and no test here looks at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("elman.training_run.finish", lambda task, folder: None)
+        yield
 
 
 @pytest.fixture(scope="module")

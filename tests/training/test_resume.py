@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.forking import Forked, fork_elman
 from tests.training.same_files import assert_same_files
 
 SETTINGS = (
@@ -16,13 +17,11 @@ SETTINGS = (
 ).split()
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "elman", *arguments]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(*arguments: str) -> Forked:
+    return fork_elman(*arguments, folder=Path())
 
 
-def run(*arguments: str) -> tuple[int, str]:
+def run(*arguments: str) -> tuple[int | None, str]:
     process = start(*arguments)
     _, errors = process.communicate(timeout=300)
     return process.returncode, errors
@@ -37,9 +36,12 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a user starts it; the others are forked."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    code, errors = run("train", "language", "--data", str(text), "--out", str(out), *SETTINGS)
-    assert code == 0, errors
+    command = [sys.executable, "-m", "elman", "train", "language", "--data", str(text), "--out", str(out), *SETTINGS]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
     return out
 
 
@@ -55,10 +57,10 @@ def rows_without(path: Path, names: set[str]) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name not in names} for row in read_metrics(path)]
 
 
-def wait_for_checkpoint(process: subprocess.Popen[str], out: Path) -> None:
+def wait_for_checkpoint(process: Forked, out: Path) -> None:
     deadline = time.monotonic() + 120
     while not (out / "last.safetensors").exists():
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, process.communicate(1)[1]
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -68,7 +70,7 @@ def test_killed_and_resumed(text: Path, whole: Path, tmp_path: Path) -> None:
     process = start("train", "language", "--data", str(text), "--out", str(out), *SETTINGS)
     wait_for_checkpoint(process, out)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     code, errors = run("train", "language", "--out", str(out), "--resume")
     assert code == 0, errors

@@ -267,6 +267,7 @@ def test_mnist_by_rows_by_pixels_and_permuted(digits):
         (gzip.compress(b"\0\0\x0d\x03"), "is no idx file"),
         (gzip.compress(idx(np.zeros((11, 28, 28), np.uint8))), "has 11 pictures"),
     ],
+    ids=["no gzip", "cut", "cut inside", "no idx", "fewer pictures"],  # a compressed file says when it was made
 )
 def test_damaged_mnist(digits, content, says):
     path = digits / "train-images-idx3-ubyte.gz"

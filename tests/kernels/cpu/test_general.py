@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,12 +47,17 @@ def all_of(module: Any, case: GeneralCase, dtype: torch.dtype) -> list[Tensor]:
     return [h, last, *(gradient for gradient in found if gradient is not None)]
 
 
+@functools.cache
+def of_the_reference(case: GeneralCase, dtype: torch.dtype) -> list[Tensor]:
+    """The same for every instruction set and number of threads."""
+    return all_of(reference, case, dtype)
+
+
 @pytest.mark.parametrize("threads", [1, 3, 4], indirect=True)
 @pytest.mark.parametrize("case", LONG, ids=str)
 def test_as_accurate_as_the_reference(case: GeneralCase, threads: int) -> None:
-    exact = all_of(reference, case, torch.float64)
-    got, other = (all_of(module, case, torch.float32) for module in (general, reference))
-    assert_equally_accurate(got, other, exact, terms=2000)
+    exact, other = (of_the_reference(case, dtype) for dtype in (torch.float64, torch.float32))
+    assert_equally_accurate(all_of(general, case, torch.float32), other, exact, terms=2000)
     assert_close(all_of(general, case, torch.float64), exact, terms=5000)
 
 
@@ -62,7 +68,7 @@ def test_connections_dense_or_not(
     case: GeneralCase, threads: int, sparse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(general, "_is_sparse", lambda *_: sparse)
-    assert_close(all_of(general, case, torch.float64), all_of(reference, case, torch.float64), terms=500)
+    assert_close(all_of(general, case, torch.float64), of_the_reference(case, torch.float64), terms=500)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5], indirect=True)

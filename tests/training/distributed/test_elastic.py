@@ -10,58 +10,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.forking import Forked
 from tests.training.distributed.launching import (
     ELMAN,
     SETTINGS,
-    TEXT,
     TORCHRUN,
+    TRAIN,
     TWO,
+    Launcher,
     below,
     end,
     free_port,
     own_lines,
-    run,
+    place,
     start,
+    start_forked,
     wait_for,
 )
 from tests.training.same_files import assert_same_files
 
-TRAIN = (*ELMAN, "--data", "rhyme.txt", "--out", "run", *SETTINGS, "--dropout", "0.2", "--steps", "400")
 NAMESPACES = {"elman-a": "10.211.77.1", "elman-b": "10.211.77.2"}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of two processes that nobody disturbs."""
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "rhyme.txt").write_text(TEXT, encoding="utf-8")
-    run((*TWO, *TRAIN), folder)
-    return folder / "run"
+def kill_worker(agent: Launcher, folder: Path, rank: int) -> None:
+    """SIGKILL for the process of that rank below a launcher."""
+    os.kill(worker(agent, folder, rank), signal.SIGKILL)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "rhyme.txt").write_text(TEXT, encoding="utf-8")
-    return tmp_path
-
-
-def kill_worker(agent: subprocess.Popen[str], rank: int) -> None:
-    """SIGKILL for the process of that rank below a launcher, which may stand below `ip netns exec`."""
+def worker(agent: Launcher, folder: Path, rank: int) -> int:
+    """Its process number."""
+    if isinstance(agent, Forked):
+        return int(place(rank, folder).read_text())
     for process in below(agent.pid):
         if f"RANK={rank}".encode() in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
-            os.kill(process, signal.SIGKILL)
-            return
+            return process
     pytest.fail(f"there is no process of rank {rank}; the run may be over: give it more steps")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_worker_is_restarted_and_the_run_goes_on(whole: Path, folder: Path, rank: int) -> None:
-    agent = start((*TWO, "--max-restarts=2", *TRAIN, "--resume"), folder)  # nothing is there yet: it begins
+    """Once as a user starts it."""
+    command = (*TWO, "--max-restarts=2", *TRAIN, "--resume")  # nothing is there yet: it begins
+    agent = start((*TORCHRUN, *command), folder) if rank == 0 else start_forked(command, folder)
     wait_for(folder / "run" / "last.safetensors", agent)
-    kill_worker(agent, rank)
+    kill_worker(agent, folder, rank)
     code, errors = end(agent)
     assert code == 0, errors
+    assert "Warning" not in errors
     begun = [line for line in own_lines(errors) if "training into" in line]
     assert len(begun) == 2, errors
     assert "of them done" in begun[1]
@@ -70,9 +66,9 @@ def test_a_killed_worker_is_restarted_and_the_run_goes_on(whole: Path, folder: P
 
 @pytest.mark.slow
 def test_killed_before_anything_is_saved_it_begins_again(whole: Path, folder: Path) -> None:
-    agent = start((*TWO, "--max-restarts=2", *TRAIN), folder)  # without `resume`
+    agent = start_forked((*TWO, "--max-restarts=2", *TRAIN), folder)  # without `resume`
     wait_for(folder / "run" / "settings.toml", agent)
-    kill_worker(agent, 1)
+    kill_worker(agent, folder, 1)
     code, errors = end(agent)
     assert code == 0, errors
     assert_same_files(whole, folder / "run")
@@ -106,12 +102,12 @@ def test_two_machines_one_worker_killed(namespaces: dict[str, str], whole: Path,
     first = next(iter(namespaces.values()))
     agents = []
     for name, address in namespaces.items():
-        machine = ("ip", "netns", "exec", name, "env", "GLOO_SOCKET_IFNAME=elman0", *TORCHRUN, "--nnodes=2")
         meeting = ("--rdzv-backend=c10d", f"--rdzv-endpoint={first}:29400", "--rdzv-id=run", "--max-restarts=2")
-        place = (f"--rdzv-conf=is_host={int(address == first)}", f"--local-addr={address}", "--nproc-per-node=1")
-        agents.append(start((*machine, *meeting, *place, *TRAIN, "--resume"), folder))
+        here = (f"--rdzv-conf=is_host={int(address == first)}", f"--local-addr={address}", "--nproc-per-node=1")
+        words = ("--nnodes=2", *meeting, *here, *TRAIN, "--resume")
+        agents.append(start_forked(words, folder, name, GLOO_SOCKET_IFNAME="elman0"))
     wait_for(folder / "run" / "last.safetensors", agents[0])
-    kill_worker(agents[1], 1)
+    kill_worker(agents[1], folder, 1)
     ends = [end(agent) for agent in agents]
     assert [code for code, _ in ends] == [0, 0], ends
     begun = [line for _, errors in ends for line in own_lines(errors) if "training into" in line]
@@ -122,22 +118,22 @@ def test_two_machines_one_worker_killed(namespaces: dict[str, str], whole: Path,
 
 @pytest.mark.slow
 def test_machines_without_a_common_disk(folder: Path) -> None:
-    port, places = free_port(), (folder / "one", folder / "two")
-    for place in places:
-        place.mkdir()
-        shutil.copy(folder / "rhyme.txt", place)
+    port, homes = free_port(), (folder / "one", folder / "two")
+    for home in homes:
+        home.mkdir()
+        shutil.copy(folder / "rhyme.txt", home)
 
     def on_both(*options: str) -> list[tuple[int, list[str]]]:
         meeting = ("--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}")
         command = (*ELMAN, "--data", "rhyme.txt", "--out", "run", *SETTINGS, *options)
-        agents = [start((*TORCHRUN, *meeting, f"--node-rank={n}", *command), place) for n, place in enumerate(places)]
+        agents = [start_forked((*meeting, f"--node-rank={n}", *command), home) for n, home in enumerate(homes)]
         ends = [end(agent) for agent in agents]
         return [(code, own_lines(errors)) for code, errors in ends]
 
     (code, said), (other, _) = on_both("--steps", "10")
     assert (code, other) == (0, 0)
     assert sum("does not see run: this training runs, but" in line for line in said) == 1
-    assert not (places[1] / "run").exists()
+    assert not (homes[1] / "run").exists()
     (code, said), (other, also_said) = on_both("--steps", "20", "--resume")
     assert code != 0
     assert other != 0
