@@ -2,7 +2,7 @@
 
 A field in quotes may hold the delimiter, and in a .csv file line breaks too; a quote is doubled inside quotes. In a
 .tsv file, and in any other than a .csv whose fields are parted by tabs, a record is one line, and a quote that does not
-surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz is unpacked.
+surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz or .zst is unpacked.
 The first sheet of an .xlsx file is read as if it were saved so.
 A first line "sep=;" names the delimiter, as Excel writes it.
 """

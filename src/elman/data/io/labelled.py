@@ -13,13 +13,14 @@ from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_c
 from elman.data.io.folders import class_files, part_paths
 from elman.data.io.rows import Parts, Row, by_part
 from elman.data.io.text import decode_utf8
+from elman.data.packed import PACKED
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
 _PART_NAMES = ("split", "part", "subset", "partition", "set")
 """What a column is called that says to which part a text belongs."""
 _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
-_PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
+_PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", *PACKED))
 
 
 def read_parts(path: Path, columns: Columns) -> tuple[Parts, tuple[str, ...]]:

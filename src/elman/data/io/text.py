@@ -12,7 +12,7 @@ BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_text(paths: Sequence[Path]) -> str:
-    """The text of one or several UTF-8 files, packed by gzip or not, in the order given.
+    """The text of one or several UTF-8 files, packed or not, in the order given.
 
     Newlines stay as they are. Where a file does not end in one, the next begins on a new line all the same.
 
