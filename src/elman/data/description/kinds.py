@@ -163,7 +163,9 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
     if len(table.header) == 2 and names_languages(table.header):
         found.append(("parallel text", "two columns that are called as languages"))
     wordy = [column for column in columns if column.type == "texts" and _words(table, column) >= _WORDY]
-    if Columns().unnamed(table) or (len(columns) == 2 and wordy and _labels(columns, wordy[0], len(table.records))):
+    if Columns().unnamed(table.header, table.records) or (
+        len(columns) == 2 and wordy and _labels(columns, wordy[0], len(table.records))
+    ):
         found.append(("labelled text", "a column of texts and a column of labels"))
     if len(wordy) == len(columns) == 2:
         found.append(("parallel text", "two columns of texts"))

@@ -148,6 +148,11 @@ def reading_samples(most: int, files: int) -> Iterator[Sample]:
         _sample.reset(token)
 
 
+def is_sampling() -> bool:
+    """Whether files are only looked at: inside `reading_samples`."""
+    return _sample.get() is not None
+
+
 def bytes_to_read(path: Path) -> int | None:
     """About how much of a large file is to be read inside `reading_samples`; None where all of it is."""
     sample, size = _sample.get(), check_file(path)
