@@ -23,6 +23,7 @@ from elman.data.text.labelled import parts, rows
 from elman.data.text.labelled.parts import StoredTexts
 from elman.data.text.labelled.sequences import encode_stored
 from elman.data.text.labelled.texts import TextClasses
+from elman.data.text.labelled.vocabulary import learn_vocabulary
 from elman.data.text.tokenizers import Kind
 from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
@@ -173,12 +174,24 @@ def test_a_part_to_evaluate_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("kind", ["words", "bpe", "characters"])
 @pytest.mark.parametrize("most", [3, 400])
 def test_ids_are_those_of_the_texts_in_memory(
-    tmp_path: Path, both: Callable[..., tuple[TextClasses, TextClasses]], kind: Kind, most: int
+    tmp_path: Path,
+    both: Callable[..., tuple[TextClasses, TextClasses]],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind,
+    most: int,
 ) -> None:
     small, large = both(put(tmp_path / "a.csv", TABLES["plain.csv"]))
     size = 320 if kind == "bpe" else 40
     vocabulary = Vocabulary.build(small.train.texts, kind, size, special=("<pad>", "<unk>"), lowercase=kind == "words")
-    again = Vocabulary.build(large.train.some(10**8), kind, size, special=("<pad>", "<unk>"), lowercase=kind == "words")
+    options = {"special": ("<pad>", "<unk>"), "lowercase": kind == "words"}
+    again = learn_vocabulary(large.train, kind, size, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(Vocabulary, "build", None)  # is not called again
+        assert learn_vocabulary(large.train, kind, size, **options).tokens == again.tokens
+    (file,) = encoded_cache.folder().glob("*.vocabulary.json")
+    file.write_text("{")
+    assert learn_vocabulary(large.train, kind, size, **options).tokens == again.tokens
+    assert learn_vocabulary(small.train, kind, size, **options).tokens == again.tokens
     assert again.tokens == vocabulary.tokens
     for one, other in ((small.train, large.train), (small.validation, large.validation)):
         assert isinstance(other.texts, StoredTexts)
@@ -211,7 +224,7 @@ def test_a_run_is_the_same_to_the_bit_and_goes_on_either_way(
     assert load(tmp_path / "large").evaluate() == load(tmp_path / "small").evaluate()
     longer = Settings(data=str(path), **{**SMALL, **more, "steps": 6})  # type: ignore[arg-type]
     train("sentiment", longer, tmp_path / "small", resume=True)  # the run that was trained in memory
-    put(path, TABLES["empty.csv"])
+    put(path, table(HEAD + MANY[1:]))
     with pytest.raises(UserError, match="the data have changed since the run"):
         train("sentiment", longer, tmp_path / "large", resume=True)
 
@@ -289,6 +302,13 @@ def test_two_processes_read_a_table_once(tmp_path: Path) -> None:
     said = sorted(process.communicate()[0] for process in started)
     assert [line[0] for line in said] == ["0", "1"]
     assert said[0][1:] == said[1][1:]
+
+
+def test_some_texts_are_evenly_spread(tmp_path: Path, both: Callable[..., tuple[TextClasses, TextClasses]]) -> None:
+    small, large = both(put(tmp_path / "a.csv", TABLES["plain.csv"]))
+    third = -(-large.train.count_characters() // 3)
+    assert list(large.train.some(third)) == list(small.train.texts)[::3]
+    assert list(large.train.some(10**9)) == list(small.train.some(1)) == list(small.train.texts)
 
 
 def test_small_tables_stay_in_memory(tmp_path: Path) -> None:

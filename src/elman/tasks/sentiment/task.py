@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from elman.training.predicting.input_stream import InputStream
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
-VOCABULARY_CHARACTERS = 100_000_000
-"""Characters of large tables that a vocabulary is learned from, at most."""
 LOOKED_AT = 10_000_000
 """Characters of large tables that are looked at for what texts are like, at most."""
 TOGETHER = 256
@@ -128,12 +126,12 @@ class Task(NgramTask):
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The run's own, or one learned from the training texts."""
+        from elman.data.text.labelled.vocabulary import learn_vocabulary
         from elman.data.text.tokenizers import PAD, UNK
-        from elman.data.text.vocabulary import Vocabulary
 
         s = self.settings
-        return Vocabulary.build(
-            self._training_part.some(VOCABULARY_CHARACTERS),
+        return learn_vocabulary(
+            self._training_part,
             "words" if s.tokens == "auto" else s.tokens,
             s.vocabulary_size,
             special=(PAD, UNK),

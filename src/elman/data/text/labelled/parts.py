@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -62,6 +63,12 @@ class StoredPart(LabelledTexts):
         rows = np.concatenate([self.texts.rows, other.texts.rows])
         return StoredPart(StoredTexts(self.texts.stored, rows), np.concatenate([self.labels, other.labels]))
 
+    @cached_property
+    def key(self) -> str:
+        """The name of what follows from these texts and labels."""
+        chosen = hashlib.sha256(self.texts.rows.tobytes() + self.labels.tobytes()).hexdigest()
+        return cache.key_of("examples", self.texts.stored.key, chosen)
+
     def some(self, characters: int) -> Sequence[str]:
         """Every text, every second, every third ..., until they have at most about so many characters together."""
         return self.texts[:: max(1, -(-self.count_characters() // characters))]
@@ -78,8 +85,7 @@ class StoredPart(LabelledTexts):
 class _Examples(Iterable[Any]):
     def __init__(self, part: StoredPart) -> None:
         self._part = part
-        chosen = hashlib.sha256(part.texts.rows.tobytes() + part.labels.tobytes()).hexdigest()
-        self.memo = cache.folder() / f"{cache.key_of('examples', part.texts.stored.key, chosen)}.digest.json"
+        self.memo = cache.folder() / f"{part.key}.digest.json"
 
     def __iter__(self) -> Iterator[Any]:
         return zip(self._part.texts, self._part.labels.tolist(), strict=True)

@@ -1,11 +1,12 @@
-"""The rows of tables that are larger than memory: read once, then their texts and columns lie in mapped files.
+"""The rows of tables that are larger than memory: read once, then their texts and columns lie in files of a cache.
 
 An entry of the cache: KEY.texts (the texts in UTF-8, one after the other), KEY.rows (N of `ROW`), KEY.json (`Facts`).
 """
 
 from __future__ import annotations
 
-import mmap
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,14 +63,14 @@ class Facts:
 
 
 class StoredRows:
-    """N rows of tables, mapped into memory; `columns` is (N,) of `ROW`."""
+    """N rows of tables; `columns` is (N,) of `ROW`, mapped into memory. The texts are read when they are asked for."""
 
     def __init__(self, key: str, sources: Sequence[Source], facts: Facts) -> None:
         self.key, self.sources, self.facts = key, tuple(sources), facts
         self.columns: NDArray[Any] = np.memmap(cache.folder() / f"{key}.rows", ROW, mode="r")
-        self._file = cache.folder() / f"{key}.texts"
-        with open(self._file, "rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if facts.bytes else b""
+        self._texts = open(cache.folder() / f"{key}.texts", "rb", buffering=0)  # noqa: SIM115  (closed with the rows)
+        weakref.finalize(self, self._texts.close)
+        self._alone = threading.Lock()
 
     def __len__(self) -> int:
         return self.facts.rows
@@ -77,7 +78,14 @@ class StoredRows:
     def text(self, row: int) -> str:
         """The text of a row."""
         ends = self.columns["end"]
-        return self._map[int(ends[row - 1]) if row else 0 : int(ends[row])].decode()
+        begin = int(ends[row - 1]) if row else 0
+        return self._read(begin, int(ends[row]) - begin).decode()
+
+    def _read(self, begin: int, size: int) -> bytes:
+        """Bytes of the texts: read, since every page of a map that was looked at counts as memory in use."""
+        with self._alone:
+            self._texts.seek(begin)
+            return self._texts.read(size)
 
     def label(self, row: int) -> str:
         """The label of a row."""
@@ -88,15 +96,14 @@ class StoredRows:
         return Row("", "", self.sources[int(self.columns["source"][row])].path, int(self.columns["line"][row])).place
 
     def groups(self) -> Iterator[list[str]]:
-        """All texts in order, some million characters at a time; read, not mapped, so that they take no memory."""
+        """All texts in order, some million characters at a time."""
         begin, number = 0, 0
-        with open(self._file, "rb") as file:
-            while number < len(self):
-                ends = self.columns["end"][number : number + _TOGETHER]
-                some = max(1, int(np.searchsorted(ends, begin + _BLOCK, "right")))
-                raw, cuts = file.read(int(ends[some - 1]) - begin), [0, *(ends[:some] - begin).tolist()]
-                yield [raw[a:b].decode() for a, b in pairwise(cuts)]
-                begin, number = int(ends[some - 1]), number + some
+        while number < len(self):
+            ends = self.columns["end"][number : number + _TOGETHER]
+            some = max(1, int(np.searchsorted(ends, begin + _BLOCK, "right")))
+            raw, cuts = self._read(begin, int(ends[some - 1]) - begin), [0, *(ends[:some] - begin).tolist()]
+            yield [raw[a:b].decode() for a, b in pairwise(cuts)]
+            begin, number = int(ends[some - 1]), number + some
 
 
 def open_rows(sources: Sequence[Source], columns: Columns) -> StoredRows:
