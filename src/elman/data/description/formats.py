@@ -9,7 +9,7 @@ from pathlib import Path
 from elman.data.decimal_marks import decimal_marks, plain_numbers, read_points
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
-from elman.data.io.files import check_file, file_kind, read_content, reading_samples
+from elman.data.io.files import ANY_SIZE, check_file, file_kind, read_content, reading_samples
 from elman.data.io.tables import MISSING
 from elman.data.io.text import decode_utf8, is_number
 from elman.data.packed import packed_by
@@ -30,7 +30,7 @@ def file_facts(path: Path) -> list[Fact]:
     Raises:
         UserError: it cannot be read, or is no UTF-8.
     """
-    size = check_file(path)
+    size = check_file(path, ANY_SIZE)
     with reading_samples(HEAD, 1):
         raw = read_content(path)
     text = decode_utf8(raw, path)

@@ -17,6 +17,8 @@ from elman.errors import UserError
 
 LARGEST = 1 << 31
 """Bytes of a file that is read whole, at most: 2 GiB, which is twice the largest text in use (enwik9)."""
+ANY_SIZE = 1 << 60
+"""Bytes of a file that is read in blocks or of which the beginning is read, at most: all that a file system has."""
 LARGEST_ARRAYS = 1 << 36
 """Bytes of a file of arrays, at most: 64 GiB."""
 LARGEST_UNPACKED = 1 << 31
@@ -155,7 +157,7 @@ def is_sampling() -> bool:
 
 def bytes_to_read(path: Path) -> int | None:
     """About how much of a large file is to be read inside `reading_samples`; None where all of it is."""
-    sample, size = _sample.get(), check_file(path)
+    sample, size = _sample.get(), check_file(path, ANY_SIZE)
     if sample is None or size <= sample.most:
         return None
     sample.cut[path] = size
@@ -181,7 +183,7 @@ def read_content(path: Path, most: int = LARGEST) -> bytes:
 
 def _beginning(path: Path, sample: Sample) -> bytes:
     """What a file holds, or of a large one the lines of its beginning, up to one that ends outside quotes."""
-    size = check_file(path)
+    size = check_file(path, ANY_SIZE)
     with unpacking(path) as file:
         raw = file.read(sample.most + 1)
     if not raw:

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from elman.data.digests import ANY_SIZE
-from elman.data.io.files import check_file
+from elman.data.io.files import ANY_SIZE, check_file
 from elman.data.io.text import BYTE_ORDER_MARKS, not_text, not_utf8
 from elman.data.packed import unpacking
 from elman.errors import UserError
