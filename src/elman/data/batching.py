@@ -67,6 +67,12 @@ class Buckets:
         return [batches[i] for i in generator.permutation(len(batches))]
 
 
+def lengths_of(sequences: Sequence[Any]) -> NDArray[np.int64]:
+    """(N,) the steps of each sequence; `sequences.lengths`, where it has them, so that none is read for it."""
+    known = getattr(sequences, "lengths", None)
+    return np.array([len(one) for one in sequences], dtype=np.int64) if known is None else known
+
+
 def batches_by_length(lengths: ArrayLike, batch: int) -> list[NDArray[np.int64]]:
     """Every example once, the shortest first: the batches of an evaluation, with the least padding."""
     order = np.argsort(np.asarray(lengths), kind="stable")

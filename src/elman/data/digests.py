@@ -13,11 +13,9 @@ import time
 from pathlib import Path
 
 from elman.atomic_io import write_text
-from elman.data.io.files import check_file
+from elman.data.io.files import ANY_SIZE, check_file
 from elman.errors import UserError, optional_imports
 
-ANY_SIZE = 1 << 60
-"""Bytes of a file that is read in blocks, at most: all that a file system has."""
 _BLOCK = 1 << 22
 _FRESH = 2_000_000_000  # nanoseconds
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,18 @@ def class_names(labels: Sequence[str], source: str, place: Place) -> tuple[str, 
     Raises:
         UserError: there is one class only, or a class of one example, of which nothing can be held out.
     """
-    counts = Counter(labels)
+    return names_of(Counter(labels), source, lambda label: place(labels.index(label)))
+
+
+def names_of(counts: Mapping[str, int], source: str, place: Callable[[str], str]) -> tuple[str, ...]:
+    """The same by how often each label comes; `place` is where a label stands first. Raises as `class_names`."""
     if len(counts) < 2:
-        only = f"every example is {labels[0]!r}" if labels else "there are no examples"
+        only = f"every example is {next(iter(counts))!r}" if counts else "there are no examples"
         raise UserError(f"{source}: {only}; a classifier needs at least two classes; give examples of another")
     for label, count in counts.items():
         if count == 1:
             raise UserError(
-                f"class {label!r} has one example ({place(labels.index(label))}); to learn and to check takes"
+                f"class {label!r} has one example ({place(label)}); to learn and to check takes"
                 " at least two; give more of them or take it out"
             )
     return tuple(sorted(counts, key=_order(counts)))
@@ -42,9 +46,14 @@ def numbered(labels: Sequence[str], classes: Sequence[str], place: Place) -> NDA
     numbers = {label: number for number, label in enumerate(classes)}
     for example, label in enumerate(labels):
         if label not in numbers:
-            shown = ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
-            raise UserError(f"{place(example)}: label {label!r} was never seen in training, which had {shown}")
+            raise never_seen(label, classes, place(example))
     return np.array([numbers[label] for label in labels], dtype=np.int64)
+
+
+def never_seen(label: str, classes: Sequence[str], place: str) -> UserError:
+    """The complaint about a label that is not among the classes."""
+    shown = ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
+    return UserError(f"{place}: label {label!r} was never seen in training, which had {shown}")
 
 
 def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -80,6 +89,6 @@ def folds(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]
     return found
 
 
-def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
+def _order(labels: Mapping[str, int]) -> Callable[[str], tuple[int, str]]:
     whole = all(label.lstrip("-").isdecimal() for label in labels)
     return (lambda label: (int(label), label)) if whole else (lambda label: (0, label))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman.data.batching import batches_by_length, pad_sequences
+from elman.data.batching import batches_by_length, lengths_of, pad_sequences
 from elman.errors import optional_imports
 
 STEPS_AT_ONCE = 1 << 16
@@ -99,8 +99,8 @@ def answer(model: nn.Module, sequences: Sequence[NDArray[Any]], labels: NDArray[
         sequences: N of shape (T_n, ...).
     """
     device = next(model.parameters()).device
-    lengths = [len(sequence) for sequence in sequences]
-    batch = max(1, min(512, STEPS_AT_ONCE // max(lengths)))
+    lengths = lengths_of(sequences)
+    batch = max(1, min(512, STEPS_AT_ONCE // int(lengths.max())))
     scores: list[Tensor] = []
     order: list[NDArray[np.int64]] = batches_by_length(lengths, batch)
     for chosen in order:

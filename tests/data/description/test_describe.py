@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from elman.data.description.formats import column_of, table_facts
 from elman.data.description.recordings import describe_recordings
 from elman.data.io.columns import Columns
 from elman.data.io.delimited import read_delimited
-from elman.data.io.files import reading_samples
+from elman.data.io.files import LARGEST, reading_samples
 from elman.data.io.labelled import read_rows
 from elman.errors import UserError
 from elman.tasks import task_module
@@ -184,3 +185,10 @@ def test_of_a_large_parquet_file_some_rows_are_read(tmp_path: Path) -> None:
     rows = facts(found)["rows"]
     assert isinstance(rows, int)
     assert 100 < rows < 10_000
+
+
+def test_a_file_that_is_too_large_to_be_read_whole_is_described_by_its_beginning(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", b"text,label\n" + b"good,yes\n" * 40_000)
+    os.truncate(path, LARGEST + 1)  # what follows is a hole, which takes no room
+    told = {fact.name: fact.value for fact in table_facts(path)}
+    assert (told["size"], told["separator"]) == (LARGEST + 1, ",")

@@ -17,7 +17,7 @@ from elman.data.image.io import picture_files
 from elman.data.io import files
 from elman.data.io.arrays import read_npz
 from elman.data.io.columns import Columns
-from elman.data.io.files import list_folder, read_bytes, read_gzip
+from elman.data.io.files import list_folder, read_bytes, read_packed
 from elman.data.io.labelled import read_parts
 from elman.data.io.tables import read_table
 from elman.data.text.classification import read_labelled_text
@@ -38,11 +38,11 @@ def test_what_is_packed_far_better_than_data_are(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="more than 200 times"):
         read_parts(bomb, COLUMNS)
     small = put(tmp_path / "b.gz", gzip.compress(b"a" * (1 << 20)))
-    assert len(read_gzip(small)) == 1 << 20
+    assert len(read_packed(small)) == 1 << 20
     with pytest.raises(UserError, match="holds more than 1,000 bytes"):
-        read_gzip(small, 1000)
+        read_packed(small, 1000)
     with pytest.raises(UserError, match="is empty"):
-        read_gzip(put(tmp_path / "c.gz", gzip.compress(b"")))
+        read_packed(put(tmp_path / "c.gz", gzip.compress(b"")))
 
 
 def test_a_file_larger_than_any_that_is_read(tmp_path: Path) -> None:

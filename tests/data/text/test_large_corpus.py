@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import torch
 
@@ -67,7 +68,9 @@ def test_the_pieces_are_the_text(tmp_path: Path, texts: tuple[str, ...]) -> None
         assert parts == [whole[:cut], whole[cut:]]
     for path in paths:
         path.with_suffix(".gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert "".join(text_pieces([path.with_suffix(".gz") for path in paths])) == whole
+        path.with_suffix(".zst").write_bytes(pyarrow.compress(path.read_bytes(), "zstd", asbytes=True))
+    for ending in (".gz", ".zst"):
+        assert "".join(text_pieces([path.with_suffix(ending) for path in paths])) == whole
 
 
 @pytest.mark.parametrize("kind", ["characters", "words", "bpe"])

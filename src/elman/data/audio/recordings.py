@@ -18,6 +18,7 @@ from elman.data.io.columns import known_column
 from elman.data.io.delimited import Delimited, read_delimited
 from elman.data.io.files import composed, is_file, is_folder, list_folder, without_stray
 from elman.data.io.folders import class_files, part_named, part_paths
+from elman.data.packed import PACKED
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
@@ -107,7 +108,7 @@ def read_folder(folder: Path) -> list[Recording]:
     """
     if not is_folder(folder):
         raise UserError(f"{folder} is no folder; give one that holds sound files and a .csv file of transcripts")
-    tables = list_folder(folder, (".csv", ".tsv", ".csv.gz", ".tsv.gz"))
+    tables = list_folder(folder, [suffix + end for suffix in (".csv", ".tsv") for end in ("", *PACKED)])
     if not tables and any(map(is_folder, list_folder(folder))) and not list_folder(folder, SUFFIXES):
         return list(_class_folders(folder))
     if len(tables) != 1:

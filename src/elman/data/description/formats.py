@@ -9,9 +9,10 @@ from pathlib import Path
 from elman.data.decimal_marks import decimal_marks, plain_numbers, read_points
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
-from elman.data.io.files import check_file, file_kind, read_content, reading_samples
+from elman.data.io.files import ANY_SIZE, check_file, file_kind, read_content, reading_samples
 from elman.data.io.tables import MISSING
 from elman.data.io.text import decode_utf8, is_number
+from elman.data.packed import packed_by
 from elman.data.timeseries.dates import are_dates
 from elman.errors import MissingPackageError
 
@@ -29,19 +30,19 @@ def file_facts(path: Path) -> list[Fact]:
     Raises:
         UserError: it cannot be read, or is no UTF-8.
     """
-    size = check_file(path)
+    size = check_file(path, ANY_SIZE)
     with reading_samples(HEAD, 1):
         raw = read_content(path)
     text = decode_utf8(raw, path)
     encoding = "ASCII" if raw.isascii() else "UTF-8"
     if raw.startswith(b"\xef\xbb\xbf"):
         encoding = "UTF-8 with a byte-order mark"
-    packed = path.suffix.lower() == ".gz"
+    packed = packed_by(path)
     ends = {end: text.count(end) for end in _LINE_ENDS}
     ends["\n"] -= ends["\r\n"]
     ends["\r"] -= ends["\r\n"]
     found = [
-        Fact("size", size, size_of(size) + (", packed by gzip" if packed else "")),
+        Fact("size", size, size_of(size) + (f", packed by {packed}" if packed else "")),
         Fact("encoding", encoding, brief=encoding),
     ]
     if any(ends.values()):

@@ -21,6 +21,7 @@ from elman.data.io.delimited import Delimited, read_delimited
 from elman.data.io.files import exists, file_kind, is_folder, list_folder, read_content, reading_samples
 from elman.data.io.folders import part_paths
 from elman.data.io.text import decode_utf8
+from elman.data.packed import PACKED
 from elman.data.text.classification import NAMES as LABELLED
 from elman.data.text.corpora import names_a_corpus
 from elman.data.text.parallel import MULTI30K, names_languages
@@ -46,7 +47,7 @@ _BY_ENDING: dict[str, Kind] = {
     ".json": "captions",
     **dict.fromkeys(SOUNDS, "recording"),
 }
-_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_TABLES = tuple(suffix + end for suffix in (".csv", ".tsv") for end in ("", *PACKED))
 _TOKENS = re.compile(r"[^\t\n]+#\d+\t")
 _WORDY = 2.0
 """Words in a cell, on average, from which on a column holds texts rather than names."""
@@ -162,7 +163,9 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
     if len(table.header) == 2 and names_languages(table.header):
         found.append(("parallel text", "two columns that are called as languages"))
     wordy = [column for column in columns if column.type == "texts" and _words(table, column) >= _WORDY]
-    if Columns().unnamed(table) or (len(columns) == 2 and wordy and _labels(columns, wordy[0], len(table.records))):
+    if Columns().unnamed(table.header, table.records) or (
+        len(columns) == 2 and wordy and _labels(columns, wordy[0], len(table.records))
+    ):
         found.append(("labelled text", "a column of texts and a column of labels"))
     if len(wordy) == len(columns) == 2:
         found.append(("parallel text", "two columns of texts"))

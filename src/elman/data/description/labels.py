@@ -6,14 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from elman.data.description.facts import Description, Fact, listed, spread
 from elman.data.description.formats import HEAD, table_facts
 from elman.data.io.columns import Columns
 from elman.data.io.delimited import read_delimited
 from elman.data.io.files import exists, file_kind, is_folder, reading_samples
 from elman.data.io.labelled import chosen_columns
-from elman.data.text.classification import NAMES, LabelledTexts, TextClasses
+from elman.data.text.classification import NAMES
+from elman.data.text.labelled.texts import LabelledTexts, TextClasses
 
+LOOKED_AT = 10_000_000
+"""Characters of a part of large tables that are looked at, at most."""
 UNBALANCED = 3.0
 """How many times more examples the commonest class has than the rarest, from which on it is worth a note."""
 
@@ -28,8 +33,9 @@ def class_facts(
         what: examples are: "texts".
         held_out: whether the validation part is taken from the training part.
     """
-    counts = Counter(number for part in labels.values() for number in part)
-    by_class = {name: counts[number] for number, name in enumerate(classes)}
+    numbers = np.concatenate([np.asarray(part, np.int64) for part in labels.values()])
+    counts = np.bincount(numbers, minlength=len(classes))
+    by_class = dict(zip(classes, counts.tolist(), strict=True))
     total = sum(by_class.values())
     sizes = {part: len(numbers) for part, numbers in labels.items() if len(numbers)}
     if held_out:
@@ -78,14 +84,14 @@ def describe_texts(data: TextClasses, source: str, columns: Columns, *, whole: b
         said = f"text {found[0]!r}, label {found[1]!r}{named}"
         facts.append(Fact("read columns", {"text": found[0], "label": found[1]}, said, said))
     facts += class_facts(data.classes, labels, "texts", held_out=data.held_out)
-    texts = [text for part in parts.values() for text in part.texts]
-    words = [len(text.split()) for text in texts]
+    words = [len(text.split()) for part in parts.values() if len(part) for text in part.some(LOOKED_AT)]
+    seen = "" if len(words) == sum(map(len, parts.values())) else f" (of {len(words):,} texts, evenly spread)"
     middle = sorted(words)[len(words) // 2]
     facts.append(
         Fact(
             "words in a text",
             {"median": middle, "most": max(words)},
-            spread(words),
+            spread(words) + seen,
             f"{middle:,} words in a usual text",
         )
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.data.io.delimited import Delimited
+from elman.data.io.delimited import Record
 from elman.errors import UserError
 
 TEXT_NAMES = (
@@ -44,14 +44,15 @@ class Columns:
             raise UserError(f"{path}: column {text!r} cannot be both text and label; name another")
         return str(text), str(label)
 
-    def unnamed(self, table: Delimited) -> tuple[int, int] | None:
+    def unnamed(self, header: Sequence[str], records: Iterable[Record]) -> tuple[int, int] | None:
         """The places of text and label in a table whose first line is an example already; None where it names columns.
+
+        The records after the first line are looked at only where nothing else decides.
 
         They are told by the numbers that the user gave, from 1; of two columns one number tells both. Else, of two
         columns without a usual name, the label's has its first cell again further down; where the text's has as well,
         the label's is the one with far fewer different cells.
         """
-        header = table.header
         given = self.text, self.label
         places = [
             int(name) - 1 if name and name.isdecimal() and name not in header and 0 < int(name) <= len(header) else None
@@ -64,11 +65,14 @@ class Columns:
         usual = {name.lower() for name in header} & {*TEXT_NAMES, *LABEL_NAMES}
         if any(given) or usual or len(header) != 2:
             return None
-        cells = [{fields[place] for _, fields in table.records} for place in (0, 1)]
-        again = header[0] in cells[0], header[1] in cells[1]
-        if again == (True, True):
-            again = 2 * len(cells[0]) <= len(cells[1]), 2 * len(cells[1]) <= len(cells[0])
-        return {(False, True): (0, 1), (True, False): (1, 0)}.get(again)
+        again, cells = [False, False], (set[int](), set[int]())  # hashes: the texts themselves may fill the memory
+        for _, fields in records:
+            for place in (0, 1):
+                again[place] |= fields[place] == header[place]
+                cells[place].add(hash(fields[place]))
+        if again == [True, True]:
+            again = [2 * len(cells[0]) <= len(cells[1]), 2 * len(cells[1]) <= len(cells[0])]
+        return {(False, True): (0, 1), (True, False): (1, 0)}.get((again[0], again[1]))
 
 
 def known_column(name: str, header: Sequence[str], path: Path) -> str:

@@ -2,7 +2,7 @@
 
 A field in quotes may hold the delimiter, and in a .csv file line breaks too; a quote is doubled inside quotes. In a
 .tsv file, and in any other than a .csv whose fields are parted by tabs, a record is one line, and a quote that does not
-surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz is unpacked.
+surround its whole field is text. Empty lines are passed over. A file whose name ends in .gz or .zst is unpacked.
 The first sheet of an .xlsx file is read as if it were saved so.
 A first line "sep=;" names the delimiter, as Excel writes it.
 """
@@ -12,17 +12,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from elman.data.io.files import file_kind, read_content
-from elman.data.io.text import decode_utf8
+from elman.data.io.text import decode_utf8, line_blocks, newline_parted
 from elman.data.spreadsheets import read_sheet
 from elman.errors import UserError
 
 DELIMITERS = ",;|\t"
 _LONGEST_FIELD = 1 << 30
+_PIECES_OF_A_LINE = 16
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
@@ -79,8 +81,14 @@ def read_delimited(
     records = read_records(path, delimiter)
     begin, first = (0, list(names)) if names else next(records, (0, []))
     header = tuple(first)
+    return Delimited(path, header, tuple(fitting_records(path, header, records, fill=fill, spill=spill)), begin)
+
+
+def fitting_records(
+    path: Path, header: Sequence[str], records: Iterable[Record], *, fill: bool = False, spill: Sequence[str] = ()
+) -> Iterator[Record]:
+    """The records after a first line, each with as many fields as that has; see `read_delimited`."""
     takes_more = bool(header) and header[-1].lower() in spill
-    found = []
     for line, fields in records:
         if takes_more and len(fields) > len(header):
             fields = [*fields[: len(header) - 1], ", ".join(fields[len(header) - 1 :])]
@@ -91,22 +99,31 @@ def read_delimited(
                 f"{path} line {line} has {len(fields)} columns where the first line has {len(header)};"
                 " mend the line (a text with the separator in it must stand in quotes)"
             )
-        found.append((line, fields))
-    return Delimited(path, header, tuple(found), begin)
+        yield line, fields
 
 
 def read_records(path: Path, delimiter: str = "") -> Iterator[Record]:
     """All records of a file, the first line as any other; of an .xlsx file its rows. Raises as `read_delimited`."""
     if file_kind(path) == ".xlsx":
         return iter(read_sheet(path))
-    text = decode_utf8(read_content(path), path)
-    named = _SEPARATOR_LINE.match(text)
+    return records_of(path, [decode_utf8(read_content(path), path)], delimiter)
+
+
+def records_of(path: Path, pieces: Iterable[str], delimiter: str = "") -> Iterator[Record]:
+    """The same of a text that comes in pieces; `path` is its name, for what it is and for complaints."""
+    source = iter(pieces)
+    head = next(source, "")
+    for piece in islice(source, _PIECES_OF_A_LINE):
+        head += piece
+        if "\n" in head.lstrip("\r\n"):
+            break
+    named = _SEPARATOR_LINE.match(head)
     first = 2 if named else 1
-    delimiter = delimiter_of(text) if named or not delimiter else delimiter
-    text = text[named.end() :] if named else text
+    delimiter = delimiter_of(head) if named or not delimiter else delimiter
+    rest = chain([head[named.end() :] if named else head], source)
     if file_kind(path) == ".tsv" or (delimiter == "\t" and file_kind(path) != ".csv"):
-        return _tab_records(text, first)
-    return _comma_records(path, text, delimiter, first)
+        return _tab_records(rest, first)
+    return _comma_records(path, rest, delimiter, first)
 
 
 def delimiter_of(text: str) -> str:
@@ -122,9 +139,10 @@ def delimiter_in(path: Path) -> str:
     return "\t" if file_kind(path) == ".tsv" else delimiter_of(decode_utf8(read_content(path), path))
 
 
-def _comma_records(path: Path, text: str, delimiter: str, first: int) -> Iterator[Record]:
+def _comma_records(path: Path, pieces: Iterable[str], delimiter: str, first: int) -> Iterator[Record]:
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    lines = chain.from_iterable(io.StringIO(block, newline="") for block in line_blocks(pieces))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     begin = first
     try:
         for record in reader:
@@ -135,8 +153,8 @@ def _comma_records(path: Path, text: str, delimiter: str, first: int) -> Iterato
         raise UserError(f"{path} line {begin} is not a record of a CSV file ({error}); mend its quotes") from error
 
 
-def _tab_records(text: str, first: int) -> Iterator[Record]:
-    for line, content in enumerate(text.split("\n"), first):
+def _tab_records(pieces: Iterable[str], first: int) -> Iterator[Record]:
+    for line, content in enumerate(newline_parted(pieces), first):
         if content.strip():
             yield line, [_unquoted(field.strip()) for field in content.rstrip("\r").split("\t")]
 

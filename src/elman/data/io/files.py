@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import logging
 import stat
 import unicodedata
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from elman.data.packed import packed_by, unpacked_name, unpacking
 from elman.errors import UserError
 
 LARGEST = 1 << 31
 """Bytes of a file that is read whole, at most: 2 GiB, which is twice the largest text in use (enwik9)."""
+ANY_SIZE = 1 << 60
+"""Bytes of a file that is read in blocks or of which the beginning is read, at most: all that a file system has."""
 LARGEST_ARRAYS = 1 << 36
 """Bytes of a file of arrays, at most: 64 GiB."""
 LARGEST_UNPACKED = 1 << 31
@@ -73,8 +74,7 @@ def exists(path: Path) -> bool:
 
 def file_kind(path: Path) -> str:
     """The ending that says what is in a file, in small letters, that of the packed file where it is packed: ".csv"."""
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
+    return Path(unpacked_name(path.name.lower())).suffix
 
 
 def composed(name: str) -> str:
@@ -150,9 +150,14 @@ def reading_samples(most: int, files: int) -> Iterator[Sample]:
         _sample.reset(token)
 
 
+def is_sampling() -> bool:
+    """Whether files are only looked at: inside `reading_samples`."""
+    return _sample.get() is not None
+
+
 def bytes_to_read(path: Path) -> int | None:
     """About how much of a large file is to be read inside `reading_samples`; None where all of it is."""
-    sample, size = _sample.get(), check_file(path)
+    sample, size = _sample.get(), check_file(path, ANY_SIZE)
     if sample is None or size <= sample.most:
         return None
     sample.cut[path] = size
@@ -169,24 +174,18 @@ def some_of(files: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def read_content(path: Path, most: int = LARGEST) -> bytes:
-    """What a file holds, unpacked where its name ends in .gz; raises as `read_bytes` and `read_gzip`."""
+    """What a file holds, unpacked where its name ends in .gz or .zst; raises as `read_bytes` and `read_packed`."""
     sample = _sample.get()
     if sample is not None and file_kind(path) not in _WHOLE:
         return _beginning(path, sample)
-    return read_gzip(path, most) if path.suffix.lower() == ".gz" else read_bytes(path, most)
+    return read_packed(path, most) if packed_by(path) else read_bytes(path, most)
 
 
 def _beginning(path: Path, sample: Sample) -> bytes:
     """What a file holds, or of a large one the lines of its beginning, up to one that ends outside quotes."""
-    size = check_file(path)
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            raw = file.read(sample.most + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
+    size = check_file(path, ANY_SIZE)
+    with unpacking(path) as file:
+        raw = file.read(sample.most + 1)
     if not raw:
         raise UserError(f"{path} is empty; give a file with something in it")
     if len(raw) <= sample.most:
@@ -203,8 +202,8 @@ def _beginning(path: Path, sample: Sample) -> bytes:
     return raw[: end if odd or not lines[-1] else lines[-1]]
 
 
-def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
-    """What a gzip file holds.
+def read_packed(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
+    """What a file holds that gzip or zstd has packed, as its name says.
 
     Raises:
         UserError: it cannot be read, is damaged, holds nothing, more than `most` bytes, or far more than its size lets
@@ -214,7 +213,7 @@ def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
     pieces: list[bytes] = []
     count = 0
     try:
-        with gzip.open(path) as file:
+        with unpacking(path) as file:
             while piece := file.read(_PIECE):
                 count += len(piece)
                 if count > most:
@@ -225,10 +224,6 @@ def read_gzip(path: Path, most: int = LARGEST_UNPACKED) -> bytes:
                         " check where it is from"
                     )
                 pieces.append(piece)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
     except MemoryError as error:
         raise UserError(f"{path} holds more than memory does; unpack it and give a part") from error
     if not count:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import read_gzip
+from elman.data.io.files import read_packed
 from elman.data.io.records import Record
 from elman.errors import UserError
 
@@ -42,7 +42,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is missing, damaged, or of another type.
     """
-    raw = read_gzip(path)
+    raw = read_packed(path)
     if len(raw) < 4 or raw[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
         raise UserError(f"{path} is no idx file of bytes; delete it and fetch it again")
     begin = 4 + 4 * raw[3]

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from elman.data.io.columns import Columns
-from elman.data.io.delimited import Delimited, read_delimited
+from elman.data.io.delimited import Delimited, Record, fitting_records, read_delimited, records_of
 from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_content
 from elman.data.io.folders import class_files, part_paths
 from elman.data.io.rows import Parts, Row, by_part
-from elman.data.io.text import decode_utf8
+from elman.data.io.text import decode_utf8, newline_parted
+from elman.data.packed import PACKED
 from elman.errors import UserError
 
 log = logging.getLogger("elman")
 _PART_NAMES = ("split", "part", "subset", "partition", "set")
 """What a column is called that says to which part a text belongs."""
 _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
-_PACKED = tuple(suffix + end for suffix in _TABLES for end in ("", ".gz"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
+PACKED_TABLES = tuple(suffix + end for suffix in _TABLES for end in ("", *PACKED))
+"""Endings of tables that are read, packed ones among them."""
 
 
 def read_parts(path: Path, columns: Columns) -> tuple[Parts, tuple[str, ...]]:
@@ -30,7 +35,7 @@ def read_parts(path: Path, columns: Columns) -> tuple[Parts, tuple[str, ...]]:
     """
     if not is_folder(path):
         return by_part(read_table(path, columns))
-    parts = part_paths(path, _PACKED) or {"train": path}
+    parts = part_paths(path, PACKED_TABLES) or {"train": path}
     return {part: read_rows(where, columns) for part, where in parts.items()}, ()
 
 
@@ -52,8 +57,25 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
         what = "there is no file" if not exists(path) else "cannot tell the format of"
         raise UserError(f"{what} {path}; give a {', '.join(_TABLES)} file or a folder with one folder for each class")
     if kind == ".jsonl":
-        return list(_json_rows(path, decode_utf8(read_content(path), path), columns))
-    return list(_table_rows(read_delimited(path), columns))
+        return list(_json_rows(path, [decode_utf8(read_content(path), path)], columns))
+    table = read_delimited(path)
+    return list(_table_rows(path, (table.line, table.header), lambda: table.records, columns))
+
+
+def streamed_rows(path: Path, columns: Columns, pieces: Callable[[], Iterable[str]]) -> Iterator[Row]:
+    """The rows of a .csv, .tsv or .jsonl file of any size, one by one; raises as `read_table`.
+
+    Arguments:
+        pieces: begins to read the file's text.
+    """
+    if file_kind(path) == ".jsonl":
+        return _json_rows(path, pieces(), columns)
+    line, header = next(records_of(path, pieces()), (0, []))
+
+    def records() -> Iterator[Record]:
+        return fitting_records(path, header, islice(records_of(path, pieces()), 1, None))
+
+    return _table_rows(path, (line, header), records, columns)
 
 
 def chosen_columns(table: Delimited, columns: Columns) -> tuple[Delimited, str, str]:
@@ -62,23 +84,36 @@ def chosen_columns(table: Delimited, columns: Columns) -> tuple[Delimited, str, 
     Raises:
         UserError: there is no such column, or it cannot be told.
     """
-    places = columns.unnamed(table)
+    names, text, label = _named(table.path, table.header, table.records, columns)
+    return table if names == table.header else table.without_names(names), text, label
+
+
+def _named(
+    path: Path, header: Sequence[str], records: Iterable[Record], columns: Columns
+) -> tuple[tuple[str, ...], str, str]:
+    """The names of a table's columns, which its first line may lack, and which of them are the text and the label."""
+    places = columns.unnamed(header, records)
     if places is None:
-        return table, *columns.among(table.header, table.path)
-    names = [f"column {number}" for number in range(1, len(table.header) + 1)]
-    text, label = (names[place] for place in places)
-    return table.without_names(names), text, label
+        return tuple(header), *columns.among(header, path)
+    names = tuple(f"column {number}" for number in range(1, len(header) + 1))
+    return names, names[places[0]], names[places[1]]
 
 
-def _table_rows(table: Delimited, columns: Columns) -> Iterator[Row]:
-    table, text, label = chosen_columns(table, columns)
-    if not table.line:
-        log.info("%s has no line of names; %s is taken for the text and %s for the label", table.path, text, label)
-    column = _part_column(table.header, (text, label))
-    parts = table.column(column) if column else [""] * len(table.records)
-    fields = zip(table.records, table.column(text), table.column(label), parts, strict=True)
-    for (line, _), content, name, part in fields:
-        yield _row(content, name, table.path, line, (column, part))
+def _table_rows(
+    path: Path, first: tuple[int, Sequence[str]], records: Callable[[], Iterable[Record]], columns: Columns
+) -> Iterator[Row]:
+    line, header = first
+    names, text, label = _named(path, header, records(), columns)
+    others = records()
+    if names != tuple(header):
+        log.info("%s has no line of names; %s is taken for the text and %s for the label", path, text, label)
+        others = chain([(line, list(header))], others)
+    column = _part_column(names, (text, label))
+    text_place, label_place = names.index(text), names.index(label)
+    part_place = names.index(column) if column else -1
+    for line, fields in others:
+        part = fields[part_place] if column else ""
+        yield _row(fields[text_place], fields[label_place], path, line, (column, part))
 
 
 def _part_column(header: Sequence[str], taken: Sequence[str]) -> str:
@@ -86,10 +121,10 @@ def _part_column(header: Sequence[str], taken: Sequence[str]) -> str:
     return next((small[name] for name in _PART_NAMES if name in small), "")
 
 
-def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
+def _json_rows(path: Path, pieces: Iterable[str], columns: Columns) -> Iterator[Row]:
     chosen: tuple[str, str] | None = None
     column = ""
-    for line, content in enumerate(text.split("\n"), 1):
+    for line, content in enumerate(newline_parted(pieces), 1):
         if not content.strip():
             continue
         try:
@@ -114,7 +149,7 @@ def _json_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
 
 
 def _row(text: str, label: str, path: Path, line: int, part: tuple[str, str]) -> Row:
-    if any("\ud800" <= character <= "\udfff" for character in text + label):
+    if not (text.isascii() and label.isascii()) and _SURROGATE.search(text + label):
         raise UserError(f"{path} line {line} holds half of a character (a lone surrogate); mend it")
     if not label.strip() and text.strip():
         raise UserError(f"{path} line {line} has no label; give it one or take the line out")

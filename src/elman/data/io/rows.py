@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,18 +40,34 @@ def by_part(rows: Sequence[Row]) -> tuple[Parts, tuple[str, ...]]:
     column = next((row.part[0] for row in rows if row.part[0]), "")
     if not column:
         return {"train": list(rows)}, ()
-    place = f"{rows[0].path}, column {column!r}"
     found: Parts = {}
+    stranger = None
     for row in rows:
         part = known_part(row.part[1])
         if part is None:
-            why = f"{row.part[1][:40]!r} in line {row.line} is no part such as train, validation or test"
-            return {"train": list(rows)}, (f"{place} is not read as parts: {why}",)
+            stranger = row.part[1], row.line
+            break
         found.setdefault(part, []).append(row)
-    if "train" not in found:
-        return {"train": list(rows)}, (f"{place} is not read as parts: it names none for training",)
-    sizes = ", ".join(f"{part} {len(inside):,}" for part, inside in found.items())
-    return found, (f"{place} says which part a text belongs to: {sizes}",)
+    sizes = {part: len(inside) for part, inside in found.items()}
+    usable, note = part_note(rows[0].path, column, stranger, sizes)
+    return found if usable else {"train": list(rows)}, (note,)
+
+
+def part_note(path: Path, column: str, stranger: tuple[str, int] | None, sizes: Mapping[str, int]) -> tuple[bool, str]:
+    """Whether a column of parts can be used, and the line that says so.
+
+    Arguments:
+        stranger: a cell that names no part, and its line; None where all do.
+        sizes: how many rows each part has.
+    """
+    place = f"{path}, column {column!r}"
+    if stranger is not None:
+        why = f"{stranger[0][:40]!r} in line {stranger[1]} is no part such as train, validation or test"
+        return False, f"{place} is not read as parts: {why}"
+    if "train" not in sizes:
+        return False, f"{place} is not read as parts: it names none for training"
+    said = ", ".join(f"{part} {count:,}" for part, count in sizes.items())
+    return True, f"{place} says which part a text belongs to: {said}"
 
 
 def without_empty(rows: Sequence[Row]) -> tuple[list[Row], tuple[str, ...]]:
@@ -62,8 +78,11 @@ def without_empty(rows: Sequence[Row]) -> tuple[list[Row], tuple[str, ...]]:
     """
     kept = [row for row in rows if row.text.strip()]
     lost = [row for row in rows if not row.text.strip()]
-    if not lost:
-        return kept, ()
-    if not kept:
-        raise UserError(f"{rows[0].path}: all {len(rows)} texts are empty; is it the right column?")
-    return kept, (f"{len(lost)} of {len(rows)} texts are empty and are skipped; the first is {lost[0].place}",)
+    return kept, empty_note(len(lost), len(rows), rows[0].path, lost[0].place) if lost else ()
+
+
+def empty_note(lost: int, rows: int, path: Path, place: str) -> tuple[str]:
+    """The line that says how many rows had no text, the first of them at `place`; raises as `without_empty`."""
+    if lost == rows:
+        raise UserError(f"{path}: all {rows} texts are empty; is it the right column?")
+    return (f"{lost} of {rows} texts are empty and are skipped; the first is {place}",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elman.data.io.files import read_content
@@ -12,7 +12,7 @@ BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_text(paths: Sequence[Path]) -> str:
-    """The text of one or several UTF-8 files, packed by gzip or not, in the order given.
+    """The text of one or several UTF-8 files, packed or not, in the order given.
 
     Newlines stay as they are. Where a file does not end in one, the next begins on a new line all the same.
 
@@ -89,6 +89,26 @@ def not_utf8(path: Path, byte: int, offset: int, line: int) -> UserError:
         f"{path} is not UTF-8: byte 0x{byte:02x} at byte offset {offset} (line {line});"
         f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
     )
+
+
+def line_blocks(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that end where a line does, with a newline; only the last may lack it."""
+    kept: list[str] = []
+    for piece in pieces:
+        cut = piece.rfind("\n") + 1
+        if cut:
+            yield "".join((*kept, piece[:cut]))
+            kept = []
+        if cut < len(piece):
+            kept.append(piece[cut:])
+    if kept:
+        yield "".join(kept)
+
+
+def newline_parted(pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces, parted by a newline and nothing else."""
+    for block in line_blocks(pieces):
+        yield from block.removesuffix("\n").split("\n")
 
 
 def parse_number(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Text files of any size, piece by piece: UTF-8, plain or packed by gzip, never a file as a whole.
+"""Text files of any size, piece by piece: UTF-8, plain or packed by gzip or zstd, never a file as a whole.
 
 The pieces together are what `elman.data.io.text.read_text` gives for the same files, and what is no text raises the
 same errors.
@@ -7,16 +7,13 @@ same errors.
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
-from elman.data.digests import ANY_SIZE
-from elman.data.io.files import check_file
+from elman.data.io.files import ANY_SIZE, check_file
 from elman.data.io.text import BYTE_ORDER_MARKS, not_text, not_utf8
+from elman.data.packed import unpacking
 from elman.errors import UserError
 
 BLOCK = 1 << 22
@@ -24,11 +21,6 @@ BLOCK = 1 << 22
 _MARK = b"\xef\xbb\xbf"
 _MAYBE = re.compile("[ \n]")  # a set alone is searched for many times faster than what stands around it
 _LONGEST = 64  # times the size asked for, where there is no such place
-
-
-def is_packed(path: Path) -> bool:
-    """Whether a file is read through gzip."""
-    return path.suffix.lower() == ".gz"
 
 
 def text_pieces(paths: Sequence[Path]) -> Iterator[str]:
@@ -137,20 +129,9 @@ def _cut(text: str, first: int, last: int) -> int:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     check_file(path, ANY_SIZE)
-    packed = is_packed(path)
-    try:
-        with _opened(path, packed) as file:
-            while block := file.read(BLOCK):
-                yield block
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path} is damaged ({error}); get a whole copy") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"cannot read {path}: {reason}; check its permissions") from error
-
-
-def _opened(path: Path, packed: bool) -> IO[bytes]:
-    return gzip.open(path) if packed else open(path, "rb", buffering=0)  # type: ignore[return-value]
+    with unpacking(path) as file:
+        while block := file.read(BLOCK):
+            yield block
 
 
 def _not_utf8(path: Path, place: int, error: UnicodeDecodeError) -> UserError:

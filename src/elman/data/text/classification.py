@@ -1,14 +1,14 @@
 """Texts with labels, for classification: a public dataset by its name, or a person's own files.
 
 A person's data is a table (.csv, .tsv, .jsonl), a folder with one folder of .txt files for each class, or a
-folder that holds either of these as parts named train, validation (or valid, val, dev) and test.
+folder that holds either of these as parts named train, validation (or valid, val, dev) and test. Large tables are not
+read into memory, see `labelled.rows`.
 """
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,14 @@ from elman.data.datasets.cache import fetch
 from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import own_path
 from elman.data.io.columns import Columns
-from elman.data.io.files import matching_files
+from elman.data.io.files import is_file, matching_files
 from elman.data.io.folders import known_part
 from elman.data.io.labelled import read_parts, read_rows
 from elman.data.io.rows import Parts, Row, by_part, without_empty
 from elman.data.splits import class_names, numbered, stratified
 from elman.data.text import public_sets as sentences
+from elman.data.text.labelled.parts import large_tables, stored_classes, stored_part
+from elman.data.text.labelled.texts import LabelledTexts, TextClasses
 
 _READERS = {
     "sst2": (sentences.read_sst2, sentences.SENTIMENT),
@@ -34,37 +36,6 @@ _READERS = {
 }
 NAMES = tuple(_READERS)
 """The datasets that are known by name."""
-
-
-@dataclass(frozen=True)
-class LabelledTexts:
-    """N texts and the numbers of their classes: `labels` is (N,) int64."""
-
-    texts: tuple[str, ...]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def joined(self, other: LabelledTexts) -> LabelledTexts:
-        """These texts and those of another part."""
-        return LabelledTexts((*self.texts, *other.texts), np.concatenate([self.labels, other.labels]))
-
-
-@dataclass(frozen=True)
-class TextClasses:
-    """Texts for classification in three parts; `test` may be empty. A person should be told the `notes`.
-
-    Attributes:
-        held_out: whether the validation part was taken from the training part, and did not come with the data.
-    """
-
-    classes: tuple[str, ...]
-    train: LabelledTexts
-    validation: LabelledTexts
-    test: LabelledTexts
-    notes: tuple[str, ...] = ()
-    held_out: bool = False
 
 
 def read_labelled_text(
@@ -96,6 +67,8 @@ def read_labelled_text(
         classes = ()
         columns = Columns(text_column, label_column)
         files = matching_files([name]) if glob.has_magic(name) else []
+        if large := large_tables(data, [str(file) for file in files]):
+            return stored_classes(large, columns, name, validation_share, seed)
         if len(files) > 1:
             parts, notes = by_part([row for file in files for row in read_rows(file, columns)])
         else:
@@ -115,14 +88,18 @@ def read_labelled_part(
     Raises:
         UserError: it cannot be read, or has a label that is not among `classes`.
     """
-    rows, notes = without_empty(
-        read_rows(own_path(path, "labelled text", _READERS), Columns(text_column, label_column))
-    )
+    own, columns = own_path(path, "labelled text", _READERS), Columns(text_column, label_column)
+    if is_file(own) and (large := large_tables(own, ())):
+        part, notes, column = stored_part(large, columns, classes)
+        return part, notes + ((_all_measured(own, len(part), column),) if column else ())
+    rows, notes = without_empty(read_rows(own, columns))
     if any(known_part(row.part[1]) for row in rows):
-        notes += (
-            f"{rows[0].path}: all {len(rows):,} texts are measured, whatever part column {rows[0].part[0]!r} says",
-        )
+        notes += (_all_measured(rows[0].path, len(rows), rows[0].part[0]),)
     return _numbered(rows, classes), notes
+
+
+def _all_measured(path: Path, count: int, column: str) -> str:
+    return f"{path}: all {count:,} texts are measured, whatever part column {column!r} says"
 
 
 def _class_names(rows: Sequence[Row], source: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from elman.data.datasets.download import Progress
 from elman.data.datasets.registry import CATALOGUE, find
 from elman.data.io.files import exists, is_file, matching_files
 from elman.data.io.text import builtin_text, read_text, split_text
-from elman.data.text.blocks import is_packed
+from elman.data.packed import packed_by
 from elman.data.text.encoded_cache import EncodedText
 from elman.data.text.large_corpus import LargeCorpus
 from elman.data.text.tokenizers import Kind
@@ -21,7 +21,7 @@ from elman.errors import UserError
 
 BUILTIN = "builtin"
 LARGE_BYTES = 64_000_000
-"""Files that have more bytes than this together are not read into memory; nor are those that gzip has packed."""
+"""Files that have more bytes than this together are not read into memory; nor are packed ones."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def open_corpus(
     if len(data) == 1 and _is_name(data[0]):
         return TextCorpus(*read_corpus(data, validation_share, progress=progress))
     paths = matching_files(data)
-    packed = any(is_packed(path) for path in paths)
+    packed = any(packed_by(path) for path in paths)
     if packed or sum(path.stat().st_size for path in paths if is_file(path)) > LARGE_BYTES:
         return LargeCorpus(paths, validation_share)
     return TextCorpus(*read_corpus(data, validation_share))

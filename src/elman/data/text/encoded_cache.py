@@ -1,9 +1,9 @@
 """Encoded texts on disk: ids in 1, 2 or 4 bytes each, mapped into memory, made once for a content and its settings.
 
-An entry is three files, each written whole or not at all, the one that says that the others are there last: KEY.ids
-(the ids of the training part, then those of the validation part), KEY.vocabulary.json and KEY.json. The entries
-together take at most `limit()` bytes: the one that was used longest ago goes first. All of it can be deleted at any
-time.
+An entry is several files, each written whole or not at all, the one that says that the others are there last. That of
+a text is KEY.ids (the ids of the training part, then those of the validation part) and KEY.json; `labelled` has others.
+The entries together take at most `limit()` bytes: the one that was used longest ago goes first. All of it can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,17 @@ from elman.data.digests import cache_root
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 _FORMAT = 1
+_LARGE = (".ids", ".texts")
+"""Endings of the files that take room: what lies beside one of them goes with it."""
 _GIGABYTES = 50.0
 
 
 DtypeName = Literal["|u1", "<u2", "<u4"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,21 +93,34 @@ def dtype_name(dtype: np.dtype[Any]) -> DtypeName:
 
 def load(key: str) -> EncodedText | None:
     """The entry, mapped into memory; None where there is none, or one that is not whole."""
-    try:
-        entry = read_json(folder() / f"{key}.json", Entry, "description of an encoded text")
-    except UserError:
+    entry = description(key, Entry)
+    if entry is None:
         return None
-    ids, dtype = folder() / f"{key}.ids", np.dtype(entry.dtype)
-    total = entry.training + entry.validation
-    if not ids.is_file() or ids.stat().st_size != total * dtype.itemsize:
+    dtype = np.dtype(entry.dtype)
+    if not has_size(key, ".ids", (entry.training + entry.validation) * dtype.itemsize):
         return None
-    mapped: NDArray[Any] = np.memmap(ids, dtype, mode="r")
-    with contextlib.suppress(OSError):
-        os.utime(folder() / f"{key}.json")  # the time of its last use
+    mapped: NDArray[Any] = np.memmap(folder() / f"{key}.ids", dtype, mode="r")
     return EncodedText(mapped[: entry.training], mapped[entry.training :], entry.validation_characters)
 
 
-def describe(key: str, entry: Entry) -> None:
+def description(key: str, kind: type[T]) -> T | None:
+    """What KEY.json says, which counts as a use of the entry; None where it is missing or damaged."""
+    try:
+        entry = read_json(folder() / f"{key}.json", kind, "description of an encoded text")
+    except UserError:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(folder() / f"{key}.json")  # the time of its last use
+    return entry
+
+
+def has_size(key: str, ending: str, size: int) -> bool:
+    """Whether an entry's file is there, and has as many bytes as it should."""
+    path = folder() / f"{key}{ending}"
+    return path.is_file() and path.stat().st_size == size
+
+
+def describe(key: str, entry: DataclassInstance) -> None:
     """Write the file that makes an entry whole, and make room for it."""
     write_text(folder() / f"{key}.json", json.dumps(asdict(entry)) + "\n")
     _keep_within_limit(key)
@@ -124,7 +143,7 @@ def made_once(key: str) -> Iterator[None]:
 
 
 def _keep_within_limit(key: str) -> None:
-    sizes = {path.name.split(".")[0]: 0 for path in folder().glob("*.ids")}
+    sizes = {path.name.split(".")[0]: 0 for ending in _LARGE for path in folder().glob(f"*{ending}")}
     used = {}
     for name in sizes:
         files = list(folder().glob(f"{name}.*"))
@@ -136,5 +155,6 @@ def _keep_within_limit(key: str) -> None:
             break
         if name != key:
             for path in folder().glob(f"{name}.*"):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # Windows: another process has it open
+                    path.unlink()
             total -= sizes[name]

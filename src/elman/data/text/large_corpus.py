@@ -49,7 +49,7 @@ class LargeCorpus:
     """The text of files, split into a training and a validation part.
 
     Arguments:
-        paths: UTF-8 text files, plain or packed by gzip, read in this order.
+        paths: UTF-8 text files, plain or packed by gzip or zstd, read in this order.
         validation_share: the last part, held out.
 
     Raises:

@@ -20,6 +20,7 @@ from elman.data.datasets.registry import own_path
 from elman.data.io.delimited import read_records
 from elman.data.io.files import file_kind, is_folder, read_content
 from elman.data.io.text import decode_utf8
+from elman.data.packed import unpacked_name
 from elman.errors import UserError
 
 MULTI30K = {f"multi30k-{one}-{other}": (one, other) for one, other in permutations(("en", "de", "fr"), 2)}
@@ -217,7 +218,7 @@ def _code(cell: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a text file, packed by gzip or not, without the white space around them.
+    """The lines of a text file, packed or not, without the white space around them.
 
     They are parted by a newline and nothing else, so that a stray form feed on one side shifts no line of it.
     """
@@ -227,7 +228,7 @@ def _lines(path: Path) -> list[str]:
 
 def _language(path: Path) -> str:
     """The language that a file's name ends in, as in train.en or train.en.gz."""
-    ending = Path(path.name.removesuffix(".gz")).suffix.removeprefix(".").lower()
+    ending = Path(unpacked_name(path.name)).suffix.removeprefix(".").lower()
     return ending if _LANGUAGE.fullmatch(ending) and ending not in _NO_LANGUAGES else ""
 
 

@@ -33,6 +33,7 @@ class Vocabulary:
     Attributes:
         kind: "characters", "bpe" or "words".
         tokens: what each id stands for (BPE: with bytes written as GPT-2 writes them).
+        lowercase: whether capitals are read as small letters.
         pad, unk, bos, eos: the ids of the special tokens, None where the vocabulary has none.
     """
 
@@ -44,6 +45,7 @@ class Vocabulary:
         self.tokens: tuple[str, ...] = tuple(sorted(self._numbered, key=self._numbered.__getitem__))
         self.pad, self.unk, self.bos, self.eos = (self._numbered.get(token) for token in SPECIAL)
         self._silent = frozenset({self.pad, self.bos, self.eos} - {None})
+        self.lowercase = tokenizer.normalizer is not None
         self._characters = CharacterTable(self.tokens, self.unk) if self.kind == "characters" else None
 
     @classmethod

@@ -98,9 +98,9 @@ class ClassificationTask(Task[S]):
 
     @cached_property
     def _buckets(self) -> Buckets:
-        from elman.data.batching import Buckets
+        from elman.data.batching import Buckets, lengths_of
 
-        lengths = [len(sequence) for sequence in self.examples("train").sequences]
+        lengths = lengths_of(self.examples("train").sequences)
         return Buckets(lengths, self.settings.effective_batch_size, self.settings.seed)
 
     def shown(self, index: int, step: int) -> NDArray[Any]:

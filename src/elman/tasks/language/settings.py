@@ -19,7 +19,7 @@ class Settings(RecurrentSettings):
     """A language model and its training."""
 
     data: tuple[str, ...] = ("shakespeare",)
-    """Text files (.gz too), patterns such as texts/*.txt, or one name: shakespeare, ptb, builtin (Python's own)."""
+    """Text files (.gz, .zst too), patterns such as texts/*.txt, or a name: shakespeare, ptb, builtin (Python's own)."""
     tokens: Literal["characters", "bpe", "words"] = "characters"
     """What the text is cut into."""
     vocabulary_size: int = 4000

@@ -82,11 +82,11 @@ def _weighed(
     counts: NgramCounts, sequences: Sequence[NDArray[np.int64]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """The n-grams of all texts as the cells of a sparse table."""
-    from elman.data.batching import batches_by_length, pad_sequences
+    from elman.data.batching import batches_by_length, lengths_of, pad_sequences
 
-    lengths = [len(sequence) for sequence in sequences]
+    lengths = lengths_of(sequences)
     parts: list[tuple[NDArray[Any], ...]] = []
-    for chosen in batches_by_length(lengths, max(1, min(512, _TOGETHER // max(lengths)))):
+    for chosen in batches_by_length(lengths, max(1, min(512, _TOGETHER // int(lengths.max())))):
         row, place, value = counts.weighed(*pad_sequences([sequences[index] for index in chosen]))
         parts.append((np.asarray(chosen)[row.numpy()], place.numpy(), value.numpy()))
     rows, places, values = (np.concatenate(column) for column in zip(*parts, strict=True))

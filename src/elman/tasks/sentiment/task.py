@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from torch import nn
 
     from elman.data.description.facts import Description
-    from elman.data.text.classification import LabelledTexts, TextClasses
+    from elman.data.text.labelled.texts import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
     from elman.plotting.running_prediction import RunningPrediction
     from elman.training.predicting.input_stream import InputStream
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
+LOOKED_AT = 10_000_000
+"""Characters of large tables that are looked at for what texts are like, at most."""
 TOGETHER = 256
 """Lines that are judged at once, at most."""
 log = logging.getLogger("elman")
@@ -85,10 +87,11 @@ class Task(NgramTask):
 
         data, s = self.data, self.settings
         known = data.train.joined(data.validation) if data.held_out else data.train
+        some = known.some(LOOKED_AT)
         facts = TextFacts(
             examples=len(known),
-            words=sum(len(text.split()) for text in known.texts) / len(known),
-            characters=sum(map(len, known.texts)) / len(known),
+            words=sum(len(text.split()) for text in some) / len(some),
+            characters=known.count_characters() / len(known),
             classes=len(data.classes),
             own_validation=not data.held_out,
         )
@@ -96,10 +99,13 @@ class Task(NgramTask):
 
     def baselines(self) -> list[Baseline]:
         """Words or characters counted, weighed by tf-idf, and logistic regression."""
-        from elman.tasks.sentiment.counting import counting_baselines
+        from elman.tasks.sentiment.counting import MOST_COUNTED, counting_baselines
 
-        train, judged = self._training_part, self.judged("validation")
-        characters = self.settings.tokens == "characters"
+        train = self._training_part
+        if train.count_characters() > MOST_COUNTED:
+            log.info("no simple method beside the network: the texts are too long to count in a minute")
+            return []
+        judged, characters = self.judged("validation"), self.settings.tokens == "characters"
         return counting_baselines(train.texts, train.labels, judged, self.held_out(), characters=characters)
 
     def candidates(self) -> Sequence[Mapping[str, Any]]:
@@ -115,17 +121,17 @@ class Task(NgramTask):
     def learned_from(self) -> dict[str, Iterable[Any]]:
         """Texts and labels."""
         parts = {"training part": self.data.train, "validation part": self.data.validation}
-        return {name: zip(part.texts, part.labels.tolist(), strict=True) for name, part in parts.items()}
+        return {name: part.examples() for name, part in parts.items()}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The run's own, or one learned from the training texts."""
+        from elman.data.text.labelled.vocabulary import learn_vocabulary
         from elman.data.text.tokenizers import PAD, UNK
-        from elman.data.text.vocabulary import Vocabulary
 
         s = self.settings
-        return Vocabulary.build(
-            self._training_part.texts,
+        return learn_vocabulary(
+            self._training_part,
             "words" if s.tokens == "auto" else s.tokens,
             s.vocabulary_size,
             special=(PAD, UNK),
@@ -155,13 +161,16 @@ class Task(NgramTask):
         """The numbers of each text's tokens, (T,): the last ones, as many as are read or counted, 1 at least."""
         import numpy as np
 
+        unknown, longest = [self._unknown], self._longest
+        return [np.array(ids[-longest:] or unknown) for ids in self.vocabulary.encode_lines(texts)]
+
+    @property
+    def _longest(self) -> int:
+        """How many tokens of a text are read or counted, at most."""
         from elman.runtime.text.ngrams import MOST_TOKENS
 
-        unknown = [self._unknown]
         longest = self.settings.max_length
-        if self.settings.ngrams == "beside":
-            longest = max(longest, MOST_TOKENS)
-        return [np.array(ids[-longest:] or unknown) for ids in self.vocabulary.encode_lines(texts)]
+        return max(longest, MOST_TOKENS) if self.settings.ngrams == "beside" else longest
 
     @property
     def _unknown(self) -> int:
@@ -183,6 +192,11 @@ class Task(NgramTask):
         return self._encoded(texts)
 
     def _encoded(self, part: LabelledTexts) -> Examples:
+        from elman.data.text.labelled.parts import StoredTexts
+        from elman.data.text.labelled.sequences import encode_stored
+
+        if isinstance(part.texts, StoredTexts):
+            return Examples(encode_stored(part.texts, self.vocabulary, self._longest), part.labels, part.texts)
         return Examples(self.encode(part.texts), part.labels, part.texts)
 
     def shown(self, index: int, step: int) -> NDArray[np.int64]:

@@ -45,7 +45,20 @@ def digest(parts: Parts) -> dict[str, PartDigest]:
     Arguments:
         parts: examples of texts, bytes, numbers, None, arrays, paths of files, and tuples and lists of these.
     """
-    return {name: _digest(examples) for name, examples in parts.items()}
+    return {name: _remembered(examples) for name, examples in parts.items()}
+
+
+def _remembered(examples: Iterable[Any]) -> PartDigest:
+    """The digest of a part; of examples that lie in a cache it is kept beside them, in their file `memo`."""
+    memo: Path | None = getattr(examples, "memo", None)
+    if memo is None:
+        return _digest(examples)
+    try:
+        return read_json(memo, PartDigest, "digest of data")
+    except UserError:
+        found = _digest(examples)
+        write_text(memo, json.dumps(asdict(found)) + "\n")
+        return found
 
 
 def save_digest(folder: Path, parts: Parts) -> None:
