@@ -69,12 +69,13 @@ def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDAr
         raise UserError(f"the validation share is {share:g}; it must lie between 0 and 1, as 0.1 does")
     generator = np.random.default_rng(seed)
     held: list[NDArray[np.int64]] = []
-    for label in np.unique(labels):
+    for label in np.flatnonzero(np.bincount(labels)):
         members = np.flatnonzero(labels == label)
         count = min(max(round(share * len(members)), 1), len(members) - 1)
         held.append(generator.permutation(members)[:count])
-    out = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(labels)), out), out
+    out = np.zeros(len(labels), dtype=np.bool_)
+    out[np.concatenate(held)] = True
+    return np.flatnonzero(~out), np.flatnonzero(out)
 
 
 def folds(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:

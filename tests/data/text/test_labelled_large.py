@@ -308,6 +308,10 @@ def test_some_texts_are_evenly_spread(tmp_path: Path, both: Callable[..., tuple[
     small, large = both(put(tmp_path / "a.csv", TABLES["plain.csv"]))
     third = -(-large.train.count_characters() // 3)
     assert list(large.train.some(third)) == list(small.train.texts)[::3]
+    assert list(large.train.texts[::20]) == list(small.train.texts)[::20]  # far apart: each is read by itself
+    assert list(large.train.texts[::-1]) == list(small.train.texts)[::-1]
+    both_parts = large.train.joined(large.validation)
+    assert list(both_parts.texts) == [*small.train.texts, *small.validation.texts]
     assert list(large.train.some(10**9)) == list(small.train.some(1)) == list(small.train.texts)
 
 

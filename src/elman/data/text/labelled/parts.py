@@ -40,6 +40,11 @@ class StoredTexts(Sequence[str]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __iter__(self) -> Iterator[str]:
+        """All of them; in the order of their rows they are read many at a time."""
+        ascending = bool((np.diff(self.rows) > 0).all())
+        return self.stored.texts_of(self.rows) if ascending else (self.stored.text(row) for row in self.rows.tolist())
+
     @overload
     def __getitem__(self, place: int) -> str: ...
     @overload

@@ -35,6 +35,7 @@ ROW = np.dtype([*_NUMBERS.items(), ("part", "i1"), ("empty", "?")])
 part that its table names (-1: none that is known), and whether its text is white space alone."""
 PARTS = ("train", "validation", "test")
 _TOGETHER = 4096  # rows that are written at once
+_SPARSE = 16  # rows from one that is asked for to the next, on average, from which on each is read by itself
 _BLOCK = 1 << 22  # bytes that are read at once, about
 
 
@@ -86,6 +87,22 @@ class StoredRows:
         with self._alone:
             self._texts.seek(begin)
             return self._texts.read(size)
+
+    def texts_of(self, rows: NDArray[np.int64]) -> Iterator[str]:
+        """The texts of rows in ascending order; what lies close together is read together."""
+        for some in np.split(rows, range(_TOGETHER, len(rows), _TOGETHER)):
+            if not len(some):
+                continue
+            first, last = int(some[0]), int(some[-1])
+            ends = np.array(self.columns["end"][max(0, first - 1) : last + 1])
+            if not first:
+                ends = np.insert(ends, 0, 0)
+            begins, stops = (ends[some - first + at].tolist() for at in (0, 1))
+            if len(some) * _SPARSE < last - first:
+                yield from (self._read(a, b - a).decode() for a, b in zip(begins, stops, strict=True))
+                continue
+            raw = self._read(begins[0], stops[-1] - begins[0])
+            yield from (raw[a - begins[0] : b - begins[0]].decode() for a, b in zip(begins, stops, strict=True))
 
     def label(self, row: int) -> str:
         """The label of a row."""
