@@ -286,23 +286,6 @@ bool bfloat16_agrees(const Case& c, unsigned seed, int threads, const char* isa)
     return false;
 }
 
-// tanh over [-12, 12], and of what is not in it.
-bool tanh_agrees(const char* isa) {
-    std::vector<double> in = {0, 1e-30, -1e-30, 100, -100, INFINITY, -INFINITY}, want, got64(2407 + 1);
-    while (in.size() < 2407) in.push_back((double(in.size()) - 1200) / 100);
-    for (double a : in) want.push_back(tanh(a));
-    in.push_back(NAN);
-    std::vector<float> in32(in.begin(), in.end()), got32(in.size());
-    elman_tanh(in32.data(), got32.data(), int64_t(in.size()));
-    elman_tanh64(in.data(), got64.data(), int64_t(in.size()));
-    const bool nan = isnan(got32.back()) && isnan(got64.back());
-    got32.pop_back(), got64.pop_back();
-    if (nan && close(want, std::vector<double>(got32.begin(), got32.end()), 1e-6) && close(want, got64, 1e-14))
-        return true;
-    printf("tanh differs: %s\n", isa);
-    return false;
-}
-
 // Losses and gradients of rows of logits, with and without what may be left out, against the definition.
 template <class T>
 bool losses_agree(int64_t rows, int64_t V, unsigned seed, int threads, const char* isa) {

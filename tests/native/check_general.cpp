@@ -368,3 +368,20 @@ bool general_agrees(const char* isa, bool quick) {
                 reservoir_agrees<double, double>(f, 9, isa);
     return well & normal_agrees(isa);
 }
+
+// Over [-12, 12], and of what is not in it.
+bool tanh_agrees(const char* isa) {
+    std::vector<double> in = {0, 1e-30, -1e-30, 100, -100, INFINITY, -INFINITY, NAN};
+    while (in.size() < 2408) in.push_back((double(in.size()) - 1200) / 100);
+    std::vector<float> in32(in.begin(), in.end()), got32(in.size());
+    std::vector<double> got64(in.size());
+    elman_tanh(in32.data(), got32.data(), int64_t(in.size()));
+    elman_tanh64(in.data(), got64.data(), int64_t(in.size()));
+    for (size_t i = 0; i < in.size(); ++i) {
+        const double want = tanh(in[i]), by32 = fabs(got32[i] - want), by64 = fabs(got64[i] - want);
+        if (isnan(want) ? isnan(got32[i]) && isnan(got64[i]) : by32 <= 1e-6 && by64 <= 1e-14) continue;
+        printf("tanh of %g differs: %s\n", in[i], isa);
+        return false;
+    }
+    return true;
+}

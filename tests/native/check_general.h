@@ -1,4 +1,5 @@
-// The check of the general recurrence, a part of elman_check.
+// The checks of the general recurrence and of tanh, parts of elman_check.
 #pragma once
 
 bool general_agrees(const char* isa, bool quick);
+bool tanh_agrees(const char* isa);

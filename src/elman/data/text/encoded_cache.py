@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,6 @@ from elman.atomic_io import remove_leftovers, write_text
 from elman.data.digests import cache_root
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 _FORMAT = 1
 _LARGE = (".ids", ".texts")
@@ -120,7 +117,7 @@ def has_size(key: str, ending: str, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def describe(key: str, entry: DataclassInstance) -> None:
+def describe(key: str, entry: Any) -> None:
     """Write the file that makes an entry whole, and make room for it."""
     write_text(folder() / f"{key}.json", json.dumps(asdict(entry)) + "\n")
     _keep_within_limit(key)
