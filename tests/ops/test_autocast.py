@@ -86,6 +86,31 @@ def test_compiles_whole_under_autocast() -> None:
         assert torch.equal(compiled(x)[0], rnn(x)[0])
 
 
+def test_what_autocast_does_not_touch_is_not_done_and_not_hidden() -> None:
+    calls = []
+
+    class Counted(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            calls.append(weight)
+            return weight * 1
+
+    rnn = elman.RNN(I, H)
+    nn.utils.parametrize.register_parametrization(rnn, "weight_ih_l0", Counted())
+    calls.clear()
+    rnn(torch.randn(T, B, I))
+    assert len(calls) == 1
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises((TypeError, RuntimeError, ValueError), match="float64"):
+        elman.RNN(I, H).double()(torch.randn(T, B, I))
+
+
+def test_a_loss_compiles_whole_under_autocast() -> None:
+    loss = elman.nn.LinearCrossEntropy(H, 11)
+    hidden, targets = torch.randn(6, H), torch.arange(6)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(compiled(hidden, targets), loss(hidden, targets))
+
+
 def test_a_loss_is_multiplied_in_float32_where_bfloat16_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     hidden, weight, targets = torch.randn(6, H), torch.randn(11, H), torch.arange(6)
@@ -97,4 +122,7 @@ def test_a_loss_is_multiplied_in_float32_where_bfloat16_is_slow(monkeypatch: pyt
             found[fast] = elman.ops.linear_cross_entropy(hidden, weight, targets)
     assert torch.equal(found[False], exact)
     assert not torch.equal(found[True], exact)
-    assert not autocast.multiplies(torch.float16) or autocast.platform.machine() not in ("x86_64", "AMD64")
+    monkeypatch.setattr(autocast, "_X86", True)
+    for fast in (True, False):
+        monkeypatch.setattr(autocast, "_BFLOAT16", fast)
+        assert (autocast.multiplies(torch.bfloat16), autocast.multiplies(torch.float16)) == (fast, False)

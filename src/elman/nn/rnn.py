@@ -198,8 +198,9 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
-        dtype, own = autocast_dtype(x), self._weight("weight_ih_l0").dtype
-        if dtype is not None and x.device.type == "cpu" and own != torch.float64:
+        dtype = autocast_dtype(x)
+        own = None if dtype is None or x.device.type != "cpu" else self._weight("weight_ih_l0").dtype
+        if dtype is not None and own is not None and own != torch.float64:  # which autocast leaves alone
             with torch.autocast("cpu", enabled=False):
                 wide, h_n = self._run(*cast_floating((x, hx), own), lengths, every, reset, seed)
             return [layer.to(dtype) for layer in wide], h_n.to(dtype)

@@ -13,6 +13,10 @@ from torch import Tensor
 
 from elman.kernels.torch_private import has_bfloat16, is_any_autocast_enabled
 
+# found once: a compiler that looks into `multiplies` cannot look for them
+_X86 = platform.machine().lower() in ("x86_64", "amd64")
+_BFLOAT16 = has_bfloat16()
+
 
 def autocast_dtype(x: Tensor) -> torch.dtype | None:
     """The dtype that autocast asks for where x lies; None where it is off, or x is float64, which it leaves alone."""
@@ -29,6 +33,4 @@ def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 
 def multiplies(dtype: torch.dtype) -> bool:
     """Whether torch's products of this dtype are as fast as those of float32 on this processor, as far as one knows."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return True
-    return dtype == torch.bfloat16 and has_bfloat16()
+    return not _X86 or (dtype == torch.bfloat16 and _BFLOAT16)

@@ -15,10 +15,8 @@ from elman.data.io.delimited import read_delimited
 from elman.data.io.files import exists, file_kind, is_folder, reading_samples
 from elman.data.io.labelled import chosen_columns
 from elman.data.text.classification import NAMES
-from elman.data.text.labelled.texts import LabelledTexts, TextClasses
+from elman.data.text.labelled.texts import LOOKED_AT, LabelledTexts, TextClasses
 
-LOOKED_AT = 10_000_000
-"""Characters of a part of large tables that are looked at, at most."""
 UNBALANCED = 3.0
 """How many times more examples the commonest class has than the rarest, from which on it is worth a note."""
 

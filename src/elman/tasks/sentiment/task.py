@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from elman.training.predicting.input_stream import InputStream
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
-LOOKED_AT = 10_000_000
-"""Characters of large tables that are looked at for what texts are like, at most."""
 TOGETHER = 256
 """Lines that are judged at once, at most."""
 log = logging.getLogger("elman")
@@ -83,6 +81,7 @@ class Task(NgramTask):
 
     def choose(self) -> list[Choice]:
         """What the number of the texts and what they are cut into say of settings that are left open."""
+        from elman.data.text.labelled.texts import LOOKED_AT
         from elman.tasks.sentiment.auto import TextFacts, choose
 
         data, s = self.data, self.settings

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LOOKED_AT = 10_000_000
+"""Characters of a part that are looked at for what its texts are like, at most, where it is not in memory."""
+
 
 @dataclass(frozen=True)
 class LabelledTexts:
