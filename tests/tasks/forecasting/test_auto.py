@@ -58,6 +58,12 @@ def monthly(years: int, **changes: Any) -> SeriesFacts:
     return facts(**season, lengths=(rows,), total=rows, years=float(years), **changes)
 
 
+@pytest.mark.parametrize(("season", "window"), [(1440, 1440), (720, 1440), (288, 2016), (24, 168)])
+def test_a_window_of_several_seasons_is_bounded(season: int, window: int) -> None:
+    rows = {"usual_season": season, "found_season": season, "lengths": (500_000,), "total": 500_000}
+    assert chosen(facts(**rows, years=1.0))["window"] == window
+
+
 def test_hourly_rows() -> None:
     found = chosen(facts())
     assert found["calendar"] == ("hour", "weekday", "month")

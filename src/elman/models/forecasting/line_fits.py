@@ -112,38 +112,35 @@ def _fit(train: Windows, own: int, relative: bool, penalties: Sequence[float]) -
 def _solve(
     inputs: Inputs, future: Values, target: int, relative: bool, penalties: Sequence[float]
 ) -> list[tuple[Values, Values, Values, Values]]:
-    """weight (F, T), known (F, T, U), ahead (F, K) and bias (F,) of one target for each penalty."""
+    """weight (F, T), known (F, T, U), ahead (F, K) and bias (F,) of one target for each penalty.
+
+    What is looked back on is the same at every step, so one factorisation serves all of them; the K columns that differ
+    are eliminated from each (Schur complement).
+    """
     history = inputs.history[:, :, target]
     (count, rows), last = history.shape, history[:, -1:]
     x = np.concatenate([history - last if relative else history, inputs.known.reshape(count, -1)], axis=1)
     y = future - last if relative else future
-    mean, means = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - mean, y - means
-    wide = x.shape[1]
-    total = wide + inputs.ahead.shape[2]
-    gram = np.zeros((total, total))
-    gram[:wide, :wide] = x.T @ x
-    product = x.T @ y
-    found = np.zeros((len(penalties), len(means), total))
-    biases = np.zeros((len(penalties), len(means)))
-    for step in range(len(means)):
-        ahead = inputs.ahead[:, step]
-        center = ahead.mean(axis=0)
-        z = ahead - center
-        gram[wide:, wide:] = z.T @ z
-        gram[:wide, wide:] = x.T @ z
-        gram[wide:, :wide] = gram[:wide, wide:].T
-        right = np.concatenate([product[:, step], z.T @ y[:, step]])
-        size = max(float(np.trace(gram)) / total, 1e-12 * count)
-        for number, penalty in enumerate(penalties):
-            weights = np.linalg.solve(gram + penalty * size * np.eye(total), right)
-            found[number, step] = weights
-            biases[number, step] = means[step] - weights @ np.concatenate([mean, center])
+    mean, means, centers = x.mean(axis=0), y.mean(axis=0), inputs.ahead.mean(axis=0)
+    x, y, z = x - mean, y - means, inputs.ahead - centers  # (W, n), (W, F), (W, F, K)
+    (wide, (steps, columns)) = x.shape[1], z.shape[1:]
+    gram, across = x.T @ x, (x.T @ z.reshape(count, -1)).reshape(wide, steps, columns)
+    inner, right = np.einsum("wfk,wfl->fkl", z, z), np.einsum("wfk,wf->fk", z, y)
+    squares = np.trace(gram) + np.trace(inner, axis1=1, axis2=2).mean()
+    size = max(float(squares) / (wide + columns), 1e-12 * count)
     lines = []
-    for weights, bias in zip(found, biases, strict=True):
-        weight = weights[:, :rows].copy()
+    for penalty in size * np.array(penalties):
+        found = np.linalg.solve(
+            gram + penalty * np.eye(wide), np.concatenate([x.T @ y, across.reshape(wide, -1)], axis=1)
+        )
+        alone, shared = found[:, :steps].T, found[:, steps:].reshape(wide, steps, columns).transpose(1, 0, 2)
+        border = across.transpose(1, 2, 0)  # (F, K, n)
+        complement = inner + penalty * np.eye(columns) - border @ shared
+        ahead = np.linalg.solve(complement, (right - (border @ alone[:, :, None])[:, :, 0])[:, :, None])[:, :, 0]
+        back = alone - (shared @ ahead[:, :, None])[:, :, 0]
+        bias = means - back @ mean - (ahead * centers).sum(axis=1)
+        weight = back[:, :rows].copy()
         if relative:
             weight[:, -1] += 1 - weight.sum(axis=1)
-        known = weights[:, rows:wide].reshape(len(bias), rows, inputs.known.shape[2])
-        lines.append((weight, known, weights[:, wide:], bias))
+        lines.append((weight, back[:, rows:].reshape(steps, rows, inputs.known.shape[2]), ahead, bias))
     return lines

@@ -12,6 +12,8 @@ from elman.training.settings import Choice
 
 _LONGEST_DIRECT_SEASON = 96
 """Steps of a season that a forecast reaches over by itself."""
+_LONGEST_WINDOW = 2_048
+"""Rows of a window of several seasons: a line through one of 10,080, a week of minutes, takes hours to fit."""
 _SIZES = ((200, 16, 600, 32), (2_000, 32, 1_000, 32), (50_000, 64, 1_500, 32), (200_000, 128, 2_000, 64))
 """Training windows below so many: hidden units, steps, windows in a batch."""
 _LARGEST = (128, 2_000, 128)
@@ -116,6 +118,7 @@ def _window(
     if season > 1:
         a_day = facts.rows_a_year > 400 and season == facts.usual_season
         times = (7, 4, 3, 2, 1) if a_day or season <= 7 else (4, 3, 2, 1) if season <= 12 else (3, 2, 1)
+        times = tuple(count for count in times if count == 1 or count * season <= _LONGEST_WINDOW)
         enough = [count for count in times if count * season >= min(horizon, season)]
         fitting = [count for count in enough if count * season <= room] or enough[-1:]
         window, why = fitting[0] * season, f"{fitting[0]} seasons of {season}"
