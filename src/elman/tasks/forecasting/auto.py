@@ -118,8 +118,8 @@ def _window(
     if season > 1:
         a_day = facts.rows_a_year > 400 and season == facts.usual_season
         times = (7, 4, 3, 2, 1) if a_day or season <= 7 else (4, 3, 2, 1) if season <= 12 else (3, 2, 1)
-        times = tuple(count for count in times if count == 1 or count * season <= _LONGEST_WINDOW)
-        enough = [count for count in times if count * season >= min(horizon, season)]
+        bounded = [count for count in times if count == 1 or count * season <= _LONGEST_WINDOW]
+        enough = [count for count in bounded if count * season >= min(horizon, season)]
         fitting = [count for count in enough if count * season <= room] or enough[-1:]
         window, why = fitting[0] * season, f"{fitting[0]} seasons of {season}"
     else:
