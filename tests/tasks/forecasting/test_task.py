@@ -237,3 +237,11 @@ def test_the_datasets_by_name_have_their_standard_split(name: str, tmp_path: Pat
     data = Task.new(Settings(data=name, horizon=horizon)).data
     counts = {"etth1": (2880, 2880), "airline": (24, 24), "sunspots": (282, 282)}[name]
     assert (len(data.validation), len(data.test)) == tuple(count - horizon + 1 for count in counts)
+
+
+def test_windows_are_evaluated_some_at_a_time(trained: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run.examine()
+    monkeypatch.setattr("elman.data.timeseries.windows.NUMBERS_AT_ONCE", 14 * 5)  # five windows
+    again = load(trained)
+    assert len(list(again.task.data.validation.pieces())) > 2
+    assert again.examine().metrics == pytest.approx(whole.metrics, rel=1e-9)

@@ -6,7 +6,7 @@ among them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -26,6 +26,8 @@ Split = Literal["times", "series"]
 """Whether all series are cut at the same two times, or each at its own end."""
 Part = tuple[int, int]
 """The rows of a series from which (included) to which (excluded) forecasts may reach."""
+NUMBERS_AT_ONCE = 1 << 24
+"""What windows look back on, in float64, of as many as are laid side by side: 128 MiB."""
 
 
 class WindowBatch(NamedTuple):
@@ -126,8 +128,16 @@ class Windows:
         """At most so many windows, evenly spread."""
         if len(self) <= most:
             return self
-        chosen = np.linspace(0, len(self) - 1, most).astype(int)
-        return Windows(self.series, self.window, self.horizon, self.targets, self.places[chosen])
+        return self._of(self.places[np.linspace(0, len(self) - 1, most).astype(int)])
+
+    def pieces(self) -> Iterator[Windows]:
+        """All windows in order, so many at a time that what they look back on is `NUMBERS_AT_ONCE` at most."""
+        most = max(1, NUMBERS_AT_ONCE // (self.window * self.targets))
+        for begin in range(0, len(self), most):
+            yield self._of(self.places[begin : begin + most])
+
+    def _of(self, places: NDArray[np.int64]) -> Windows:
+        return Windows(self.series, self.window, self.horizon, self.targets, places)
 
     def batch(self, chosen: NDArray[np.int64]) -> WindowBatch:
         """The windows of these numbers side by side."""

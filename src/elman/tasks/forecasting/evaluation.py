@@ -141,15 +141,17 @@ class Baselines:
 
     def __call__(self, windows: Windows) -> dict[str, Forecasts]:
         """Their forecasts for other windows, by name."""
+        found = [self._forecast(piece) for piece in windows.pieces()]
+        return {name: Forecasts(np.concatenate([one[name] for one in found])) for name in found[0]}
+
+    def _forecast(self, windows: Windows) -> dict[str, Values]:
         history, horizon = windows.history(), windows.horizon
         sizes = naive_errors(windows, self._fitted)[:, None]
         return {
-            "last value": Forecasts(last_value(history, horizon)),
-            f"season before ({self._fitted.season} steps)": Forecasts(
-                seasonal_naive(history, horizon, self._fitted.season)
-            ),
-            "theta": Forecasts(theta(history, horizon, self._fitted.season)),
-            f"linear on {windows.window} lags": Forecasts(self._linear(history / sizes, horizon) * sizes),
+            "last value": last_value(history, horizon),
+            f"season before ({self._fitted.season} steps)": seasonal_naive(history, horizon, self._fitted.season),
+            "theta": theta(history, horizon, self._fitted.season),
+            f"linear on {windows.window} lags": self._linear(history / sizes, horizon) * sizes,
         }
 
     def _linear(self, history: Values, horizon: int) -> Values:
@@ -164,7 +166,7 @@ class Baselines:
 def line_forecasts(line: Line, windows: Windows, fitted: FittedSeries) -> Values:
     """(W, F, Y) what a line on scaled values says, in the targets' own units."""
     numbers = windows.places[:, 0]
-    scaled = line(Inputs.of(windows, len(fitted.roles.known)))
+    scaled = np.concatenate([line(Inputs.of(piece, len(fitted.roles.known))) for piece in windows.pieces()])
     found = np.empty(scaled.shape)
     for number in np.unique(numbers).tolist():
         scale = fitted.scales[windows.series[number].raw.name]
