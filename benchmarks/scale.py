@@ -1,13 +1,14 @@
 """Data larger than memory: the time to the first training step and the peak memory, by the size of the file.
 
 A file is made by repeating a dataset: its text for the task `language`, or with `--task sentiment` a table of its texts
-and labels (imdb). Then the task is started on it twice, each time in a
-process of its own: the first time reads and encodes, the second finds the encoded text in the cache. What is timed
-is all between the start of Python and the end of the first optimiser step, imports among it. The file and the cache lie
-in a folder that is removed at the end; it needs twice the largest size.
+and labels (imdb); with `--task forecasting` it is a table of eight noisy waves, a row a minute. Then the task is
+started on it twice, each time in a process of its own: the first time reads and encodes, the second finds what was made
+in the cache. What is timed is all between the start of Python and the end of the first optimiser step, imports among
+it. The file and the cache lie in a folder that is removed at the end; it needs twice the largest size.
 
 Run: python benchmarks/scale.py --gigabytes 0.3 3
      python benchmarks/scale.py --task sentiment --gigabytes 0.3 1 --tokens words characters
+     python benchmarks/scale.py --task forecasting --gigabytes 0.07 0.75
 Without a network: --text builtin, or a file of your own.
 """
 
@@ -62,6 +63,26 @@ def make_table(path: Path, size: int, name: str) -> None:
     os.utime(path, (long_ago, long_ago))
 
 
+def make_series(path: Path, size: int) -> None:
+    """A .csv file of `size` bytes, more or less a few, a row a minute."""
+    import numpy as np
+    import pandas as pd
+
+    random, begin = np.random.default_rng(0), pd.Timestamp("1990-01-01")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(",".join(["time", *(f"wave {number}" for number in range(8))]) + "\n")
+        while file.tell() < size:
+            minutes = np.arange(100_000)
+            table = {"time": (begin + pd.to_timedelta(minutes, "min")).astype(str)}
+            for number in range(8):
+                wave = 20 + 10 * np.sin(minutes / (200 + 17 * number)) + random.normal(size=len(minutes))
+                table[f"wave {number}"] = np.round(wave, 3)
+            pd.DataFrame(table).to_csv(file, index=False, header=False)
+            begin += pd.Timedelta(len(minutes), "min")
+    long_ago = time.time() - 3600
+    os.utime(path, (long_ago, long_ago))
+
+
 def first_step(name: str, path: str, tokens: str) -> None:
     """One step of a small network; prints the processor seconds and the peak in bytes."""
     from elman.training.checks.data_digest import digest
@@ -69,7 +90,8 @@ def first_step(name: str, path: str, tokens: str) -> None:
 
     package = import_module(f"elman.tasks.{name}")
     data = (path,) if name == "language" else path
-    task = package.Task.new(package.Settings(data=data, hidden_size=128, tokens=tokens))
+    more = {} if name == "forecasting" else {"tokens": tokens}
+    task = package.Task.new(package.Settings(data=data, hidden_size=128, **more))
     task.understood()
     task.prepare()
     digest(task.learned_from())
@@ -106,10 +128,12 @@ def run(name: str, gigabytes: list[float], kinds: list[str], text: str, folder: 
         task = progress.add_task("", total=2 * len(gigabytes) * len(kinds))
         for size, tokens in itertools.product(gigabytes, kinds):
             with tempfile.TemporaryDirectory(dir=folder) as place:
-                made = "text.txt" if name == "language" else "texts.csv"
-                path, cache = Path(place) / made, Path(place) / "cache"
+                path, cache = Path(place) / ("text.txt" if name == "language" else "table.csv"), Path(place) / "cache"
                 progress.update(task, description=f"writing {size:g} GB")
-                (make_text if name == "language" else make_table)(path, int(size * 1e9), text)
+                if name == "forecasting":
+                    make_series(path, int(size * 1e9))
+                else:
+                    (make_text if name == "language" else make_table)(path, int(size * 1e9), text)
                 time.sleep(2.1)  # a file that changed a moment ago is not remembered
                 for which in ("first", "second"):
                     progress.update(task, description=f"{size:g} GB, {tokens}, {which} time")
@@ -122,7 +146,7 @@ def run(name: str, gigabytes: list[float], kinds: list[str], text: str, folder: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", default="language", choices=("language", "sentiment"))
+    parser.add_argument("--task", default="language", choices=("language", "sentiment", "forecasting"))
     parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.3, 3.0])
     parser.add_argument("--tokens", nargs="+", default=["characters"], choices=("characters", "words", "bpe"))
     parser.add_argument("--text", help="what is repeated: a dataset (shakespeare; imdb), `builtin`, or a file")
@@ -133,6 +157,8 @@ def main() -> None:
         first_step(*arguments.first_step)
         return
     try:
+        if arguments.task == "forecasting":
+            arguments.tokens = ["numbers"]
         text = arguments.text or ("shakespeare" if arguments.task == "language" else "imdb")
         run(arguments.task, arguments.gigabytes, arguments.tokens, text, arguments.folder)
     except UserError as error:

@@ -27,8 +27,9 @@ _WHAT_TO_DO = {
 """By what the operating system answers."""
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` on a temporary file in `path`'s folder, then put that file in `path`'s place.
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary file in `path`'s folder, which is put in `path`'s place where nothing is raised inside.
 
     Raises:
         UserError: the folder cannot be written to, or the disk is full; `path` is as it was.
@@ -40,7 +41,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.close(handle)
         part = Path(name)
         try:
-            write(part)
+            yield part
             with open(part, "rb+") as written:
                 os.fsync(written.fileno())
             part.chmod(0o666 & ~_umask())
@@ -48,6 +49,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` on a temporary file, then put that file in `path`'s place; raises as `whole_file`."""
+    with whole_file(path) as part:
+        write(part)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -10,12 +10,12 @@ from typing import Literal
 
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
-_THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
+THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _ONCE = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 """1.002: a thousand and two, or one and a little."""
-_WHOLE = re.compile(r"[+-]?\d+")
-_DECIMAL_POINT = re.compile(r"[+-]?(0?\.\d+|0\d*\.\d*|\d+\.(\d{1,2}|\d{4,}))([eE][+-]?\d+)?")
+WHOLE = re.compile(r"[+-]?\d+")
+DECIMAL_POINT = re.compile(r"[+-]?(0?\.\d+|0\d*\.\d*|\d+\.(\d{1,2}|\d{4,}))([eE][+-]?\d+)?")
 """A number whose point can only be decimal."""
 
 _NOTHING_SHOWS = "nothing shows marks of thousands"
@@ -46,7 +46,7 @@ def plain_numbers(
     written = []
     for mark, point, cells in zip(marks, points or [""] * len(marks), columns, strict=True):
         grouped = not mark and "," in marks and any("." in cell for cell in cells)
-        if point == "thousands" or (grouped and all(_THOUSANDS.fullmatch(cell) for cell in cells if "." in cell)):
+        if point == "thousands" or (grouped and all(THOUSANDS.fullmatch(cell) for cell in cells if "." in cell)):
             mark = ","
         written.append([_plain(cell, mark) for cell in cells])
     return written
@@ -63,7 +63,7 @@ def read_points(columns: Sequence[Sequence[str]], thousands: Sequence[bool] = ()
     nothing: tuple[Points, str] = "", ""
     if "," in marks:
         return [nothing] * len(marks)
-    if any(_DECIMAL_POINT.fullmatch(cell.strip()) for cells in columns for cell in cells):
+    if any(DECIMAL_POINT.fullmatch(cell.strip()) for cells in columns for cell in cells):
         return [nothing] * len(marks)
     cells_of = [[cell.strip() for cell in cells] for cells in columns]
     found = [nothing if mark else _points(cells) for mark, cells in zip(marks, cells_of, strict=True)]
@@ -94,7 +94,7 @@ def _points(cells: Sequence[str]) -> tuple[Points, str]:
     numeric = [cell for cell in cells if not _is_missing(cell)]
     pointed = [cell for cell in numeric if "." in cell]
     whole = [cell for cell in numeric if "." not in cell]
-    if not pointed or not all(map(_THOUSANDS.fullmatch, pointed)) or not all(map(_WHOLE.fullmatch, whole)):
+    if not pointed or not all(map(THOUSANDS.fullmatch, pointed)) or not all(map(WHOLE.fullmatch, whole)):
         return "", ""
     if any(cell.lstrip("+-").startswith("0") for cell in pointed):
         return "", ""
@@ -128,12 +128,12 @@ def _all_three(cells: Iterable[str]) -> bool:
     """Whether all numbers with a comma have three digits after it, and there are some."""
     numeric = [cell.strip() for cell in cells if not _is_missing(cell.strip())]
     with_commas = [cell for cell in numeric if "," in cell]
-    return bool(with_commas) and all(map(_THREE.fullmatch, with_commas)) and all(map(_COMMA.fullmatch, numeric))
+    return bool(with_commas) and all(map(THREE.fullmatch, with_commas)) and all(map(_COMMA.fullmatch, numeric))
 
 
 def no_number(cell: str) -> str:
     """What to say of a cell that is no number."""
-    if _THREE.fullmatch(cell.strip()):
+    if THREE.fullmatch(cell.strip()):
         return (
             f"{cell!r} is one number with a decimal comma and another with a mark of thousands; write it with a point"
         )
@@ -149,7 +149,7 @@ def _mark(cells: Iterable[str]) -> str:
     numeric = [cell for cell in cells if not _is_missing(cell)]
     for mark, form in ((",", _COMMA), (".", _POINT)):
         fit = [cell for cell in numeric if form.fullmatch(cell)]
-        if 2 * len(fit) > len(numeric) and any("," in cell and not _THREE.fullmatch(cell) for cell in fit):
+        if 2 * len(fit) > len(numeric) and any("," in cell and not THREE.fullmatch(cell) for cell in fit):
             return mark
     return ""
 

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow
 import pytest
 
-from elman.data import digests
-from elman.data.text import blocks, encoded_cache
+from elman.data import digests, entries
+from elman.data.text import blocks
 from elman.data.text.classification import read_labelled_part, read_labelled_text
 from elman.data.text.labelled import parts, rows
 from elman.data.text.labelled.parts import StoredTexts
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_refused_in_the_same_words(
             read_labelled_text(path)
         said.append(str(caught.value))
     assert said[0] == said[1]
-    assert not list(encoded_cache.folder().glob(".*"))
+    assert not list(entries.folder().glob(".*"))
 
 
 def test_a_part_to_evaluate_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_ids_are_those_of_the_texts_in_memory(
     with monkeypatch.context() as patched:
         patched.setattr(Vocabulary, "build", None)  # is not called again
         assert learn_vocabulary(large.train, kind, size, **options).tokens == again.tokens
-    (file,) = encoded_cache.folder().glob("*.vocabulary.json")
+    (file,) = entries.folder().glob("*.vocabulary.json")
     file.write_text("{")
     assert learn_vocabulary(large.train, kind, size, **options).tokens == again.tokens
     assert learn_vocabulary(small.train, kind, size, **options).tokens == again.tokens
@@ -201,7 +201,7 @@ def test_ids_are_those_of_the_texts_in_memory(
         assert got.lengths.tolist() == list(map(len, want))
         assert [ids.tolist() for ids in got[2:5]] == want[2:5]
         assert got[0].dtype == np.int64
-    assert len(list(encoded_cache.folder().glob("*.ids"))) == 1  # of all parts together
+    assert len(list(entries.folder().glob("*.ids"))) == 1  # of all parts together
 
 
 SMALL = {"hidden_size": 8, "embedding_size": 8, "batch_size": 16, "threads": 1, "steps": 4, "eval_every": 2}
@@ -249,12 +249,12 @@ def test_an_entry_that_is_not_whole_is_made_anew(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(parts, "LARGE_BYTES", 0)
     path = put(tmp_path / "a.csv", TABLES["plain.csv"])
     first = list(read_labelled_text(path).train.texts)
-    (texts,) = encoded_cache.folder().glob("*.texts")
+    (texts,) = entries.folder().glob("*.texts")
     if harm in ("texts", "rows"):
         file = texts.with_suffix("." + harm)
         file.write_bytes(file.read_bytes()[:-1])
     elif harm == "gone":
-        for file in encoded_cache.folder().glob(texts.stem + ".*"):
+        for file in entries.folder().glob(texts.stem + ".*"):
             file.unlink()
     else:
         texts.with_suffix(".json").write_text("[1]" if harm == "nonsense" else "")
@@ -273,7 +273,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(rows, "streamed_rows", changing)
     with pytest.raises(UserError, match="changed while it was read; try again when nothing writes to it"):
         read_labelled_text(path)
-    assert not list(encoded_cache.folder().glob("*.json"))
+    assert not list(entries.folder().glob("*.json"))
 
 
 def test_the_limit_counts_texts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +282,7 @@ def test_the_limit_counts_texts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data = read_labelled_text(put(tmp_path / "a.csv", TABLES["plain.csv"]))
     texts = list(data.train.texts)
     read_labelled_text(put(tmp_path / "b.csv", TABLES["empty.csv"]))
-    assert len(list(encoded_cache.folder().glob("*.texts"))) == 1  # the newest alone
+    assert len(list(entries.folder().glob("*.texts"))) == 1  # the newest alone
     if os.name != "nt":
         assert list(data.train.texts) == texts  # what is mapped stays readable
 

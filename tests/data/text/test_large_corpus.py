@@ -14,10 +14,10 @@ import pyarrow
 import pytest
 import torch
 
-from elman.data import digests
+from elman.data import digests, entries
 from elman.data.digests import content_digest, known_digest
 from elman.data.io.text import read_text
-from elman.data.text import blocks, corpora, encoded_cache, large_corpus
+from elman.data.text import blocks, corpora, large_corpus
 from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.bptt import Streams, spread_passages
 from elman.data.text.corpora import TextCorpus, open_corpus
@@ -155,7 +155,7 @@ def test_an_entry_that_is_not_whole_is_made_anew(tmp_path: Path, harm: str) -> N
     corpus = opened(paths)
     vocabulary = corpus.build_vocabulary("characters", None)
     first = np.array(corpus.encode(vocabulary).training)
-    (ids,) = encoded_cache.folder().glob("*.ids")
+    (ids,) = entries.folder().glob("*.ids")
     if harm == "short":
         ids.write_bytes(ids.read_bytes()[:-1])
     elif harm == "gone":
@@ -185,8 +185,8 @@ def test_characters_that_a_vocabulary_lacks_are_named_with_their_line(tmp_path: 
         corpus = opened(files(tmp_path, ASCII + "a" + odd))
         with pytest.raises(UserError, match=rf"lacks '{odd}', first at line 201"):
             corpus.encode(vocabulary)
-        assert not list(encoded_cache.folder().glob("*.ids"))
-        assert not list(encoded_cache.folder().glob(".*"))
+        assert not list(entries.folder().glob("*.ids"))
+        assert not list(entries.folder().glob(".*"))
 
 
 def test_a_digest_is_computed_once_for_an_untouched_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,10 +211,10 @@ def test_the_cache_keeps_within_its_limit(tmp_path: Path, monkeypatch: pytest.Mo
     for number, text in enumerate((ASCII, WIDE)):
         corpus = opened(files(tmp_path, text))
         corpus.encode(corpus.build_vocabulary("characters", None))
-        assert len(list(encoded_cache.folder().glob("*.ids"))) == 1, number  # the newest alone
+        assert len(list(entries.folder().glob("*.ids"))) == 1, number  # the newest alone
     monkeypatch.setenv("ELMAN_CACHE_GB", "much")
     with pytest.raises(UserError, match="ELMAN_CACHE_GB is 'much'"):
-        encoded_cache.limit()
+        entries.limit()
 
 
 def test_a_vocabulary_of_words_is_learned_from_pieces_all_over_the_text(
@@ -242,4 +242,4 @@ def test_small_texts_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     vocabulary = large.build_vocabulary("characters", None)
     cut = int(len(ASCII) * 0.9)
     assert large.encode(vocabulary).training.tolist() == vocabulary.encode(ASCII[:cut])
-    assert json.loads(next(encoded_cache.folder().glob("*.scan.json")).read_text())["characters"] == len(ASCII)
+    assert json.loads(next(entries.folder().glob("*.scan.json")).read_text())["characters"] == len(ASCII)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from elman.data.timeseries.timestamps import (
+    TimeTexts,
     calendar,
     calendar_features,
     find_frequency,
@@ -67,3 +68,25 @@ def test_the_calendar_goes_round() -> None:
     np.testing.assert_allclose(day[:24], day[24:48], atol=1e-6)
     np.testing.assert_allclose(week[0], week[7 * 24], atol=1e-6)
     assert not np.allclose(week[0], week[24])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("2020-01-01", periods=5, freq="h"),
+        pd.date_range("2020-01-01", periods=5, freq="D", unit="ns"),
+        pd.date_range("2020-01-01", periods=5, freq="250ms"),
+        pd.date_range("0101-01-01", periods=5, freq="D", unit="s"),
+        pd.date_range("2020-01-01", periods=5, freq="h", tz="Europe/Berlin"),
+        pd.Index([1, 2, 5]),
+        pd.Index([0.5, 1.0, 1.5]),
+    ],
+    ids=["hours", "days", "quarters of a second", "long ago", "zone", "whole", "numbers"],
+)
+def test_times_as_texts(times: pd.Index) -> None:
+    expected = [str(time) for time in times]
+    texts = TimeTexts(times)
+    assert list(texts) == expected
+    assert len(texts) == len(times)
+    assert [texts[place] for place in range(len(times))] == expected
+    assert list(texts[1:3]) == expected[1:3]

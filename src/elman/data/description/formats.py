@@ -10,7 +10,7 @@ from elman.data.decimal_marks import decimal_marks, plain_numbers, read_points
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
 from elman.data.io.files import ANY_SIZE, check_file, file_kind, read_content, reading_samples
-from elman.data.io.tables import MISSING
+from elman.data.io.large.plain_columns import MISSING
 from elman.data.io.text import decode_utf8, is_number
 from elman.data.packed import packed_by
 from elman.data.timeseries.dates import are_dates

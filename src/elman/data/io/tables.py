@@ -14,16 +14,15 @@ from elman.data.decimal_marks import no_number, plain_numbers, point_notes, read
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import delimiter_in, read_delimited
 from elman.data.io.files import bytes_to_read, check_file, file_kind, read_bytes
+from elman.data.io.large.plain_columns import LONGEST_CELL, MISSING
+from elman.data.io.large.stored_tables import stored_table
 from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LONGEST_CELL = 1000
 _UNCHECKED_CELLS, _LARGEST_RATIO = 1 << 24, 100
 _SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
-MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
-"""Cells that stand for a missing number."""
 
 
 def read_table(
@@ -55,9 +54,12 @@ def read_table(
             reason = " ".join(str(error).split())[:120]
             raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
         return checked_table(table, str(path), texts=texts)
+    stored = stored_table(path, texts)
+    if stored is not None:
+        return checked_table(stored, str(path))
     read = read_delimited(path)
     for line, cells in read.records:
-        if longest := next((cell for cell in cells if len(cell) > _LONGEST_CELL), ""):
+        if longest := next((cell for cell in cells if len(cell) > LONGEST_CELL), ""):
             what = f"{len(longest):,} characters ({longest[:20]!r}...)"
             raise UserError(f"{path} line {line} has a cell of {what}; mend it")
     counted = Counter(read.header)

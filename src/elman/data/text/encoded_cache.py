@@ -1,38 +1,20 @@
 """Encoded texts on disk: ids in 1, 2 or 4 bytes each, mapped into memory, made once for a content and its settings.
 
-An entry is several files, each written whole or not at all, the one that says that the others are there last. That of
-a text is KEY.ids (the ids of the training part, then those of the validation part) and KEY.json; `labelled` has others.
-The entries together take at most `limit()` bytes: the one that was used longest ago goes first. All of it can be
-deleted at any time.
+An entry of a text is KEY.ids (the ids of the training part, then those of the validation part) and KEY.json; `labelled`
+has others.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.atomic_io import remove_leftovers, write_text
-from elman.data.digests import cache_root
-from elman.data.io.json_files import read_json
-from elman.errors import UserError
-
-_FORMAT = 1
-_LARGE = (".ids", ".texts")
-"""Endings of the files that take room: what lies beside one of them goes with it."""
-_GIGABYTES = 50.0
-
+from elman.data.entries import description, folder, has_size
 
 DtypeName = Literal["|u1", "<u2", "<u4"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,29 +34,6 @@ class EncodedText:
     training: NDArray[Any]  # (N,) unsigned
     validation: NDArray[Any]
     validation_characters: int
-
-
-def folder() -> Path:
-    """Where the entries lie: `texts` in the folder that ELMAN_CACHE names, or in the system's cache for elman."""
-    return cache_root() / "texts"
-
-
-def limit() -> int:
-    """The bytes that all entries together may take: ELMAN_CACHE_GB gigabytes, 50 without it.
-
-    Raises:
-        UserError: ELMAN_CACHE_GB is no number.
-    """
-    said = os.environ.get("ELMAN_CACHE_GB", str(_GIGABYTES))
-    try:
-        return int(max(0.0, float(said)) * 1e9)
-    except (ValueError, OverflowError) as error:
-        raise UserError(f"ELMAN_CACHE_GB is {said!r}; it must be a number of gigabytes, 50 for instance") from error
-
-
-def key_of(*parts: Any) -> str:
-    """The name of what follows from `parts`, plain values."""
-    return hashlib.sha256(json.dumps([_FORMAT, *parts]).encode()).hexdigest()[:40]
 
 
 def dtype_for(symbols: int) -> np.dtype[Any]:
@@ -98,60 +57,3 @@ def load(key: str) -> EncodedText | None:
         return None
     mapped: NDArray[Any] = np.memmap(folder() / f"{key}.ids", dtype, mode="r")
     return EncodedText(mapped[: entry.training], mapped[entry.training :], entry.validation_characters)
-
-
-def description(key: str, kind: type[T]) -> T | None:
-    """What KEY.json says, which counts as a use of the entry; None where it is missing or damaged."""
-    try:
-        entry = read_json(folder() / f"{key}.json", kind, "description of an encoded text")
-    except UserError:
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(folder() / f"{key}.json")  # the time of its last use
-    return entry
-
-
-def has_size(key: str, ending: str, size: int) -> bool:
-    """Whether an entry's file is there, and has as many bytes as it should."""
-    path = folder() / f"{key}{ending}"
-    return path.is_file() and path.stat().st_size == size
-
-
-def describe(key: str, entry: Any) -> None:
-    """Write the file that makes an entry whole, and make room for it."""
-    write_text(folder() / f"{key}.json", json.dumps(asdict(entry)) + "\n")
-    _keep_within_limit(key)
-
-
-@contextlib.contextmanager
-def made_once(key: str) -> Iterator[None]:
-    """Let one process make an entry while others, of this computer, wait for it."""
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(place)
-    try:
-        import fcntl
-    except ImportError:  # Windows: they all make it, and the last one's stays
-        yield
-        return
-    with open(place / f"{key}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _keep_within_limit(key: str) -> None:
-    sizes = {path.name.split(".")[0]: 0 for ending in _LARGE for path in folder().glob(f"*{ending}")}
-    used = {}
-    for name in sizes:
-        files = list(folder().glob(f"{name}.*"))
-        sizes[name] = sum(path.stat().st_size for path in files)
-        used[name] = max(path.stat().st_mtime for path in files)
-    total, most = sum(sizes.values()), limit()
-    for name in sorted(sizes, key=used.__getitem__):
-        if total <= most:
-            break
-        if name != key:
-            for path in folder().glob(f"{name}.*"):
-                with contextlib.suppress(OSError):  # Windows: another process has it open
-                    path.unlink()
-            total -= sizes[name]

@@ -20,13 +20,14 @@ from typing import IO, Any
 import numpy as np
 
 from elman.atomic_io import write_text, write_whole
+from elman.data import entries
 from elman.data.digests import check_untouched, content_digest, known_digest, signature
 from elman.data.io.json_files import read_json
 from elman.data.io.text import split_point
-from elman.data.text import encoded_cache as cache
 from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.char_codec import Alphabet
-from elman.data.text.encoded_cache import EncodedText, Entry
+from elman.data.text.encoded_cache import EncodedText, Entry, dtype_for, dtype_name
+from elman.data.text.encoded_cache import load as load_encoded
 from elman.data.text.tokenizers import Kind
 from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
@@ -82,7 +83,7 @@ class LargeCorpus:
         return {"text": self._read[0]}
 
     def _scan_file(self, digests: list[str]) -> Path:
-        return cache.folder() / f"{cache.key_of('scan', digests)}.scan.json"
+        return entries.folder() / f"{entries.key_of('scan', digests)}.scan.json"
 
     def _kept_scan(self, digests: list[str]) -> Scan | None:
         try:
@@ -104,9 +105,9 @@ class LargeCorpus:
         digests, scan = self._read
         if kind == "characters":
             return Vocabulary.build(scan.alphabet, kind)
-        key = cache.key_of("vocabulary", digests, self._cut, kind, size, VOCABULARY_CHARACTERS)
-        file = cache.folder() / f"{key}.vocabulary.json"
-        with cache.made_once(key):
+        key = entries.key_of("vocabulary", digests, self._cut, kind, size, VOCABULARY_CHARACTERS)
+        file = entries.folder() / f"{key}.vocabulary.json"
+        with entries.made_once(key):
             if not file.is_file():
                 vocabulary = Vocabulary.build(self._sample(), kind, size, special=("<unk>",))
                 self._check_untouched()
@@ -127,18 +128,18 @@ class LargeCorpus:
         """
         digests, _ = self._read
         numbered = hashlib.sha256("\0".join(vocabulary.tokens).encode("utf-8", "surrogatepass")).hexdigest()
-        key = cache.key_of("ids", digests, self._cut, vocabulary.kind, numbered)
-        with cache.made_once(key):
-            found = cache.load(key)
+        key = entries.key_of("ids", digests, self._cut, vocabulary.kind, numbered)
+        with entries.made_once(key):
+            found = load_encoded(key)
             if found is None:
                 self._make(key, vocabulary)
-                found = cache.load(key)
+                found = load_encoded(key)
         if found is None:
-            raise UserError(f"the encoded text in {cache.folder()} vanished; try again")
+            raise UserError(f"the encoded text in {entries.folder()} vanished; try again")
         return found
 
     def _make(self, key: str, vocabulary: Vocabulary) -> None:
-        dtype, counts, line = cache.dtype_for(len(vocabulary)), [0, 0], 1
+        dtype, counts, line = dtype_for(len(vocabulary)), [0, 0], 1
 
         def write(part: Path) -> None:
             nonlocal line
@@ -149,10 +150,10 @@ class LargeCorpus:
                     else:
                         counts[which] = _encode_tokens(pieces, vocabulary, dtype, file)
 
-        write_whole(cache.folder() / f"{key}.ids", write)
+        write_whole(entries.folder() / f"{key}.ids", write)
         self._check_untouched()
         validation = self._read[1].characters - self._cut
-        cache.describe(key, Entry(cache.dtype_name(dtype), counts[0], counts[1], validation))
+        entries.describe(key, Entry(dtype_name(dtype), counts[0], counts[1], validation))
 
 
 def _scan(pieces: Iterable[str]) -> Scan:

@@ -21,6 +21,8 @@ CLEAR = 0.3
 """The autocorrelation of changes, one season apart, from which on a season is believed."""
 _SERIES = 50  # so many series are looked at for their season and how they vary
 _HELD = 0.2  # the share at the end that is not looked at
+_LOOKED_AT = 1 << 18
+"""Rows of a series that are looked at for its season, the last ones, at most."""
 _YEAR = 365.25 * 86_400
 
 
@@ -91,7 +93,7 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
         return 1
     total, counted = np.zeros(longest + 1), 0
     for values in series:
-        changes = np.diff(values)
+        changes = np.diff(values[-_LOOKED_AT:])
         size = changes.std()
         rounding = 64 * np.finfo(np.float64).eps * np.abs(values).max(initial=0)
         if len(changes) < 3 * 4 or not size > rounding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from elman.data.io.tables import checked_table, read_table
 from elman.data.timeseries.dates import DateOrder
 from elman.data.timeseries.roles import Roles, roles_of, with_categories
 from elman.data.timeseries.scaling import FittedSeries, Transform, fit_series
-from elman.data.timeseries.table import Missing, TimeSeries, read_series
-from elman.data.timeseries.timestamps import Feature, calendar_features, season_of
+from elman.data.timeseries.table import Missing, TimeSeries, Values, read_series
+from elman.data.timeseries.timestamps import Feature, TimeTexts, calendar_features, season_of
 from elman.data.timeseries.windows import ScaledSeries, Split, Windows, scale_series, split_in_time
 from elman.errors import UserError, optional_imports
 
@@ -161,6 +161,11 @@ class ForecastData:
     test: Windows
     held: Windows
     notes: tuple[str, ...] = ()
+
+    def contents(self) -> Iterator[tuple[str, TimeTexts, Values, Values]]:
+        """Name, times, values and known columns of every series."""
+        raw = (one.raw for one in self.series)
+        return ((one.name, TimeTexts(one.times), one.values, one.known) for one in raw)
 
 
 def read_all_series(data: str | Path | pd.DataFrame, reading: Reading) -> SourceSeries:

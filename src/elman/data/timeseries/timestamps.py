@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ FIRST_DAY = "1970-01-01"
 """The day of clock times that come without one: today's would make a forecast depend on the day it is made."""
 OFF_THE_STEP = 0.05
 """How far from its place a number may lie that stands for a time, in steps: 0.3 is 3 steps of 0.1 and a little less."""
+_TOGETHER = 1 << 16
 _PLACES = 200  # how many such runs are looked at
 _SEASONS = {"h": 24, "D": 7, "B": 5, "W": 52, "ME": 12, "MS": 12, "QE": 4, "QS": 4, "min": 1440, "s": 60}
 
@@ -253,6 +254,40 @@ def shown(time: Any) -> str:
     """A time as a person writes it: without a clock where that is at midnight."""
     text = str(time)
     return text.removesuffix(" 00:00:00")
+
+
+class TimeTexts(Sequence[str]):
+    """Times as `str` writes each, made when they are asked for, many at a time."""
+
+    def __init__(self, times: pd.Index) -> None:
+        self._times = times
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> TimeTexts: ...
+    def __getitem__(self, place: int | slice) -> str | TimeTexts:
+        """One text, or some."""
+        return TimeTexts(self._times[place]) if isinstance(place, slice) else str(self._times[place])
+
+    def __iter__(self) -> Iterator[str]:
+        for begin in range(0, len(self), _TOGETHER):
+            yield from _texts_of(self._times[begin : begin + _TOGETHER])
+
+
+def _texts_of(times: pd.Index) -> list[str]:
+    values = times.to_numpy()
+    if values.dtype.kind == "M" and getattr(times, "tz", None) is None:
+        seconds = values.astype("M8[s]")
+        if (seconds == values).all():
+            texts = np.datetime_as_string(seconds, unit="s")
+            signs = texts.view(np.uint32).reshape(len(texts), -1)
+            signs[signs == ord("T")] = ord(" ")
+            return cast("list[str]", texts.tolist())
+    return list(map(str, times))
 
 
 def _inferred(times: pd.Index) -> str | None:

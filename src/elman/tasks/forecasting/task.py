@@ -133,8 +133,7 @@ class Task(BaseTask[Settings]):
 
     def learned_from(self) -> dict[str, Iterable[Any]]:
         """Times and values of every series."""
-        raw = [one.raw for one in self.data.series]
-        return {"series": ((one.name, [*map(str, one.times)], one.values, one.known) for one in raw)}
+        return {"series": self.data.contents()}
 
     @cached_property
     def fitted(self) -> FittedSeries:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ NAME = "data.json"
 """The file in the run's folder."""
 BLOCK = 1 << 16
 """Bytes of a block of a file."""
+_TOGETHER = 4096
 Parts = Mapping[str, Iterable[Any]]
 """What a task learns from: for each part ("training part") its examples, or one text."""
 log = logging.getLogger("elman")
@@ -43,7 +45,7 @@ def digest(parts: Parts) -> dict[str, PartDigest]:
     """The digest of each part.
 
     Arguments:
-        parts: examples of texts, bytes, numbers, None, arrays, paths of files, and tuples and lists of these.
+        parts: examples of texts, bytes, numbers, None, arrays, paths of files, and sequences of these.
     """
     return {name: _remembered(examples) for name, examples in parts.items()}
 
@@ -111,10 +113,8 @@ def _digest(examples: Iterable[Any]) -> PartDigest:
 
 def _feed(sha256: hashlib._Hash, value: Any) -> None:
     """Hash a value behind its kind and size, so that no two sequences of values give the same bytes."""
-    if isinstance(value, tuple | list):
-        sha256.update(f"({len(value)}".encode())
-        for one in value:
-            _feed(sha256, one)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        _feed_all(sha256, value)
         return
     if isinstance(value, np.ndarray):
         head, content = f"{value.dtype.str}{value.shape}", np.ascontiguousarray(value).view(np.uint8).data
@@ -128,6 +128,31 @@ def _feed(sha256: hashlib._Hash, value: Any) -> None:
         head, content = f"{type(value).__name__}{value!r}", memoryview(b"")
     sha256.update(f"{head}:".encode())
     sha256.update(content)
+
+
+def _feed_all(sha256: hashlib._Hash, values: Sequence[Any]) -> None:
+    """Hash a sequence, texts that follow each other many at a time."""
+    sha256.update(f"({len(values)}".encode())
+    for are_texts, run in groupby(values, lambda one: isinstance(one, str)):
+        if are_texts:
+            while some := list(islice(run, _TOGETHER)):
+                sha256.update(_texts(some))
+        else:
+            for one in run:
+                _feed(sha256, one)
+
+
+def _texts(texts: list[str]) -> bytes:
+    """What is hashed of texts that follow each other."""
+    size, together = len(texts[0]), "".join(texts)
+    if together.isascii() and all(len(text) == size for text in texts):  # as dates are
+        head = b"s%d:" % size
+        table = np.empty((len(texts), len(head) + size), np.uint8)
+        table[:, : len(head)] = np.frombuffer(head, np.uint8)
+        table[:, len(head) :] = np.frombuffer(together.encode(), np.uint8).reshape(len(texts), size)
+        return table.tobytes()
+    raws = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return b"".join(chain.from_iterable((b"s%d:" % len(raw), raw) for raw in raws))
 
 
 def _blocks(path: Path) -> bytes:

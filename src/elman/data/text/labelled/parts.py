@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data import entries
 from elman.data.io.columns import Columns
 from elman.data.io.files import file_kind, is_file, is_folder, is_sampling
 from elman.data.io.folders import part_paths
@@ -19,7 +20,6 @@ from elman.data.io.labelled import PACKED_TABLES
 from elman.data.io.rows import empty_note, part_note
 from elman.data.packed import packed_by
 from elman.data.splits import names_of, never_seen, stratified
-from elman.data.text import encoded_cache as cache
 from elman.data.text.labelled.rows import PARTS, Source, StoredRows, open_rows
 from elman.data.text.labelled.texts import LabelledTexts, TextClasses
 
@@ -72,7 +72,7 @@ class StoredPart(LabelledTexts):
     def key(self) -> str:
         """The name of what follows from these texts and labels."""
         chosen = hashlib.sha256(self.texts.rows.tobytes() + self.labels.tobytes()).hexdigest()
-        return cache.key_of("examples", self.texts.stored.key, chosen)
+        return entries.key_of("examples", self.texts.stored.key, chosen)
 
     def some(self, characters: int) -> Sequence[str]:
         """Every text, every second, every third ..., until they have at most about so many characters together."""
@@ -90,7 +90,7 @@ class StoredPart(LabelledTexts):
 class _Examples(Iterable[Any]):
     def __init__(self, part: StoredPart) -> None:
         self._part = part
-        self.memo = cache.folder() / f"{part.key}.digest.json"
+        self.memo = entries.folder() / f"{part.key}.digest.json"
 
     def __iter__(self) -> Iterator[Any]:
         return zip(self._part.texts, self._part.labels.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The rows of tables that are larger than memory: read once, then their texts and columns lie in files of a cache.
+"""The rows of tables that are larger than memory: read once, then their texts and columns lie in files of a entries.
 
 An entry of the cache: KEY.texts (the texts in UTF-8, one after the other), KEY.rows (N of `ROW`), KEY.json (`Facts`).
 """
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_whole
+from elman.data import entries
 from elman.data.digests import check_untouched, content_digest, signature
 from elman.data.io.columns import Columns
 from elman.data.io.files import file_kind
@@ -25,7 +26,6 @@ from elman.data.io.folders import known_part
 from elman.data.io.labelled import streamed_rows
 from elman.data.io.rows import Row
 from elman.data.packed import packed_by
-from elman.data.text import encoded_cache as cache
 from elman.data.text.blocks import file_pieces
 from elman.errors import UserError
 
@@ -68,8 +68,8 @@ class StoredRows:
 
     def __init__(self, key: str, sources: Sequence[Source], facts: Facts) -> None:
         self.key, self.sources, self.facts = key, tuple(sources), facts
-        self.columns: NDArray[Any] = np.memmap(cache.folder() / f"{key}.rows", ROW, mode="r")
-        self._texts = open(cache.folder() / f"{key}.texts", "rb", buffering=0)  # noqa: SIM115  (closed with the rows)
+        self.columns: NDArray[Any] = np.memmap(entries.folder() / f"{key}.rows", ROW, mode="r")
+        self._texts = open(entries.folder() / f"{key}.texts", "rb", buffering=0)  # noqa: SIM115  (closed with the rows)
         weakref.finalize(self, self._texts.close)
         self._alone = threading.Lock()
 
@@ -132,25 +132,25 @@ def open_rows(sources: Sequence[Source], columns: Columns) -> StoredRows:
     before = [signature(source.path) for source in sources]
     digests = [content_digest(source.path) for source in sources]
     forms = [[file_kind(source.path), packed_by(source.path), source.part] for source in sources]
-    key = cache.key_of("labelled rows", digests, forms, columns.text, columns.label)
-    with cache.made_once(key):
+    key = entries.key_of("labelled rows", digests, forms, columns.text, columns.label)
+    with entries.made_once(key):
         found = _load(key, sources)
         if found is None:
             facts = _make(key, sources, columns)
             for source, state in zip(sources, before, strict=True):
                 check_untouched(source.path, state)
-            cache.describe(key, facts)
+            entries.describe(key, facts)
             found = _load(key, sources)
     if found is None:
-        raise UserError(f"the texts in {cache.folder()} vanished; try again")
+        raise UserError(f"the texts in {entries.folder()} vanished; try again")
     return found
 
 
 def _load(key: str, sources: Sequence[Source]) -> StoredRows | None:
-    facts = cache.description(key, Facts)
+    facts = entries.description(key, Facts)
     if facts is None or not facts.rows:
         return None
-    whole = cache.has_size(key, ".texts", facts.bytes) and cache.has_size(key, ".rows", facts.rows * ROW.itemsize)
+    whole = entries.has_size(key, ".texts", facts.bytes) and entries.has_size(key, ".rows", facts.rows * ROW.itemsize)
     return StoredRows(key, sources, facts) if whole else None
 
 
@@ -162,9 +162,9 @@ def _make(key: str, sources: Sequence[Source], columns: Columns) -> Facts:
             with open(texts, "wb") as text_file, open(rows, "wb") as row_file:
                 made.append(_written(sources, columns, text_file, row_file))
 
-        write_whole(cache.folder() / f"{key}.rows", write_beside)
+        write_whole(entries.folder() / f"{key}.rows", write_beside)
 
-    write_whole(cache.folder() / f"{key}.texts", write)
+    write_whole(entries.folder() / f"{key}.texts", write)
     return made[0]
 
 

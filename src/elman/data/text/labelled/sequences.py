@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.atomic_io import write_whole
-from elman.data.text import encoded_cache as cache
+from elman.data import entries
+from elman.data.text.encoded_cache import DtypeName, dtype_for, dtype_name
 from elman.data.text.labelled.parts import StoredTexts
 from elman.data.text.labelled.rows import StoredRows
 from elman.data.text.vocabulary import Vocabulary
@@ -28,7 +29,7 @@ from elman.errors import UserError
 class Encoded:
     """What KEY.json says of the ids of texts."""
 
-    dtype: cache.DtypeName
+    dtype: DtypeName
     rows: int
     ids: int
 
@@ -73,26 +74,26 @@ def encode_stored(texts: StoredTexts, vocabulary: Vocabulary, most: int) -> Stor
         UserError: a full disk.
     """
     numbered = hashlib.sha256("\0".join(vocabulary.tokens).encode("utf-8", "surrogatepass")).hexdigest()
-    key = cache.key_of("labelled ids", texts.stored.key, vocabulary.kind, vocabulary.lowercase, numbered, most)
-    with cache.made_once(key):
+    key = entries.key_of("labelled ids", texts.stored.key, vocabulary.kind, vocabulary.lowercase, numbered, most)
+    with entries.made_once(key):
         found = _load(key, texts.rows)
         if found is None:
-            cache.describe(key, _make(key, texts.stored, vocabulary, most))
+            entries.describe(key, _make(key, texts.stored, vocabulary, most))
             found = _load(key, texts.rows)
     if found is None:
-        raise UserError(f"the encoded texts in {cache.folder()} vanished; try again")
+        raise UserError(f"the encoded texts in {entries.folder()} vanished; try again")
     return found
 
 
 def _load(key: str, rows: NDArray[np.int64]) -> StoredSequences | None:
-    entry = cache.description(key, Encoded)
+    entry = entries.description(key, Encoded)
     if entry is None:
         return None
     dtype = np.dtype(entry.dtype)
     begin = _padded(entry.ids * dtype.itemsize)
-    if not cache.has_size(key, ".ids", begin + 8 * entry.rows):
+    if not entries.has_size(key, ".ids", begin + 8 * entry.rows):
         return None
-    path = cache.folder() / f"{key}.ids"
+    path = entries.folder() / f"{key}.ids"
     ids: NDArray[Any] = np.memmap(path, dtype, mode="r")[: entry.ids]
     ends: NDArray[np.int64] = np.memmap(path, "<i8", mode="r", offset=begin)
     return StoredSequences(ids, ends, rows)
@@ -103,7 +104,7 @@ def _padded(size: int) -> int:
 
 
 def _make(key: str, stored: StoredRows, vocabulary: Vocabulary, most: int) -> Encoded:
-    dtype, lengths = cache.dtype_for(len(vocabulary)), [np.empty(0, np.int64)]
+    dtype, lengths = dtype_for(len(vocabulary)), [np.empty(0, np.int64)]
 
     def write(part: Path) -> None:
         with open(part, "wb") as file:
@@ -115,8 +116,8 @@ def _make(key: str, stored: StoredRows, vocabulary: Vocabulary, most: int) -> En
             size = int(ends[-1]) * dtype.itemsize
             file.write(bytes(_padded(size) - size) + ends.astype("<i8").tobytes())
 
-    write_whole(cache.folder() / f"{key}.ids", write)
-    return Encoded(cache.dtype_name(dtype), len(stored), int(sum(part.sum() for part in lengths)))
+    write_whole(entries.folder() / f"{key}.ids", write)
+    return Encoded(dtype_name(dtype), len(stored), int(sum(part.sum() for part in lengths)))
 
 
 def _encoded(texts: Sequence[str], vocabulary: Vocabulary, dtype: np.dtype[Any], most: int) -> tuple[bytes, list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elman.data.text import encoded_cache as cache
+from elman.data import entries
 from elman.data.text.labelled.parts import StoredPart
 from elman.data.text.labelled.texts import LabelledTexts
 from elman.data.text.tokenizers import Kind
@@ -25,9 +25,9 @@ def learn_vocabulary(part: LabelledTexts, kind: Kind, size: int | None, **option
     texts = part.some(VOCABULARY_CHARACTERS)
     if not isinstance(part, StoredPart):
         return Vocabulary.build(texts, kind, size, **options)
-    key = cache.key_of("labelled vocabulary", part.key, VOCABULARY_CHARACTERS, kind, size, sorted(options.items()))
-    file = cache.folder() / f"{key}.vocabulary.json"
-    with cache.made_once(key):
+    key = entries.key_of("labelled vocabulary", part.key, VOCABULARY_CHARACTERS, kind, size, sorted(options.items()))
+    file = entries.folder() / f"{key}.vocabulary.json"
+    with entries.made_once(key):
         found = _kept(file)
         if found is None:
             Vocabulary.build(texts, kind, size, **options).save(file)
