@@ -312,6 +312,10 @@ def test_some_texts_are_evenly_spread(tmp_path: Path, both: Callable[..., tuple[
     assert list(large.train.texts[::-1]) == list(small.train.texts)[::-1]
     both_parts = large.train.joined(large.validation)
     assert list(both_parts.texts) == [*small.train.texts, *small.validation.texts]
+    for most in (7, 0, 10**9):
+        assert list(large.train.thinned(most).texts) == list(small.train.thinned(most).texts)
+        assert large.train.thinned(most).labels.tolist() == small.train.thinned(most).labels.tolist()
+    assert len(large.train.thinned(7)) == 7
     assert list(large.train.some(10**9)) == list(small.train.some(1)) == list(small.train.texts)
 
 

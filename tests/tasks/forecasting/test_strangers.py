@@ -171,9 +171,9 @@ def test_what_was_left_to_the_data_is_not_advised() -> None:
     truth = np.ones((3, 2, 1))
     by = {NETWORK: Forecasts(truth + 1), "last value": Forecasts(truth + 0.1)}
     judged = Judged(truth, np.ones((3, 1)), by)
-    (_, warned) = verdict(judged, 1.0, "last")
+    (_, warned) = verdict(judged, 1, 1.0, "last")
     assert "or `anchor` and `combine` left to the data" in warned[-1]
-    (_, warned) = verdict(judged, 1.0, "last", {"anchor", "combine"})
+    (_, warned) = verdict(judged, 1, 1.0, "last", {"anchor", "combine"})
     assert warned[-1].endswith("try more `steps`, a larger `hidden_size` or a longer `window`")
-    (_, warned) = verdict(judged, 0.0, "last", {"anchor", "combine"})
+    (_, warned) = verdict(judged, 1, 0.0, "last", {"anchor", "combine"})
     assert warned[-1].endswith("try a longer `window`")

@@ -245,3 +245,23 @@ def test_windows_are_evaluated_some_at_a_time(trained: Path, run: Run, monkeypat
     again = load(trained)
     assert len(list(again.task.data.validation.pieces())) > 2
     assert again.examine().metrics == pytest.approx(whole.metrics, rel=1e-9)
+
+
+def test_a_sample_of_the_validation_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shops().to_csv(tmp_path / "shops.csv", index=False)
+    settings = {
+        "data": str(tmp_path / "shops.csv"),
+        "series_id": "shop",
+        "known": ("holiday",),
+        "window": 14,
+        "horizon": 7,
+    }
+    caplog.set_level("INFO")
+    figures = []
+    for name, sample in (("some", 16), ("all", 0)):
+        asked = Settings(**settings, validation=60.0, validation_sample=sample, **SMALL)  # type: ignore[arg-type]
+        train("forecasting", asked, tmp_path / name)
+        figures.append(load(tmp_path / name).evaluate())
+    assert caplog.text.count("validation MASE (of 16 of its 108 windows)") == 1
+    assert figures[0] == figures[1]  # `evaluate` looks at all of it
+    assert (tmp_path / "some" / "forecast.svg").exists()

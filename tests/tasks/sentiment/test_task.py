@@ -172,3 +172,22 @@ def test_settings_that_cannot_be() -> None:
     ):
         with pytest.raises(UserError, match=message):
             Settings(**wrong)
+
+
+@pytest.mark.parametrize("ngrams", ["none", "beside"])
+def test_a_sample_of_the_validation_part(ngrams: str, tmp_path: Path) -> None:
+    data = str(write_reviews(tmp_path / "reviews.csv", 400))
+    more: dict[str, Any] = {"ngrams": ngrams, "steps": 8, "eval_every": 8, "validation_share": 0.25}
+    train("sentiment", Settings(data=data, validation_sample=30, **more, **SMALL), tmp_path / "run")  # type: ignore[arg-type]
+    task = load(tmp_path / "run").task
+    whole, some = task.data.validation, task.read_examples("validation")
+    assert (len(whole), len(some)) == (100, 30)
+    assert list(some.names) == [whole.texts[place] for place in np.linspace(0, 99, 30).astype(int).tolist()]
+    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    seen = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    assert float(seen["validation_accuracy"]) * 30 == pytest.approx(round(float(seen["validation_accuracy"]) * 30))
+    run = load(tmp_path / "run")
+    measured = run.evaluate()
+    answers = [one.label for one in run.predict(list(whole.texts))]
+    truth = np.array(task.data.classes)[whole.labels]
+    assert measured["validation_accuracy"] == pytest.approx(np.mean(np.array(answers) == truth))

@@ -26,6 +26,8 @@ Split = Literal["times", "series"]
 """Whether all series are cut at the same two times, or each at its own end."""
 Part = tuple[int, int]
 """The rows of a series from which (included) to which (excluded) forecasts may reach."""
+PASSAGES = 16
+"""Runs of windows that follow each other, where some stand for all."""
 NUMBERS_AT_ONCE = 1 << 24
 """What windows look back on, in float64, of as many as are laid side by side: 128 MiB."""
 
@@ -129,6 +131,14 @@ class Windows:
         if len(self) <= most:
             return self
         return self._of(self.places[np.linspace(0, len(self) - 1, most).astype(int)])
+
+    def passages(self, most: int) -> Windows:
+        """About so many windows in `PASSAGES` runs of them, evenly spread; all for 0."""
+        if not most or len(self) <= most:
+            return self
+        size = -(-most // PASSAGES)
+        begins = np.linspace(0, len(self) - size, PASSAGES).astype(np.int64)
+        return self._of(self.places[np.unique(begins[:, None] + np.arange(size))])
 
     def pieces(self) -> Iterator[Windows]:
         """All windows in order, so many at a time that what they look back on is `NUMBERS_AT_ONCE` at most."""

@@ -69,12 +69,14 @@ def widening(model: Forecaster, steps: int) -> Tensor:
 def past_of(windows: Windows, past: Windows) -> Windows:
     """Those of `past` that `recent_widening` may read for `windows`."""
     kept = np.zeros(len(past), dtype=bool)
-    series, origins = past.places.T
     for number in np.unique(windows.places[:, 0]).tolist():
+        own = np.flatnonzero(past.places[:, 0] == number)
         latest = windows.places[windows.places[:, 0] == number, 1] - windows.horizon
-        before = np.flatnonzero((series == number) & (origins <= latest.min()))
-        kept[before[-RECENT:]] = True
-        kept |= (series == number) & (origins > latest.min()) & (origins <= latest.max())
+        ends = np.searchsorted(past.places[own, 1], latest, side="right")
+        changes = np.zeros(len(own) + 1, dtype=np.int64)  # where a run of recent ones begins, and where it ends
+        np.add.at(changes, np.maximum(ends - RECENT, 0), 1)
+        np.add.at(changes, ends, -1)
+        kept[own[changes.cumsum()[:-1] > 0]] = True
     return Windows(past.series, past.window, past.horizon, past.targets, past.places[kept])
 
 

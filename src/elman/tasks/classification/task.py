@@ -129,6 +129,10 @@ class ClassificationTask(Task[S]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and accuracy on the validation part."""
+        return self.figures(model)
+
+    def figures(self, model: nn.Module) -> dict[str, float]:
+        """The same of a model that is taken as it is."""
         return self.answers(model, "validation").metrics()
 
     def answers(self, model: nn.Module, part: Part) -> Answers:
@@ -155,7 +159,7 @@ class ClassificationTask(Task[S]):
             answers = self._ask(model, examples)
             return Report(answers.metrics(), self._tables(answers, examples, data[0].name))
         part: Part = "test" if len(self.examples("test")) else "validation"
-        metrics = {f"validation_{name}": value for name, value in self.evaluate(model).items()}
+        metrics = {f"validation_{name}": value for name, value in self.figures(model).items()}
         answers = self.answers(model, part)
         metrics |= {f"{part}_{name}": value for name, value in answers.metrics().items()}
         return Report(metrics, self._tables(answers, self.judged(part), part))

@@ -67,6 +67,9 @@ class Settings(RecurrentSettings):
     validation: float | None = None
     """Times held out to choose the best weights: a share below 1 or a number; otherwise the dataset's standard, or a
     tenth, a horizon at least."""
+    validation_sample: int = 0
+    """Windows of the validation part that are judged when training ends, in 16 passages spread evenly over it; 0: all
+    of them. On its way training looks at 5,000 at most."""
     test: float | None = None
     """Times held out at the very end: a share below 1 or a number; otherwise as `validation`."""
     split: Literal["auto", "times", "series"] = "auto"
@@ -120,6 +123,7 @@ class Settings(RecurrentSettings):
         **dict.fromkeys(("window", "segment"), Range(1, 1_000_000)),
         "horizon": Range(1, 100_000),
         "season": Range(0, 1_000_000),
+        "validation_sample": Range(0, 1e15),
         "level": PART,
     }
     """What each number may be."""

@@ -313,7 +313,8 @@ class Task(BaseTask[Settings]):
         with torch.no_grad():
             judged = self.draw(model, self.data.validation, "validation", folder.path / "forecast")
         chosen = {one.setting for one in self.choices}
-        told, warned = verdict(judged, float(getattr(model, "share", 1.0)), self.settings.anchor, chosen)
+        whole = len(self.data.validation)
+        told, warned = verdict(judged, whole, float(getattr(model, "share", 1.0)), self.settings.anchor, chosen)
         warn_uncalibrated(self.settings, model, None, self._seen_in_training)
         for line in told:
             log.info("%s", line)
@@ -330,7 +331,7 @@ class Task(BaseTask[Settings]):
         from elman.tasks.forecasting.outputs import compared, panels_of_part
 
         held = self.data.held
-        judged = self._judge(model, windows, held)
+        judged = self._judge(model, windows.passages(self.settings.validation_sample), held)
         own, (best, other) = judged.metrics("")["mae"], judged.best_baseline("mae")
         title = f"{where.capitalize()}: MAE {own:.3g}, {compared(own, other)} the best baseline ({best}: {other:.3g})"
         ask = partial(self.ask, past=held)

@@ -33,14 +33,18 @@ def decided(read: SourceSeries, data: ForecastData, choices: Sequence[Choice]) -
         yield f"chosen by the data ({CHOICES} says why): {chosen}"
 
 
-def verdict(judged: Judged, share: float, anchor: str, chosen: Collection[str] = ()) -> tuple[list[str], list[str]]:
+def verdict(
+    judged: Judged, whole: int, share: float, anchor: str, chosen: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
     """What is to be said of forecasts of the validation part, and what the user is to be warned of.
 
     Arguments:
+        whole: windows that the part has.
         share: of the network's answers, that is added to the anchor.
         chosen: settings that were left to the data already.
     """
-    told, warned = [f"validation MASE: {judged.told()}"], []
+    some = f" (of {len(judged.truth):,} of its {whole:,} windows)" if len(judged.truth) < whole else ""
+    told, warned = [f"validation MASE{some}: {judged.told()}"], []
     if share == 0:
         warned.append(f"on validation the network adds nothing to its anchor ({anchor}), which forecasts alone")
     elif share < 1:

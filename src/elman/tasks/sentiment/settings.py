@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from elman.errors import UserError
 from elman.models.config import Readout
 from elman.tasks.classification.settings import EnsembleSettings
-from elman.training.checks.ranges import SHARE, TOKENS, UNITS, Ranges, check_fields
+from elman.training.checks.ranges import SHARE, TOKENS, UNITS, Range, Ranges, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,8 @@ class Settings(EnsembleSettings):
     """Of a longer text the last so many tokens are read."""
     embedding_size: int = 0
     """Size of the vector that stands for a token; 0: by what the tokens are."""
+    validation_sample: int = 0
+    """Texts of the validation part that training looks at, spread evenly over it; 0: all of them."""
     vectors: str | None = None
     """Text file of word vectors (GloVe, word2vec) to begin with; their size is `embedding_size`."""
     word_dropout: float = -1
@@ -80,6 +82,7 @@ class Settings(EnsembleSettings):
         **dict.fromkeys(("vocabulary_size", "min_count", "max_length"), TOKENS),
         "embedding_size": UNITS,
         "word_dropout": SHARE,
+        "validation_sample": Range(0, 1e15),
     }
     """What each number may be."""
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from elman.insight.example import InspectionExample
     from elman.plotting.running_prediction import RunningPrediction
     from elman.training.predicting.input_stream import InputStream
+    from elman.training.report import Report
 
 VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.json"
 TOGETHER = 256
@@ -177,8 +178,16 @@ class Task(NgramTask):
         return self.vocabulary.unk
 
     def read_examples(self, part: Part) -> Examples:
-        """The texts of a part, as numbers."""
-        return self._encoded(self._training_part if part == "train" else getattr(self.data, part))
+        """The texts of a part, as numbers; of the validation part those that training looks at."""
+        if part == "validation":
+            return self._encoded(self.data.validation.thinned(self.settings.validation_sample))
+        return self._encoded(self._training_part if part == "train" else self.data.test)
+
+    def examine(self, model: nn.Module, *data: Path) -> Report:
+        """Metrics on all of the validation part, also where training looked at some of it, and on the test part."""
+        if not data and self.settings.validation_sample:
+            self._parts["validation"] = self._encoded(self.data.validation)
+        return super().examine(model, *data)
 
     def other_examples(self, path: Path) -> Examples:
         """Texts of a file or folder."""

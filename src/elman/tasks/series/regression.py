@@ -92,7 +92,7 @@ class RegressionTask(Task):
         errors = (answers.float() - truth).square().mean(-1)
         return Loss((errors * counts.to(device)).sum(), int(counts.sum()))
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def figures(self, model: nn.Module) -> dict[str, float]:
         """The loss on the validation part; of a series under cross-validation, by the networks that never saw it."""
         import torch
 

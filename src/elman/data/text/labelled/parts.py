@@ -68,6 +68,10 @@ class StoredPart(LabelledTexts):
         rows = np.concatenate([self.texts.rows, other.texts.rows])
         return StoredPart(StoredTexts(self.texts.stored, rows), np.concatenate([self.labels, other.labels]))
 
+    def taken(self, chosen: Numbers) -> StoredPart:
+        """The texts of these numbers."""
+        return _part(self.texts.stored, self.texts.rows[chosen], self.labels[chosen])
+
     @cached_property
     def key(self) -> str:
         """The name of what follows from these texts and labels."""

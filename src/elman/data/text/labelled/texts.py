@@ -27,6 +27,17 @@ class LabelledTexts:
         """These texts and those of another part."""
         return LabelledTexts((*self.texts, *other.texts), np.concatenate([self.labels, other.labels]))
 
+    def thinned(self, most: int) -> LabelledTexts:
+        """At most so many of the texts, evenly spread; all for 0."""
+        if not most or len(self) <= most:
+            return self
+        chosen = np.linspace(0, len(self) - 1, most).astype(np.int64)
+        return self.taken(chosen)
+
+    def taken(self, chosen: NDArray[np.int64]) -> LabelledTexts:
+        """The texts of these numbers."""
+        return LabelledTexts(tuple(self.texts[number] for number in chosen.tolist()), self.labels[chosen])
+
     def some(self, characters: int) -> Sequence[str]:
         """Texts evenly spread, of about so many characters together at most; in memory all of them."""
         return self.texts
