@@ -106,7 +106,7 @@ def read_features(path: Path) -> Features:
     if twice := next((name for name, times in Counter(names).items() if times > 1), None):
         raise UserError(f"{path} has two vectors for {twice[:100]!r}; make it again")
     with np.errstate(over="ignore"):
-        single = vectors.astype(np.float32)
+        single = vectors.astype(np.float32, copy=False)
     if not np.isfinite(single).all():
         raise UserError(f"{path} has features that are not finite in 32 bits; make it again")
     return Features(tuple(names), single, maker)

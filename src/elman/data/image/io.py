@@ -43,9 +43,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     with optional_imports():
         from PIL import Image, UnidentifiedImageError
 
-    if path_kind(path) == "nothing":
-        raise UserError(f"there is no picture {path}; check the path")
-    raw = read_bytes(path, _LARGEST)
+    raw = read_picture_bytes(path)
     try:
         return _read(raw)
     except UnidentifiedImageError as error:
@@ -54,6 +52,17 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise UserError(f"{path} has too many points to be read safely; save a smaller copy") from error
     except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
         return _what_is_there(path, raw, error)
+
+
+def read_picture_bytes(path: Path) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        UserError: no file, or one that cannot be read.
+    """
+    if path_kind(path) == "nothing":
+        raise UserError(f"there is no picture {path}; check the path")
+    return read_bytes(path, _LARGEST)
 
 
 def _read(raw: bytes) -> NDArray[np.uint8]:

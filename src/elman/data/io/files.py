@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from elman.data.packed import packed_by, unpacked_name, unpacking
 from elman.errors import UserError
@@ -117,6 +118,22 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     if not raw:
         raise UserError(f"{path} is empty; give a file with something in it")
     return raw
+
+
+@contextmanager
+def open_whole(path: Path, most: int = LARGEST) -> Iterator[IO[bytes]]:
+    """A file to seek in, with the checks of `read_bytes`, which it raises as."""
+    if not check_file(path, most):
+        raise UserError(f"{path} is empty; give a file with something in it")
+    try:
+        file = open(path, "rb")  # noqa: SIM115  (closed below)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {_reason(error)}; check its permissions") from error
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {_reason(error)}; check the disk it is on") from error
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import lzma
 import math
 import sys
@@ -16,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.io.files import LARGEST_ARRAYS, read_bytes
+from elman.data.io.files import LARGEST_ARRAYS, open_whole
 from elman.errors import UserError
 
 Array = NDArray[Any]
@@ -25,6 +24,7 @@ UNCHECKED_UNPACKED = 1 << 30
 """Bytes up to which it does not matter how well arrays are packed: 1 GiB."""
 LARGEST_RATIO = 50
 """How many times its own size a larger file may hold."""
+_PIECE = 1 << 22
 
 
 def read_npz_arrays(path: Path) -> dict[str, Array]:
@@ -34,11 +34,15 @@ def read_npz_arrays(path: Path) -> dict[str, Array]:
         UserError: the file is missing, no regular file, damaged, no .npz, or holds Python objects, more than 1 GiB of
             them packed into less than a fiftieth, or an entry twice.
     """
-    raw = io.BytesIO(read_bytes(path, LARGEST_ARRAYS))
+    with open_whole(path, LARGEST_ARRAYS) as raw:
+        return _npz_arrays(path, raw)
+
+
+def _npz_arrays(path: Path, raw: IO[bytes]) -> dict[str, Array]:
     if not zipfile.is_zipfile(raw):
         raise UserError(f"{path} is damaged or no .npz file; write it again with numpy.savez")
     arrays: dict[str, Array] = {}
-    left = most = min(max(UNCHECKED_UNPACKED, LARGEST_RATIO * raw.getbuffer().nbytes), LARGEST_ARRAYS)
+    left = most = min(max(UNCHECKED_UNPACKED, LARGEST_RATIO * path.stat().st_size), LARGEST_ARRAYS)
     try:
         with zipfile.ZipFile(raw) as packed:
             for entry in packed.infolist():
@@ -60,8 +64,8 @@ def read_npz_arrays(path: Path) -> dict[str, Array]:
 
 def read_npy_array(path: Path) -> Array:
     """The array of a .npy file; raises as `read_npz_arrays`."""
-    raw = read_bytes(path, LARGEST_ARRAYS)
-    return _array(io.BytesIO(raw), len(raw), path)
+    with open_whole(path, LARGEST_ARRAYS) as raw:
+        return _array(raw, path.stat().st_size, path)
 
 
 def _array(file: IO[bytes], size: int, path: Path) -> Array:
@@ -81,7 +85,7 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
             raise UserError(
                 f"{damaged}: its header claims {count * dtype.itemsize:,} bytes of {size:,}; write it again"
             )
-        raw = file.read(count * dtype.itemsize)
+        raw = _read(file, count * dtype.itemsize)
         values = np.frombuffer(raw, dtype=dtype, count=count) if count else np.empty(0, dtype)
         if dtype.kind == "U" and count:
             points = values.astype(dtype.newbyteorder("=")).view(np.uint32)
@@ -93,3 +97,11 @@ def _array(file: IO[bytes], size: int, path: Path) -> Array:
     except (ValueError, TypeError, EOFError, SyntaxError, TokenError, OverflowError, RecursionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{damaged} ({reason}); write it again with numpy.savez") from error
+
+
+def _read(file: IO[bytes], size: int) -> memoryview:
+    """The next bytes, at most so many, in memory that can be written to, as arrays are."""
+    raw, done = memoryview(bytearray(size)), 0
+    while done < size and (count := file.readinto(raw[done : done + _PIECE])):  # type: ignore[attr-defined]
+        done += count
+    return raw[:done]

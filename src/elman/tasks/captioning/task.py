@@ -70,7 +70,7 @@ class Task(BaseTask[Settings]):
         from elman.data.image.dataset import read_captioned
 
         s = self.settings
-        given = (s.data, s.captions, s.features, extract_with_progress)
+        given = (s.data, s.captions, s.features, remember_with_progress)
         read = read_captioned(*given, validation_share=s.validation_share, seed=s.seed)
         for note in read.notes:
             log.info(note)
@@ -336,3 +336,17 @@ def extract_with_progress(files: list[Path]) -> Features:
 
     with display().counting("looking at pictures", len(files)) as done:
         return extract_features(files, lambda count, _: done(count))
+
+
+def remember_with_progress(files: list[Path]) -> Features:
+    """The same, from the cache where the pictures were seen before."""
+    from elman.data.image.remembered import remembered
+    from elman.models.image_features import MAKER, extract_features
+    from elman.training.progress import display
+
+    with display().counting("looking at pictures", len(files)) as done:
+
+        def make(some: Sequence[Path], before: int) -> Features:
+            return extract_features(some, lambda count, _: done(before + count))
+
+        return remembered(files, make, MAKER)

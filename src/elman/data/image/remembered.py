@@ -1,0 +1,72 @@
+"""Features of pictures that were seen before: kept in the cache by what the files hold, some hundred together.
+
+An entry of the cache: KEY.vectors (N, D) float32, and KEY.json (`Kept`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.atomic_io import write_bytes
+from elman.data import entries
+from elman.data.image.features import Features
+from elman.data.image.io import read_picture_bytes
+
+TOGETHER = 256
+"""Pictures of an entry, at most."""
+_READERS = 2
+
+Make = Callable[[Sequence[Path], int], Features]
+"""Makes the features of some pictures; told how many came before them."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What KEY.json says: the shape of the vectors."""
+
+    rows: int
+    size: int
+
+
+def remembered(files: Sequence[Path], make: Make, maker: str) -> Features:
+    """The features of pictures, from the cache, or made now and kept: what is done stays where the rest is given up.
+
+    Arguments:
+        maker: names the network; another one's features are others.
+
+    Raises:
+        UserError: a picture that cannot be read, a full disk, or whatever `make` raises.
+    """
+    found = []
+    for begin in range(0, len(files), TOGETHER):
+        some = files[begin : begin + TOGETHER]
+        with ThreadPoolExecutor(_READERS) as readers:
+            digests = list(readers.map(_digest, some))
+        key = entries.key_of("features", maker, digests)
+        with entries.made_once(key):
+            vectors = _load(key)
+            if vectors is None:
+                vectors = make(some, begin).vectors
+                write_bytes(entries.folder() / f"{key}.vectors", vectors.astype("<f4").tobytes())
+                entries.describe(key, Kept(*vectors.shape))
+        found.append(vectors)
+    return Features(tuple(file.name for file in files), np.concatenate(found), maker)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(read_picture_bytes(file)).hexdigest()
+
+
+def _load(key: str) -> NDArray[np.float32] | None:
+    kept = entries.description(key, Kept)
+    if kept is None or not entries.has_size(key, ".vectors", 4 * kept.rows * kept.size):
+        return None
+    vectors = np.fromfile(entries.folder() / f"{key}.vectors", "<f4")
+    return vectors.astype(np.float32, copy=False).reshape(kept.rows, kept.size)
