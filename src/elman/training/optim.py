@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from elman.errors import UserError
 from elman.training.distributed.launcher import number_of_processes
@@ -41,6 +46,36 @@ def check_shares(settings: TrainingSettings, accelerator: Accelerator) -> None:
         raise UserError(f"`batch_size` is {counts}; it must be a multiple, so that every process has its share")
 
 
+class AdamW(torch.optim.AdamW):
+    """torch's AdamW (Loshchilov and Hutter 2019, algorithm 2), to the bit, without what calls torch's compiler.
+
+    To import the compiler takes seconds, and steps that nobody compiles do without it.
+    """
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own."""
+        _plain(Optimizer.add_param_group)(self, param_group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Change the parameters by their gradients."""
+        loss: float | None = _plain(torch.optim.Adam.step)(self, closure)
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        _plain(Optimizer.zero_grad)(self, set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The moments and settings, to be saved."""
+        state: dict[str, Any] = _plain(Optimizer.state_dict)(self)
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over saved moments and settings."""
+        _plain(Optimizer.load_state_dict)(self, state_dict)
+
+
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """AdamW that decays matrices only."""
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -48,9 +83,7 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(
-        [g for g in groups if g["params"]], lr=settings.lr, betas=(0.9, settings.beta2), fused=True
-    )
+    return AdamW([g for g in groups if g["params"]], lr=settings.lr, betas=(0.9, settings.beta2), fused=True)
 
 
 def clip(parameters: list[nn.Parameter], settings: TrainingSettings) -> Tensor:
@@ -67,3 +100,9 @@ def clip(parameters: list[nn.Parameter], settings: TrainingSettings) -> Tensor:
     if settings.clip_norm and not within:
         torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm_now)
     return norm
+
+
+def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of torch's without what calls the compiler around it; as it is where there is nothing around it."""
+    plain: Callable[..., Any] = inspect.unwrap(method)
+    return plain

@@ -17,7 +17,8 @@ def share_model(model: nn.Module, accelerator: Accelerator) -> nn.Module:
     """The model as every process calls it: gradients are averaged over the processes, buffers stay each one's own."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-        shared: nn.Module = accelerator.prepare_model(model)
+        # it is on its device already, and to find out whether it may be moved takes a second of imports
+        shared: nn.Module = accelerator.prepare_model(model, device_placement=False)
     return shared
 
 
