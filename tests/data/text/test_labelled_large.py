@@ -17,6 +17,7 @@ import pyarrow
 import pytest
 
 from elman.data import digests, entries
+from elman.data.io.large import plain_text
 from elman.data.text import blocks
 from elman.data.text.classification import read_labelled_part, read_labelled_text
 from elman.data.text.labelled import parts, rows
@@ -97,6 +98,7 @@ WRONG: dict[str, str | bytes] = {
 def _small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(blocks, "BLOCK", 61)
+    monkeypatch.setattr(plain_text, "BLOCK", 500)
     monkeypatch.setattr(rows, "_TOGETHER", 7)
     monkeypatch.setattr(rows, "_BLOCK", 200)
 
@@ -266,14 +268,32 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     path = put(tmp_path / "a.csv", TABLES["plain.csv"])
     real = rows.streamed_rows
 
-    def changing(*given: object) -> object:
-        yield from real(*given)  # type: ignore[arg-type]
+    def changing(*given: object, **how: object) -> object:
+        yield from real(*given, **how)  # type: ignore[arg-type]
         path.write_text("text,label\n")
 
     monkeypatch.setattr(rows, "streamed_rows", changing)
     with pytest.raises(UserError, match="changed while it was read; try again when nothing writes to it"):
         read_labelled_text(path)
     assert not list(entries.folder().glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"), [("plain.csv", [True]), ("crlf.csv", [True]), ("parts.csv", [True]), ("mac.csv", [True, False])]
+)
+def test_what_leaves_no_choice_is_read_by_arrow(
+    name: str, ways: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "LARGE_BYTES", 0)
+    real, seen = rows.streamed_rows, list[object]()
+
+    def watched(*given: object, plain: bool) -> object:
+        seen.append(plain)
+        return real(*given, plain=plain)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rows, "streamed_rows", watched)
+    read_labelled_text(put(tmp_path / name, TABLES[name]))
+    assert seen == ways
 
 
 def test_the_limit_counts_texts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from elman.data.io.columns import Columns
 from elman.data.io.delimited import Delimited, Record, fitting_records, read_delimited, records_of
 from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_content
 from elman.data.io.folders import class_files, part_paths
+from elman.data.io.large.plain_text import plain_records
 from elman.data.io.rows import Parts, Row, by_part
 from elman.data.io.text import decode_utf8, newline_parted
 from elman.data.packed import PACKED
@@ -62,18 +63,22 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
     return list(_table_rows(path, (table.line, table.header), lambda: table.records, columns))
 
 
-def streamed_rows(path: Path, columns: Columns, pieces: Callable[[], Iterable[str]]) -> Iterator[Row]:
+def streamed_rows(
+    path: Path, columns: Columns, pieces: Callable[[], Iterable[str]], *, plain: bool = False
+) -> Iterator[Row]:
     """The rows of a .csv, .tsv or .jsonl file of any size, one by one; raises as `read_table`.
 
     Arguments:
         pieces: begins to read the file's text.
+        plain: read tables by Arrow, which raises a `NotPlainError` on its way where a file is not for it.
     """
     if file_kind(path) == ".jsonl":
         return _json_rows(path, pieces(), columns)
     line, header = next(records_of(path, pieces()), (0, []))
 
     def records() -> Iterator[Record]:
-        return fitting_records(path, header, islice(records_of(path, pieces()), 1, None))
+        after = plain_records(path) if plain else islice(records_of(path, pieces()), 1, None)
+        return fitting_records(path, header, after)
 
     return _table_rows(path, (line, header), records, columns)
 

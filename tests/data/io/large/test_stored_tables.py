@@ -50,6 +50,8 @@ STORED = {
     "times first, then a text": table([*HOURS[:150], *["soon"] * 50], decimals()),
     "names": table(HOURS, decimals(), [f"série {n % 3}" for n in range(200)]),
     "quoted": table([f'"{hour}"' for hour in HOURS], decimals(), ['"Köln, Dom"', '""', *['"x"'] * 198]),
+    "a doubled quote": table(HOURS, decimals(), ['"an ""a"""', '""""', '""""""', *["x"] * 197]),
+    "delimiters and quotes side by side": table(HOURS, decimals(), ['","', '"a,"', '",a"', '""","""', *["x"] * 196]),
     "dates with dots": table([f"{1 + n % 28:02}.{1 + n // 28:02}.2021" for n in range(200)], decimals()),
     "decimal commas": table(HOURS, [cell.replace(".", ",") for cell in decimals()], WHOLE, delimiter=";"),
     "decimal commas, one column of three": table(
@@ -80,7 +82,6 @@ WEIGHED = {
     "a plus": table(HOURS, decimals(), ["+5", *WHOLE[1:]]),
     "beyond 64 bits": table(HOURS, decimals(), ["99999999999999999999", *WHOLE[1:]]),
     "a line of delimiters": table(HOURS, decimals()).replace("\n2020-01-02 00", "\n,\n2020-01-02 00"),
-    "a doubled quote": table(HOURS, decimals(), ['"an ""a"""', *["x"] * 199]),
     "a number with a comma among texts": table(HOURS, decimals(), ["1,5", *["x"] * 199], delimiter=";"),
     "thousands among texts beside commas": table(
         HOURS, [cell.replace(".", ",") for cell in decimals()], ["1.234", *["x"] * 199], delimiter=";"
@@ -88,6 +89,8 @@ WEIGHED = {
     "sep=": "sep=;\n" + table(HOURS, decimals(), delimiter=";"),
     "an empty line first": "\n" + table(HOURS, decimals()),
     "one column": table(decimals(), names="a"),
+    "ends of line in quotes": table(HOURS, decimals(), ['"a\nb"', *["x"] * 199]),
+    "a quote inside": table(HOURS, decimals(), ['a "b" c', *["x"] * 199]),
     "old ends of line": table(HOURS, decimals()).replace("\n", "\r"),
     "one old end of line": table(HOURS, decimals(), ["x"] * 200).replace("x\n", "x\r", 1),
 }

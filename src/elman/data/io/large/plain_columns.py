@@ -23,7 +23,7 @@ LONGEST_CELL = 1000
 """Characters of a cell, at most."""
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
-_NUMBER_WITH_COMMA = r"[+-]?[\d.]*,[\d.,]*([eE][+-]?\d+)?"
+_NUMBER_WITH_COMMA = r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?"
 _DECIMAL_COMMA = r"[+-]?\d+,\d+"
 
 

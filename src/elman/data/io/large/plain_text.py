@@ -1,17 +1,21 @@
 """Delimited text in blocks of Arrow: the fast road of large tables, for files that only one reading is possible of.
 
 What `elman.data.io.delimited` reads record by record, Arrow reads a block at a time on every core. The two agree where
-the bytes are plain: lines that end in one way, quotes around whole fields alone. Whatever else is refused here, and is
-read there.
+the bytes are plain: lines that end in one way, quotes around whole fields alone, doubled inside. What else there is
+is refused here, and read there.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from elman.data.io.delimited import delimiter_of, records_of
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.io.delimited import Record, delimiter_of, records_of
 from elman.data.io.files import file_kind
 from elman.data.io.text import decode_utf8
 from elman.data.packed import unpacking
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 BLOCK = 1 << 24
 """Bytes of a block."""
 _LONGEST_HEADER = 1 << 20
+_NEWLINE, _RETURN, _QUOTE = b'\n\r"'
+_NONE = np.zeros(0, np.int64)
 
 
 class NotPlainError(Exception):
@@ -30,21 +36,31 @@ class NotPlainError(Exception):
 
 
 class _Watched:
-    """The bytes of a file as Arrow asks for them, whole lines of them looked at before it gets them."""
+    """The bytes of a file as Arrow asks for them, each block looked at before it gets it.
 
-    def __init__(self, file: IO[bytes], delimiter: bytes, *, quoting: bool) -> None:
-        self._file, self._delimiter, self._quoting = file, delimiter, quoting
-        self._waiting, self.closed = b"", False
+    Arguments:
+        delimiter: parts the fields.
+        quoting: whether a field may be in quotes.
+        multiline: whether a field in quotes may hold ends of lines; `lines` is kept then.
+
+    Attributes:
+        lines: for each record, the first among them, the line on which it begins, in arrays; those that have ended.
+        refused: why a block was refused: Arrow wraps the exception, and it must not get lost.
+    """
+
+    def __init__(self, file: IO[bytes], delimiter: str, *, quoting: bool, multiline: bool) -> None:
+        self._file, self._quoting, self._multiline = file, quoting, multiline
+        self._around = np.frombuffer(f'{delimiter}\n\r"'.encode(), np.uint8)
+        self._last, self._quotes, self._line, self._begin, self._length = 10, 0, 1, 1, 0
+        self.lines: deque[NDArray[np.int64]] = deque()
         self.refused: Exception | None = None
+        self.closed = False
 
     def read(self, size: int = -1) -> bytes:
         try:
             block = self._file.read(size)
-            lines = self._waiting + block
-            end = lines.rfind(b"\n") + 1 if block else len(lines)
-            self._check(lines[:end])
-            self._waiting = lines[end:]
-        except Exception as error:  # Arrow wraps it, and the reason must not get lost
+            self._look_at(np.frombuffer(block or b"\n", np.uint8), block)
+        except Exception as error:
             self.refused = error
             raise
         return block
@@ -55,16 +71,56 @@ class _Watched:
     def close(self) -> None:
         self.closed = True
 
-    def _check(self, lines: bytes) -> None:
-        if b"\0" in lines or lines.count(b"\r") != lines.count(b"\r\n"):
+    def _look_at(self, signs: NDArray[np.uint8], block: bytes) -> None:
+        """Look at a block, or, where none is left, at the end of the last line."""
+        if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
             raise NotPlainError
-        if b'"' not in lines:
-            return
-        d = self._delimiter
-        opening = lines.startswith(b'"') + lines.count(d + b'"') + lines.count(b'\n"')
-        closing = lines.endswith(b'"') + sum(lines.count(b'"' + end) for end in (d, b"\n", b"\r\n"))
-        if not self._quoting or opening != closing or opening + closing != lines.count(b'"'):
+        if self._last == _RETURN and signs[0] != _NEWLINE:
             raise NotPlainError
+        quoted = b'"' in block or self._last == _QUOTE or self._quotes % 2
+        quotes = self._checked_quotes(signs) if quoted else _NONE
+        if self._multiline:
+            self._number_lines(signs, quotes)
+        self._quotes += len(quotes)
+        self._last = int(signs[-1])
+        if not block and self._quotes % 2:
+            raise NotPlainError
+
+    def _checked_quotes(self, signs: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Where the quotes of a block stand: every other one opens a field, or goes on after a doubled quote.
+
+        One that opens stands at the beginning of a field or behind one that closes; one that closes stands at the end
+        of a field or before one that opens.
+        """
+        if not self._quoting:
+            raise NotPlainError
+        quotes = np.flatnonzero(signs == _QUOTE)
+        before, after = np.concatenate([[self._last], signs[:-1]]), np.concatenate([signs[1:], [_NEWLINE]])
+        opens = (np.arange(len(quotes)) + self._quotes) % 2 == 0
+        beside = np.concatenate([before[quotes[opens]], after[quotes[~opens]]])
+        if self._last == _QUOTE and self._quotes % 2 == 0:  # the one before this block closes
+            beside = np.append(beside, signs[0])
+        if not np.isin(beside, self._around).all() or (not self._multiline and self._holds_newlines(signs, quotes)):
+            raise NotPlainError
+        return quotes
+
+    def _holds_newlines(self, signs: NDArray[np.uint8], quotes: NDArray[np.int64]) -> bool:
+        ends = np.flatnonzero(signs == _NEWLINE)
+        return bool(((np.searchsorted(quotes, ends) + self._quotes) % 2).any())
+
+    def _number_lines(self, signs: NDArray[np.uint8], quotes: NDArray[np.int64]) -> None:
+        ends = np.flatnonzero(signs == _NEWLINE)
+        outside = np.flatnonzero((np.searchsorted(quotes, ends) + self._quotes) % 2 == 0)
+        closed, next_lines = ends[outside], self._line + 1 + outside
+        begins = np.concatenate([[-self._length], closed[:-1] + 1]) if len(closed) else _NONE
+        lines = np.concatenate([[self._begin], next_lines[:-1]]) if len(closed) else _NONE
+        returns = (closed > 0) & (signs[np.maximum(closed - 1, 0)] == _RETURN) | (closed == 0) & (self._last == _RETURN)
+        self.lines.append(lines[closed - returns > begins])
+        self._line += len(ends)
+        if len(closed):
+            self._begin, self._length = int(next_lines[-1]), len(signs) - int(closed[-1]) - 1
+        else:
+            self._length += len(signs)
 
 
 def plain_header(path: Path) -> tuple[list[str], str]:
@@ -91,8 +147,13 @@ def plain_header(path: Path) -> tuple[list[str], str]:
     return names, delimiter
 
 
-def plain_blocks(path: Path, columns: int, delimiter: str) -> Iterator[pa.RecordBatch]:
+def plain_blocks(
+    path: Path, columns: int, delimiter: str, *, multiline: bool = False
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
     """The records after the first line, their fields (texts) without white space around them.
+
+    Arguments:
+        multiline: whether fields may hold ends of lines; the line on which each record begins comes with it then.
 
     Raises:
         NotPlainError: anything that the two readers could read in different ways, or that is an error there.
@@ -104,21 +165,52 @@ def plain_blocks(path: Path, columns: int, delimiter: str) -> Iterator[pa.Record
         from pyarrow import csv
 
     names, quoting = [str(number) for number in range(columns)], file_kind(path) != ".tsv"
-    options: dict[str, Any] = {
-        "read_options": csv.ReadOptions(block_size=BLOCK, skip_rows=1, column_names=names),
-        "parse_options": csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoting else False),
-        "convert_options": csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-        ),
-    }
+    parsing = csv.ParseOptions(
+        delimiter=delimiter, quote_char='"' if quoting else False, newlines_in_values=multiline and quoting
+    )
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    reading = csv.ReadOptions(block_size=BLOCK, skip_rows=1, column_names=names)
     with unpacking(path) as file:
-        watched = _Watched(file, delimiter.encode(), quoting=quoting)
+        watched = _Watched(file, delimiter, quoting=quoting, multiline=multiline)
+        begun, lines = False, _NONE
         try:
-            for batch in csv.open_csv(pa.PythonFile(watched, mode="r"), **options):
+            for batch in csv.open_csv(pa.PythonFile(watched, mode="r"), reading, parsing, texts):
                 fields = [pc.utf8_trim_whitespace(batch.column(number)) for number in range(columns)]
-                if len(batch):
-                    yield pa.record_batch(fields, names=names)
+                if not len(batch):
+                    continue
+                if _an_empty_row(fields):  # a line of nothing but delimiters is passed over
+                    raise NotPlainError
+                while multiline and len(lines) < len(batch) + (not begun):
+                    if not watched.lines:
+                        raise NotPlainError
+                    lines = np.concatenate([lines, watched.lines.popleft()])
+                lines = lines if begun else lines[1:]  # the names
+                yield pa.record_batch(fields, names=names), lines[: len(batch)]
+                begun, lines = True, lines[len(batch) :]
+            if len(lines) or (begun and any(map(len, watched.lines))):
+                raise NotPlainError
         except (pa.ArrowInvalid, NotPlainError, UserError, OSError) as error:
             if watched.refused is not None and not isinstance(watched.refused, NotPlainError):
                 raise watched.refused from None  # such as a packed file that is damaged
             raise NotPlainError from error
+
+
+def _an_empty_row(fields: list[pa.Array]) -> bool:
+    """Whether in some row every field is empty."""
+    with optional_imports():
+        import pyarrow.compute as pc
+
+    found = pc.equal(fields[0], "")
+    for one in fields[1:]:
+        if not pc.any(found).as_py():
+            return False
+        found = pc.and_(found, pc.equal(one, ""))
+    return bool(pc.any(found).as_py())
+
+
+def plain_records(path: Path) -> Iterator[Record]:
+    """What `elman.data.io.delimited.read_records` gives after the first line; raises as `plain_blocks`, on its way."""
+    names, delimiter = plain_header(path)
+    for batch, lines in plain_blocks(path, len(names), delimiter, multiline=True):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(lines.tolist(), map(list, rows), strict=True)

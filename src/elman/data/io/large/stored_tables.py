@@ -26,7 +26,6 @@ from elman.errors import UserError, optional_imports
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 LARGE_BYTES = 8_000_000
 """A table that has more bytes than this, once it is unpacked, is stored."""
@@ -139,18 +138,13 @@ def _make(key: str, path: Path, texts: Collection[str]) -> Facts:
 
 def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColumn], delimiter: str) -> Facts:
     """Read all rows, and write them."""
-    with optional_imports():
-        import pyarrow.compute as pc
-
     rows = 0
     with ExitStack() as whole:
         parts = [whole.enter_context(whole_file(file)) for file in _files(key, len(names))]
         with ExitStack() as open_files:
             files = [open_files.enter_context(open(part, "wb")) for part in parts]
             sinks: list[Any] = [None] * len(files)
-            for batch in plain_blocks(path, len(names), delimiter):
-                if _all_empty([pc.equal(cells, "") for cells in batch.columns]):
-                    raise NotPlainError  # a line of nothing but delimiters is passed over
+            for batch, _ in plain_blocks(path, len(names), delimiter):
                 for number, (column, cells) in enumerate(zip(columns, batch.columns, strict=True)):
                     sinks[number] = _append(column.add(cells), files[number], sinks[number], open_files)
                 rows += len(batch)
@@ -159,19 +153,6 @@ def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColu
         check_marks(columns)
         sizes = [part.stat().st_size for part in parts]
     return Facts(True, rows, names, [column.kind for column in columns], sizes)
-
-
-def _all_empty(empty: Sequence[pa.Array]) -> bool:
-    """Whether in some row every cell is empty."""
-    with optional_imports():
-        import pyarrow.compute as pc
-
-    found = empty[0]
-    for one in empty[1:]:
-        if not pc.any(found).as_py():
-            return False
-        found = pc.and_(found, one)
-    return bool(pc.any(found).as_py())
 
 
 def _append(cells: Any, file: IO[bytes], sink: Any, stack: ExitStack) -> Any:

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -24,6 +24,7 @@ from elman.data.io.columns import Columns
 from elman.data.io.files import file_kind
 from elman.data.io.folders import known_part
 from elman.data.io.labelled import streamed_rows
+from elman.data.io.large.plain_text import NotPlainError
 from elman.data.io.rows import Row
 from elman.data.packed import packed_by
 from elman.data.text.blocks import file_pieces
@@ -160,7 +161,13 @@ def _make(key: str, sources: Sequence[Source], columns: Columns) -> Facts:
     def write(texts: Path) -> None:
         def write_beside(rows: Path) -> None:
             with open(texts, "wb") as text_file, open(rows, "wb") as row_file:
-                made.append(_written(sources, columns, text_file, row_file))
+                try:
+                    made.append(_written(sources, columns, text_file, row_file, plain=True))
+                except (NotPlainError, UserError):  # what is wrong is said by the other reader
+                    for file in (text_file, row_file):
+                        file.seek(0)
+                        file.truncate()
+                    made.append(_written(sources, columns, text_file, row_file, plain=False))
 
         write_whole(entries.folder() / f"{key}.rows", write_beside)
 
@@ -168,7 +175,7 @@ def _make(key: str, sources: Sequence[Source], columns: Columns) -> Facts:
     return made[0]
 
 
-def _written(sources: Sequence[Source], columns: Columns, texts: IO[bytes], rows: IO[bytes]) -> Facts:
+def _written(sources: Sequence[Source], columns: Columns, texts: IO[bytes], rows: IO[bytes], *, plain: bool) -> Facts:
     """Read all rows, and write them."""
     part_of = lru_cache(1000)(lambda cell: -1 if (part := known_part(cell)) is None else PARTS.index(part))
     labels: dict[str, int] = {}
@@ -184,7 +191,8 @@ def _written(sources: Sequence[Source], columns: Columns, texts: IO[bytes], rows
         waiting.clear()
 
     for number, (path, known) in enumerate(sources):
-        for text, label, _, line, (name, cell) in streamed_rows(path, columns, lambda path=path: file_pieces(path)):  # type: ignore[misc]
+        read = streamed_rows(path, columns, partial(file_pieces, path), plain=plain)
+        for text, label, _, line, (name, cell) in read:
             raw = text.encode()
             end += len(raw)
             part = part_of(known or cell)
