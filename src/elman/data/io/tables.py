@@ -46,14 +46,7 @@ def read_table(
     if kind not in _SUFFIXES:
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
     if kind == ".parquet":
-        try:
-            table = _parquet(path)
-        except UserError:
-            raise
-        except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
-            reason = " ".join(str(error).split())[:120]
-            raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
-        return checked_table(table, str(path), texts=texts)
+        return checked_table(_parquet(path), str(path), texts=texts)
     stored = stored_table(path, texts)
     if stored is not None:
         return checked_table(stored, str(path))
@@ -82,6 +75,16 @@ def read_table(
 
 
 def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        return _read_parquet(path)
+    except UserError:
+        raise
+    except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{path} cannot be read as parquet ({reason}); mend it or write it again") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
     with optional_imports():
         import pyarrow as pa
         from pyarrow import parquet

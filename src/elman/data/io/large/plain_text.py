@@ -71,6 +71,20 @@ class _Watched:
     def close(self) -> None:
         self.closed = True
 
+    def next_lines(self, count: int) -> NDArray[np.int64]:
+        """The lines of the next records, so many."""
+        found = _NONE
+        while len(found) < count:
+            if not self.lines:
+                raise NotPlainError
+            found = np.concatenate([found, self.lines.popleft()])
+        self.lines.appendleft(found[count:])
+        return found[:count]
+
+    def lines_left(self) -> bool:
+        """Whether records were seen that nobody asked for."""
+        return any(map(len, self.lines))
+
     def _look_at(self, signs: NDArray[np.uint8], block: bytes) -> None:
         """Look at a block, or, where none is left, at the end of the last line."""
         if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
@@ -172,7 +186,7 @@ def plain_blocks(
     reading = csv.ReadOptions(block_size=BLOCK, skip_rows=1, column_names=names)
     with unpacking(path) as file:
         watched = _Watched(file, delimiter, quoting=quoting, multiline=multiline)
-        begun, lines = False, _NONE
+        begun = False
         try:
             for batch in csv.open_csv(pa.PythonFile(watched, mode="r"), reading, parsing, texts):
                 fields = [pc.utf8_trim_whitespace(batch.column(number)) for number in range(columns)]
@@ -180,14 +194,11 @@ def plain_blocks(
                     continue
                 if _an_empty_row(fields):  # a line of nothing but delimiters is passed over
                     raise NotPlainError
-                while multiline and len(lines) < len(batch) + (not begun):
-                    if not watched.lines:
-                        raise NotPlainError
-                    lines = np.concatenate([lines, watched.lines.popleft()])
-                lines = lines if begun else lines[1:]  # the names
-                yield pa.record_batch(fields, names=names), lines[: len(batch)]
-                begun, lines = True, lines[len(batch) :]
-            if len(lines) or (begun and any(map(len, watched.lines))):
+                if multiline and not begun:
+                    watched.next_lines(1)  # the names
+                begun = True
+                yield pa.record_batch(fields, names=names), watched.next_lines(len(batch)) if multiline else _NONE
+            if begun and watched.lines_left():
                 raise NotPlainError
         except (pa.ArrowInvalid, NotPlainError, UserError, OSError) as error:
             if watched.refused is not None and not isinstance(watched.refused, NotPlainError):
