@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 24
 """Bytes of a block."""
 _LONGEST_HEADER = 1 << 20
+_LONGEST_RECORD = 1 << 28
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 _NONE = np.zeros(0, np.int64)
 
@@ -70,6 +71,20 @@ class _Watched:
 
     def close(self) -> None:
         self.closed = True
+
+    def whole_records(self) -> Iterator[bytes]:
+        """The file in pieces of whole records, without pieces of nothing but white space."""
+        waiting = b""
+        while block := self.read(BLOCK):
+            waiting += block
+            cut = len(waiting) - self._length if self._multiline else waiting.rfind(b"\n") + 1
+            if waiting[:cut].strip():
+                yield waiting[:cut]
+                waiting = waiting[cut:]
+            if len(waiting) > _LONGEST_RECORD:
+                raise NotPlainError
+        if waiting.strip():
+            yield waiting
 
     def next_lines(self, count: int) -> NDArray[np.int64]:
         """The lines of the next records, so many."""
@@ -183,21 +198,21 @@ def plain_blocks(
         delimiter=delimiter, quote_char='"' if quoting else False, newlines_in_values=multiline and quoting
     )
     texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    reading = csv.ReadOptions(block_size=BLOCK, skip_rows=1, column_names=names)
     with unpacking(path) as file:
         watched = _Watched(file, delimiter, quoting=quoting, multiline=multiline)
         begun = False
         try:
-            for batch in csv.open_csv(pa.PythonFile(watched, mode="r"), reading, parsing, texts):
-                fields = [pc.utf8_trim_whitespace(batch.column(number)) for number in range(columns)]
-                if not len(batch):
-                    continue
-                if _an_empty_row(fields):  # a line of nothing but delimiters is passed over
-                    raise NotPlainError
-                if multiline and not begun:
-                    watched.next_lines(1)  # the names
-                begun = True
-                yield pa.record_batch(fields, names=names), watched.next_lines(len(batch)) if multiline else _NONE
+            for number, lines in enumerate(watched.whole_records()):
+                # from memory: threads of Arrow that call Python would end the process at Ctrl-C
+                reading = csv.ReadOptions(block_size=len(lines) + 1, skip_rows=int(number == 0), column_names=names)
+                for batch in csv.read_csv(pa.BufferReader(lines), reading, parsing, texts).to_batches():
+                    fields = [pc.utf8_trim_whitespace(cells) for cells in batch.columns]
+                    if _an_empty_row(fields):  # a line of nothing but delimiters is passed over
+                        raise NotPlainError
+                    if multiline and not begun:
+                        watched.next_lines(1)  # the names
+                    begun = True
+                    yield pa.record_batch(fields, names=names), watched.next_lines(len(batch)) if multiline else _NONE
             if begun and watched.lines_left():
                 raise NotPlainError
         except (pa.ArrowInvalid, NotPlainError, UserError, OSError) as error:
