@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 PORTABLE ?= OFF
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 NATIVE := src/elman/kernels/native
@@ -17,9 +18,10 @@ help:  ## what can be made
 demo: $(VENV)/installed  ## set up, train on parity and on text, show what came out (a few minutes)
 	$(BIN)/python -m elman.cli.demo --out $(RUNS)/demo
 
-test: $(VENV)/developed  ## set up, then run every check
+# Threads that wait sleep: those of the other process have the processor meanwhile.
+test: $(VENV)/developed  ## set up, then run every check, the tests in PROCESSES=2 processes
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 
 check: $(VENV)/developed check-native  ## style and types
 	$(BIN)/ruff check
