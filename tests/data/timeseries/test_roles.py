@@ -93,6 +93,14 @@ def test_a_text_is_a_covariate_of_zeros_and_ones(tmp_path: Path) -> None:
         read_all_series(written(wrong, tmp_path), with_changes(READING, past=("wind",)))
 
 
+def test_dates_are_no_numbers_to_forecast() -> None:
+    table = air(time=HOURS, changed=HOURS, late=HOURS.tz_localize("UTC"), took=HOURS - HOURS[0])
+    assert roles_of(table, "t", **NAMED | {"time": ("time",)}).targets == ("pm",)
+    for name in ("changed", "late", "took"):
+        with pytest.raises(UserError, match=f"row 1, column '{name}': '.*' is no number"):
+            read_all_series(table, with_changes(READING, time=("time",), target=(name,)))
+
+
 @pytest.mark.parametrize("names", [("NA", "null", "None"), ("007", "7", "1e3"), ("a b", "ä", "-")])
 def test_names_of_series_stay_the_texts_that_they_are(names: tuple[str, ...], tmp_path: Path) -> None:
     parts = [pd.DataFrame({"id": name, "day": HOURS[:50], "y": np.arange(50) % 7}) for name in names]

@@ -165,6 +165,8 @@ def numbers(table: pd.DataFrame, columns: Sequence[str], source: str) -> NDArray
     values = np.empty((len(table), len(columns)))
     for place, name in enumerate(columns):
         cells = table[name]
+        if cells.dtype.kind in "mM":  # dates, which pandas takes for numbers of nanoseconds
+            cells = cells.astype(str).where(cells.notna(), None)
         parsed = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.isnan(parsed) & cells.notna().to_numpy() | np.isinf(parsed)
         if wrong.any():

@@ -220,6 +220,8 @@ def _is_mostly_numbers(column: pd.Series) -> bool:
     with optional_imports():
         import pandas as pd
 
+    if column.dtype.kind in "mM":  # pandas takes dates for numbers of nanoseconds
+        return False
     cells = column.dropna()
     return _is_number(column) or bool(len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
 
