@@ -79,6 +79,7 @@ WEIGHED = {
         HOURS, [*decimals(form="{:.1f}")[:100], *[f"{n},25" for n in range(100)]], delimiter=";"
     ),
     "commas and points": table(HOURS, [f"{n}.250,5" for n in range(1, 201)], delimiter=";"),
+    "a missing number that only Arrow knows": table(HOURS, [*decimals(199), "NAN"]),
     "a plus": table(HOURS, decimals(), ["+5", *WHOLE[1:]]),
     "beyond 64 bits": table(HOURS, decimals(), ["99999999999999999999", *WHOLE[1:]]),
     "a line of delimiters": table(HOURS, decimals()).replace("\n2020-01-02 00", "\n,\n2020-01-02 00"),
@@ -94,6 +95,12 @@ WEIGHED = {
     "old ends of line": table(HOURS, decimals()).replace("\n", "\r"),
     "one old end of line": table(HOURS, decimals(), ["x"] * 200).replace("x\n", "x\r", 1),
 }
+FEW = {
+    "T": ([f"2020-01-{1 + n // 4:02}T00:00" for n in range(200)], False),
+    "midnights": ([f"2020-01-0{1 + n // 100} 00:00:00" for n in range(200)], False),
+    "one more": ([f"2020-{1 + n % 3:02}-{1 + n % 17:02}T00:00" for n in range(200)], True),
+}
+"""Times of which up to 50 differ, and more: whether they are stored as times."""
 WRONG = {
     "a row too short": table(HOURS, decimals(), WHOLE) + "2020-02-01,5\n",
     "a row too long": table(HOURS, decimals(), WHOLE) + "2020-02-01,5,5,5\n",
@@ -149,6 +156,18 @@ def test_a_plain_table_is_stored(
         assert stored_tables.stored_table(path, texts) is not None
         check_same(read_table(path, texts=texts, notes=notes), expected)
     assert notes == expected_notes
+
+
+@pytest.mark.parametrize("case", FEW)
+def test_a_few_times_stay_the_texts_that_categories_are_called_by(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, are_times = FEW[case]
+    path = written(tmp_path, table(HOURS, decimals(), cells))
+    check_same(read_table(path), in_memory(path, monkeypatch))
+    found = read_table(path)["b"]
+    assert (found.dtype.kind == "M") == are_times
+    assert are_times or found.tolist() == cells
 
 
 @pytest.mark.parametrize("case", WEIGHED)

@@ -23,6 +23,8 @@ LONGEST_CELL = 1000
 """Characters of a cell, at most."""
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "?"})
 """Cells that stand for a missing number."""
+FEW = 50
+"""Times that differ, up to which a column of them may be one of categories, which are called as its cells are."""
 _NUMBER_WITH_COMMA = r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?"
 _DECIMAL_COMMA = r"[+-]?\d+,\d+"
 
@@ -56,6 +58,7 @@ class PlainColumn:
     def __init__(self, kind: Kind, *, forced: bool, commas: bool) -> None:
         self.kind, self._forced, self._may_be_decimal = Kind.TEXT if forced else kind, forced, commas
         self._begun = False
+        self._times: set[str] = set()  # a few that differ
         self.pointed = self.decimal_point = self.not_thousands = self.commas = self.decimal_comma = False
 
     def add(self, cells: pa.Array) -> Any:
@@ -72,6 +75,12 @@ class PlainColumn:
             raise ChangedKindError
         self._begun = True
         return found.astype(DTYPES[self.kind]) if self.kind is Kind.NUMBER else found
+
+    def end(self) -> None:
+        """All blocks were seen; raises a `ChangedKindError` where a few times come again and again: texts, then."""
+        if self.kind is Kind.TIME and len(self._times) <= FEW:
+            self.kind = Kind.TEXT
+            raise ChangedKindError
 
     def _read(self, cells: pa.Array) -> tuple[Kind, Any]:
         if self.kind < Kind.TIME:
@@ -97,6 +106,8 @@ class PlainColumn:
             return None
         self._look_at_points(cells)
         floats = values.to_numpy(zero_copy_only=False)
+        if np.isnan(floats).any() and pc.any(pc.and_(pc.is_nan(values), _without_missing(cells).is_valid())).as_py():
+            raise NotPlainError  # NAN, which only Arrow takes for a missing number
         if self.kind is Kind.WHOLE and not missing and (floats == np.round(floats)).all():
             whole = _cast(cells, pa.int64())
             if whole is not None:
@@ -140,6 +151,8 @@ class PlainColumn:
         if (pc.max(pc.utf8_length(cells)).as_py() or 0) > LONGEST_CELL:
             raise NotPlainError
         if self.kind < Kind.TEXT and (times := _cast(cells, pa.timestamp("us"))) is not None:
+            if len(self._times) <= FEW:
+                self._times.update(pc.unique(cells)[: FEW + 1].to_pylist())
             return Kind.TIME, times.to_numpy(zero_copy_only=False)
         if not self._forced:
             cells = _without_missing(cells)

@@ -32,6 +32,7 @@ LARGE_BYTES = 8_000_000
 PACKED_RATIO = 4
 """How many times its own size a packed file is taken to hold."""
 _MOST_COLUMNS = 200
+_FORMAT = 2  # of entries, and of what is read into them
 _KINDS = (".csv", ".tsv")
 log = logging.getLogger("elman")
 
@@ -63,7 +64,7 @@ def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
     before = signature(path)
     if path.stat().st_size * (PACKED_RATIO if packed_by(path) else 1) <= LARGE_BYTES:
         return None
-    key = entries.key_of("table", content_digest(path), file_kind(path), packed_by(path), sorted(texts))
+    key = entries.key_of("table", _FORMAT, content_digest(path), file_kind(path), packed_by(path), sorted(texts))
     with entries.made_once(key):
         facts, columns = _load(key)
         if facts is None:
@@ -151,6 +152,8 @@ def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColu
         if not rows:
             raise NotPlainError
         check_marks(columns)
+        for column in columns:
+            column.end()
         sizes = [part.stat().st_size for part in parts]
     return Facts(True, rows, names, [column.kind for column in columns], sizes)
 
