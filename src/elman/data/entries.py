@@ -91,12 +91,14 @@ def made_once(key: str) -> Iterator[None]:
 
 
 def _keep_within_limit(key: str) -> None:
-    sizes = {path.name.split(".")[0]: 0 for ending in _LARGE for path in folder().glob(f"*{ending}")}
-    used = {}
-    for name in sizes:
-        files = list(folder().glob(f"{name}.*"))
-        sizes[name] = sum(path.stat().st_size for path in files)
-        used[name] = max(path.stat().st_mtime for path in files)
+    names = {path.name.split(".")[0] for ending in _LARGE for path in folder().glob(f"*{ending}")}
+    sizes, used = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
+    for name in names:
+        for path in folder().glob(f"{name}.*"):
+            with contextlib.suppress(FileNotFoundError):  # another process makes room, too
+                state = path.stat()
+                sizes[name] += state.st_size
+                used[name] = max(used[name], state.st_mtime)
     total, most = sum(sizes.values()), limit()
     for name in sorted(sizes, key=used.__getitem__):
         if total <= most:

@@ -238,6 +238,22 @@ def test_only_so_much_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len({file.name.split(".")[0] for file in entries.folder().glob("*.column")}) == 1  # the newest
 
 
+def test_another_process_makes_room_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_table(written(tmp_path, STORED["numbers"]))
+    found = Path.glob
+
+    def vanishing(folder: Path, pattern: str) -> Any:
+        files = list(found(folder, pattern))
+        for file in files if pattern.endswith(".*") else []:
+            file.unlink()
+        return iter(files)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "glob", vanishing)
+        entries.describe("0", stored_tables.Facts(False, 0, [], [], [], []))
+    assert not list(entries.folder().glob("*.column"))
+
+
 def test_a_look_stores_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, STORED["numbers"])
     with reading_samples(2000, 1):
