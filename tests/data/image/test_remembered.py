@@ -107,3 +107,16 @@ def test_a_damaged_entry_is_made_again(ending: str, files: list[Path]) -> None:
     eye.seen.clear()
     assert reds(remembered(files, eye, "eye")) == [0, 1, 2, 3, 4]
     assert len(eye.names()) == 5
+
+
+def test_a_picture_that_changes_meanwhile_is_not_kept(files: list[Path]) -> None:
+    whole, eye = files[1].read_bytes(), Eye()
+
+    def change(some: Sequence[Path], before: int) -> Features:
+        Image.new("RGB", (20, 20), (9, 0, 0)).save(files[1])
+        return eye(some, before)
+
+    with pytest.raises(UserError, match=r"1\.png changed while it was read"):
+        remembered(files, change, "eye")
+    files[1].write_bytes(whole)
+    assert reds(remembered(files, eye, "eye")) == [0, 1, 2, 3, 4]

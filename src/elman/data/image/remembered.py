@@ -18,6 +18,7 @@ from elman.atomic_io import write_bytes
 from elman.data import entries
 from elman.data.image.features import Features
 from elman.data.image.io import read_picture_bytes
+from elman.errors import UserError
 
 TOGETHER = 256
 """Pictures of an entry, at most."""
@@ -54,6 +55,7 @@ def remembered(files: Sequence[Path], make: Make, maker: str) -> Features:
             vectors = _load(key)
             if vectors is None:
                 vectors = make(some, begin).vectors
+                _check_unchanged(some, digests)
                 write_bytes(entries.folder() / f"{key}.vectors", vectors.astype("<f4").tobytes())
                 entries.describe(key, Kept(*vectors.shape))
         found.append(vectors)
@@ -62,6 +64,14 @@ def remembered(files: Sequence[Path], make: Make, maker: str) -> Features:
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(read_picture_bytes(file)).hexdigest()
+
+
+def _check_unchanged(files: Sequence[Path], digests: Sequence[str]) -> None:
+    """Raise a UserError where a picture is not what it was: its features would be kept under another's name."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        for file, before, now in zip(files, digests, readers.map(_digest, files), strict=True):
+            if now != before:
+                raise UserError(f"{file} changed while it was read; try again when nothing writes to it")
 
 
 def _load(key: str) -> NDArray[np.float32] | None:
