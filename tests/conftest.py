@@ -18,7 +18,7 @@ FILLED = {"kernels", "ops"}  # the folders whose tests run with uninitialised me
 def instruction_sets() -> list[str]:
     """Those of this processor that the native library was built with, the best first."""
     found = []
-    for name in ("avx512", "avx2", "portable") if cpu.available() else ():
+    for name in ("avx512bf16", "avx512", "avx2", "portable") if cpu.available() else ():
         try:
             cpu.set_isa(name)
         except ValueError:

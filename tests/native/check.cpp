@@ -12,128 +12,11 @@
 #include <random>
 #include <vector>
 
+#include "check_bfloat16.h"
 #include "check_general.h"
-#include "elman.h"
+#include "check_plain.h"
 
 namespace {
-
-struct Case {
-    int64_t T, B, I, H;
-    int nonlinearity;
-    bool reverse, residual, masked, ragged, biased;
-};
-
-template <class T>
-struct Run {
-    const Case c;
-    std::vector<T> x, h0, w_ih, w_hh, bias, mask, grad_h, grad_h_last;
-    std::vector<int64_t> lengths;
-    std::vector<T> h, h_last, grad_x, grad_h0, grad_w_ih, grad_w_hh, grad_bias;
-
-    Run(const Case& c, unsigned seed) : c(c) {
-        std::mt19937 random(seed);
-        std::uniform_real_distribution<double> uniform(-1, 1);
-        auto fill = [&](std::vector<T>& v, int64_t n, double scale) {
-            v.resize(n);
-            for (T& e : v) e = T(scale * uniform(random));
-        };
-        fill(x, c.T * c.B * c.I, 1), fill(h0, c.B * c.H, 1);
-        fill(w_ih, c.H * c.I, 1 / sqrt(double(c.I))), fill(w_hh, c.H * c.H, 1 / sqrt(double(c.H)));
-        fill(grad_h, c.T * c.B * c.H, 1), fill(grad_h_last, c.B * c.H, 1);
-        if (c.biased) fill(bias, c.H, 1);
-        if (c.masked) fill(mask, c.B * c.H, 1);
-        if (c.ragged)
-            for (int64_t b = 0; b < c.B; ++b) lengths.push_back(random() % (c.T + 1));
-        h.resize(c.T * c.B * c.H, T(NAN)), h_last.resize(c.B * c.H, T(NAN));
-        grad_x.resize(c.T * c.B * c.I, T(NAN)), grad_h0.resize(c.B * c.H, T(NAN));
-        grad_w_ih.resize(c.H * c.I, T(NAN)), grad_w_hh.resize(c.H * c.H, T(NAN)), grad_bias.resize(c.H, T(NAN));
-    }
-
-    elman_call native_call(int threads) {
-        elman_call call = {};
-        call.T = c.T, call.B = c.B, call.I = c.I, call.H = c.H;
-        call.dtype = sizeof(T) == 8, call.nonlinearity = c.nonlinearity;
-        call.reverse = c.reverse, call.residual = c.residual, call.threads = threads;
-        call.x = x.data(), call.h0 = h0.data(), call.w_ih = w_ih.data(), call.w_hh = w_hh.data();
-        call.x_stride[0] = c.B * c.I, call.x_stride[1] = c.I, call.x_stride[2] = 1;
-        if (c.biased) call.bias = bias.data();
-        if (c.masked) call.mask = mask.data();
-        if (c.ragged) call.lengths = lengths.data();
-        call.h = h.data(), call.h_stride[0] = c.B * c.H, call.h_stride[1] = c.H, call.h_last = h_last.data();
-        call.grad_h = grad_h.data(), call.grad_h_last = grad_h_last.data();
-        call.grad_h_stride[0] = c.B * c.H, call.grad_h_stride[1] = c.H, call.grad_h_stride[2] = 1;
-        call.grad_x = grad_x.data(), call.grad_x_stride[0] = c.B * c.I, call.grad_x_stride[1] = c.I;
-        call.grad_h0 = grad_h0.data(), call.grad_w_ih = grad_w_ih.data(), call.grad_w_hh = grad_w_hh.data();
-        call.grad_bias = grad_bias.data();
-        return call;
-    }
-
-    // The equations, a number at a time.
-    void plain() {
-        std::fill(h.begin(), h.end(), T(0)), std::fill(grad_x.begin(), grad_x.end(), T(0));
-        for (auto* sums : {&grad_w_ih, &grad_w_hh, &grad_bias}) std::fill(sums->begin(), sums->end(), T(0));
-        for (int64_t b = 0; b < c.B; ++b) forward(b), backward(b);
-    }
-
-    int64_t steps(int64_t b) const { return c.ragged ? lengths[b] : c.T; }
-    int64_t time(int64_t b, int64_t s) const { return c.reverse ? steps(b) - 1 - s : s; }
-    int64_t row(int64_t b, int64_t s) const { return time(b, s) * c.B + b; }
-    T masked(int64_t b, int64_t k) const { return c.masked ? mask[b * c.H + k] : T(1); }
-
-    void forward(int64_t b) {
-        const int64_t H = c.H, I = c.I, length = steps(b);
-        std::vector<T> state(h0.begin() + b * H, h0.begin() + (b + 1) * H), next(H);
-        for (int64_t s = 0; s < length; ++s) {
-            for (int64_t j = 0; j < H; ++j) {
-                T a = c.biased ? bias[j] : T(0);
-                for (int64_t i = 0; i < I; ++i) a += w_ih[j * I + i] * x[row(b, s) * I + i];
-                for (int64_t k = 0; k < H; ++k) a += w_hh[j * H + k] * masked(b, k) * state[k];
-                next[j] =
-                    (c.nonlinearity == ELMAN_RELU ? (a < 0 ? T(0) : a) : std::tanh(a)) + (c.residual ? state[j] : T(0));
-            }
-            state = next;
-            std::copy(state.begin(), state.end(), h.begin() + row(b, s) * H);
-        }
-        std::copy(state.begin(), state.end(), h_last.begin() + b * H);
-    }
-
-    void backward(int64_t b) {
-        const int64_t H = c.H, I = c.I, length = steps(b);
-        std::vector<T> dh(grad_h_last.begin() + b * H, grad_h_last.begin() + (b + 1) * H), delta(H);
-        for (int64_t s = length - 1; s >= 0; --s) {
-            const T* now = &h[row(b, s) * H];
-            const T* before = s ? &h[row(b, s - 1) * H] : &h0[b * H];
-            for (int64_t j = 0; j < H; ++j) {
-                dh[j] += grad_h[row(b, s) * H + j];
-                const T u = now[j] - (c.residual ? before[j] : T(0));
-                delta[j] = c.nonlinearity == ELMAN_RELU ? (u <= 0 ? T(0) : dh[j]) : dh[j] * (1 - u * u);
-                grad_bias[j] += delta[j];
-            }
-            for (int64_t k = 0; k < H; ++k) {
-                T onward = 0;
-                for (int64_t j = 0; j < H; ++j) {
-                    onward += delta[j] * w_hh[j * H + k];
-                    grad_w_hh[j * H + k] += delta[j] * masked(b, k) * before[k];
-                }
-                dh[k] = masked(b, k) * onward + (c.residual ? dh[k] : T(0));
-            }
-            for (int64_t i = 0; i < I; ++i)
-                for (int64_t j = 0; j < H; ++j) {
-                    grad_x[row(b, s) * I + i] += delta[j] * w_ih[j * I + i];
-                    grad_w_ih[j * I + i] += delta[j] * x[row(b, s) * I + i];
-                }
-        }
-        std::copy(dh.begin(), dh.end(), grad_h0.begin() + b * H);
-    }
-};
-
-bool close(const std::vector<double>& want, const std::vector<double>& got, double tolerance) {
-    double largest = 1e-3;
-    for (double w : want) largest = fmax(largest, fabs(w));
-    for (size_t i = 0; i < want.size(); ++i)
-        if (!(fabs(want[i] - got[i]) <= tolerance * largest)) return false;
-    return true;
-}
 
 template <class T>
 bool agree(const Run<double>& want, const Run<T>& got, unsigned seed, int threads, const char* isa) {
@@ -156,13 +39,6 @@ Run<double> solved(const Case& c, unsigned seed) {
     Run<double> run(c, seed);
     run.plain();
     return run;
-}
-
-template <class T>
-bool same_bits(const Run<T>& one, const Run<T>& other) {
-    return one.h == other.h && one.h_last == other.h_last && one.grad_x == other.grad_x &&
-           one.grad_h0 == other.grad_h0 && one.grad_w_ih == other.grad_w_ih && one.grad_w_hh == other.grad_w_hh &&
-           one.grad_bias == other.grad_bias;
 }
 
 // Work that is cut for `threads` gives the same bits by however few of them it is done.
@@ -263,29 +139,6 @@ bool texts_agree(const Case& c, unsigned seed, const char* isa) {
     return false;
 }
 
-// A forward pass by weights of bfloat16, against the equations with weights that are rounded to it.
-bool bfloat16_agrees(const Case& c, unsigned seed, int threads, const char* isa) {
-    Run<float> got(c, seed);
-    Run<double> want(c, seed);
-    auto round = [](const std::vector<float>& from, std::vector<double>& to) {
-        for (size_t i = 0; i < from.size(); ++i) {
-            uint32_t bits;
-            memcpy(&bits, &from[i], 4);
-            bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
-            float rounded;
-            memcpy(&rounded, &bits, 4);
-            to[i] = rounded;
-        }
-    };
-    round(got.w_ih, want.w_ih), round(got.w_hh, want.w_hh), want.plain();
-    elman_call call = got.native_call(threads);
-    call.dtype = ELMAN_BFLOAT16;
-    const bool ran = elman_forward(&call, 1) == ELMAN_OK;
-    if (ran && close(want.h, std::vector<double>(got.h.begin(), got.h.end()), 2e-4)) return true;
-    printf("bfloat16 differs: %s, %d threads, seed %u\n", isa, threads, seed);
-    return false;
-}
-
 // Losses and gradients of rows of logits, with and without what may be left out, against the definition.
 template <class T>
 bool losses_agree(int64_t rows, int64_t V, unsigned seed, int threads, const char* isa) {
@@ -354,7 +207,6 @@ bool agrees_everywhere(const char* isa, bool quick) {
             steps.reverse = steps.masked = steps.ragged = false;
             const Run<double> want = solved(c, seed), want_back = solved(back, seed), want_steps = solved(steps, seed);
             const int only = 1 + int(seed % 3);
-            well &= bfloat16_agrees(c, seed, only, isa);
             for (int threads = quick ? only : 1; threads <= (quick ? only : 3); ++threads)
                 well &= agrees<double>(want, want_back, seed, threads, isa) &&
                         agrees<float>(want, want_back, seed, threads, isa) &&
@@ -375,7 +227,8 @@ bool agrees_everywhere(const char* isa, bool quick) {
 
 int main(int count, char** names) {
     const bool quick = count > 1 && !strcmp(names[1], "--quick");
-    const std::vector<const char*> named(names + (quick ? 2 : 1), names + count), all = {"avx512", "avx2", "portable"};
+    const std::vector<const char*> named(names + (quick ? 2 : 1), names + count),
+        all = {"avx512bf16", "avx512", "avx2", "portable"};
     bool well = true;
     for (const char* isa : named.empty() ? all : named) {
         if (elman_set_isa(isa)) {
@@ -383,7 +236,7 @@ int main(int count, char** names) {
             if (named.empty()) continue;
             return 77;
         }
-        const bool agreed = agrees_everywhere(isa, quick) & general_agrees(isa, quick);
+        const bool agreed = agrees_everywhere(isa, quick) & general_agrees(isa, quick) & bfloat16_agrees(isa, quick);
         printf("%s: %s\n", isa, agreed ? "agrees" : "differs");
         well &= agreed;
     }

@@ -93,7 +93,7 @@ def check_library(path: Path) -> str:
     """h_t = tanh(W_ih x_t + W_hh h_(t-1) + b) against the same in Python, on every instruction set that runs here."""
     library = ctypes.CDLL(str(path))
     wanted, tried = example()[1], []
-    for isa in ("avx512", "avx2", "portable"):
+    for isa in ("avx512bf16", "avx512", "avx2", "portable"):
         if library.elman_set_isa(isa.encode()):
             continue
         for threads in (1, 2):

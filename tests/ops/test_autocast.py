@@ -1,4 +1,4 @@
-"""Under autocast a CPU computes in float32: states rounded once, gradients exact."""
+"""Under autocast a CPU computes in float32, and rounds the states once; in bfloat16 where it multiplies that."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ LAYERS: dict[str, Callable[[], elman.RNN]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _multiplies_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autocast, "_BFLOAT16", False)
+
+
 def states_and_gradients(
     rnn: nn.Module, x: Tensor, cotangent: Tensor, dtype: torch.dtype | None, **more: Any
 ) -> list[Tensor]:
@@ -45,6 +50,27 @@ def test_a_layer_computes_in_float32_and_rounds_once(kind: str, dtype: torch.dty
     assert [tensor.dtype for tensor in got[:2]] == [dtype, dtype]
     for one, other in zip(got, want, strict=True):
         assert torch.equal(one, other.to(one.dtype))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_processor_that_multiplies_bfloat16_gets_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    rnn = LAYERS[kind]()
+    x = torch.randn(T, B, I, requires_grad=True)
+    cotangent = torch.randn_like(rnn(x)[0])
+    lengths = torch.tensor([9, 0, 4, 1])
+    exact = states_and_gradients(rnn, x, cotangent, None, lengths=lengths)
+    once = states_and_gradients(rnn, x, cotangent, torch.bfloat16, lengths=lengths)
+    monkeypatch.setattr(autocast, "_X86", True)
+    monkeypatch.setattr(autocast, "_BFLOAT16", True)
+    got = states_and_gradients(rnn, x, cotangent, torch.bfloat16, lengths=lengths)
+    assert [tensor.dtype for tensor in got] == [tensor.dtype for tensor in once]
+    plain = kind in ("plain", "layers, both directions", "layer norm")
+    assert plain != all(torch.equal(one, other) for one, other in zip(got, once, strict=True))
+    for one, other in zip(got, exact, strict=True):
+        assert (one.float() - other).abs().max() <= 2**-5 * other.abs().max()  # of weights, inputs and states rounded
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(rnn(x.bfloat16())[0], rnn(x.bfloat16().float())[0])
 
 
 def test_the_function_and_many_networks_round_once() -> None:

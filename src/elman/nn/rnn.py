@@ -28,7 +28,7 @@ from elman.nn.parametrizations.low_rank import factors_of
 from elman.nn.refusals import check_reset, is_ordinary, refuse_script, take_other
 from elman.nn.rnn_parameters import RNNParameters
 from elman.nn.streaming import take_plain_step, take_step
-from elman.ops.autocast import autocast_dtype
+from elman.ops.autocast import autocast_dtype, computed_in
 from elman.ops.functional import run_recurrence
 from elman.ops.fused_layer import apply_layer
 from elman.ops.validation import check_lengths, whole_lengths
@@ -198,15 +198,16 @@ class RNN(RNNParameters):
         seed: int | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
+        masked = not (general := self._is_general(reset)) and self._runs_masked(x)
+        general = general or masked
         dtype = autocast_dtype(x)
         own = None if dtype is None or x.device.type != "cpu" else self._weight("weight_ih_l0").dtype
         if dtype is not None and own is not None and own != torch.float64:  # which autocast leaves alone
-            with torch.autocast("cpu", enabled=False):
-                wide, h_n = self._run(*cast_floating((x, hx), own), lengths, every, reset, seed)
-            return [layer.to(dtype) for layer in wide], h_n.to(dtype)
-        general = self._is_general(reset)
-        masked = not general and self._runs_masked(x)
-        general = general or masked
+            x, hx = cast_floating((x, hx), own)
+            if computed_in(dtype, x.device, general=general) != dtype:
+                with torch.autocast("cpu", enabled=False):
+                    wide, h_n = self._run(x, hx, lengths, every, reset, seed)
+                return [layer.to(dtype) for layer in wide], h_n.to(dtype)
         drawn = None if self.dynamics is None else self._draw_seed(seed)
         options = options_for("tanh" if general else self.nonlinearity, False, self.residual)
         backend = select_backend(options, x.device, x.dtype) if is_untransformed() and not general else None

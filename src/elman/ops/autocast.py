@@ -1,7 +1,8 @@
 """What autocast does to a recurrence: it casts the arguments once, and so the states.
 
 A CPU computes in float32 and rounds the states at the end: few processors multiply bfloat16 at all, on the others its
-products take several times as long, and the sums are float32 in any case.
+products take several times as long, and the sums are float32 in any case. On those few the plain recurrence gets its
+tensors in bfloat16.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) and x.dtype != torch.float64 else None
 
 
-def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
-    """What the recurrence computes in where autocast asks for `dtype`."""
-    return torch.float32 if device.type == "cpu" else dtype
+def computed_in(dtype: torch.dtype, device: torch.device, *, general: bool = False) -> torch.dtype:
+    """What the recurrence, plain or `general`, computes in where autocast asks for `dtype`."""
+    if device.type != "cpu" or (not general and _X86 and _BFLOAT16 and dtype == torch.bfloat16):
+        return dtype
+    return torch.float32
 
 
 def multiplies(dtype: torch.dtype) -> bool:

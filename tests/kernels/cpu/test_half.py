@@ -1,4 +1,4 @@
-"""bfloat16 and float16 tensors: the kernels' float32 results, rounded once."""
+"""bfloat16 and float16 tensors: the results of float32 rounded once, or near them where bfloat16 is multiplied."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def assert_rounded(got: Iterable[Tensor | None], want: Iterable[Tensor | None], 
             assert torch.equal(one, other.to(dtype))
 
 
+def assert_products_rounded(got: Iterable[Tensor | None], want: Iterable[Tensor | None], isa: str) -> None:
+    """Equal where float32 is multiplied; within a few roundings of factors where bfloat16 is."""
+    if isa != "avx512bf16":
+        return assert_rounded(got, want, torch.bfloat16)
+    for one, other in zip(got, want, strict=True):
+        if one is not None and other is not None:
+            assert one.dtype == torch.bfloat16
+            assert (one.float() - other).abs().max() <= 2**-6 * other.abs().max()
+    return None
+
+
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("case", CASES[:12], ids=str)
 def test_the_recurrence_is_rounded_once(case: Case, dtype: torch.dtype) -> None:
@@ -52,6 +63,27 @@ def test_the_recurrence_is_rounded_once(case: Case, dtype: torch.dtype) -> None:
         assert wide_h is not None
         want = backend.backward(wide[0], wide[1], widened(given, dtype), wide_h, options, needs)
         assert_rounded(got, want, dtype)
+
+
+def test_large_products_of_bfloat16(isa: str) -> None:
+    torch.manual_seed(0)
+    T, B, I, H = 6, 9, 5, 131  # what is larger than the first-level cache is multiplied in bfloat16
+    given = RecurrenceInputs(
+        *(tensor.bfloat16() for tensor in (torch.randn(T, B, I), torch.randn(B, H), torch.randn(H, I) / 2)),
+        torch.randn(H, H).div(H**0.5).bfloat16(),
+        torch.randn(H).bfloat16(),
+        torch.tensor([6, 0, 1, 2, 3, 4, 5, 6, 6]),
+    )
+    options = options_for("tanh", False, False)
+    h, h_last = backend.forward(given, options)
+    wide = widened(given, torch.bfloat16)
+    assert_products_rounded((h, h_last), backend.forward(wide, options), isa)
+    cotangents = torch.randn_like(h), torch.randn_like(h_last)
+    needs = Needs(True, True, True, True, True)
+    got = backend.backward(*cotangents, given, h, options, needs)
+    of_h, of_last, wide_h = widened((*cotangents, h), torch.bfloat16)
+    assert wide_h is not None
+    assert_products_rounded(got, backend.backward(of_h, of_last, wide, wide_h, options, needs), isa)
 
 
 @pytest.mark.parametrize("dtype", HALVES)

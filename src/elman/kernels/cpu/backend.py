@@ -50,6 +50,7 @@ __all__ = [
 
 STACK = NativeStack
 _DTYPES = {torch.float32: 0, torch.float64: 1}
+_BFLOAT16 = 2  # tensors of float32, of which products may take factors rounded to bfloat16
 # elman_call in native/elman.h, field by field: every one is eight bytes wide, null pointers are 0. tests/native
 # compares what is packed with the layout that the library reports.
 _pack = struct.Struct("=36q").pack
@@ -84,13 +85,19 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
     """
     dtype = inputs.x.dtype
     if dtype in HALVES:
-        return cast_floating(forward(widened(inputs, dtype), options), dtype)
+        return cast_floating(_forward(widened(inputs, dtype), options, dtype == torch.bfloat16), dtype)
+    return _forward(inputs, options, False)
+
+
+def _forward(inputs: RecurrenceInputs, options: RecurrenceOptions, bfloat16: bool) -> tuple[Tensor, Tensor]:
+    dtype = inputs.x.dtype
     h0, mask, lengths = _rows(inputs.h0, dtype), _some(inputs.mask, dtype), _some(inputs.lengths, torch.int64)
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
     h_last = torch.empty_like(h0)
-    return forward_layer(in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers, mask=mask, h_n=h_last)
+    given = in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers
+    return forward_layer(*given, mask=mask, h_n=h_last, bfloat16=bfloat16)
 
 
 def addresses(
@@ -154,6 +161,7 @@ def forward_layer(
     time_first: bool = False,  # lay h out by steps, though x may lie by sequences
     mask: Tensor | None = None,  # (B, H) contiguous, for one direction
     h_n: Tensor | None = None,  # where to write it, if not to new memory
+    bfloat16: bool = False,  # products may round their factors to it
 ) -> tuple[Tensor, Tensor]:  # h (T, B, D * H), h_n (D, B, H)
     """Every direction of a layer, side by side if that is faster; all of them write into one output.
 
@@ -171,7 +179,7 @@ def forward_layer(
     at_lengths = 0 if lengths is None else lengths.data_ptr()
     at_mask = 0 if mask is None else mask.data_ptr()
     at_x, at_h, at_h_n = x.data_ptr(), h.data_ptr(), h_n.data_ptr()
-    row, dtype, threads = H * x.element_size(), _DTYPES[x.dtype], _threads()
+    row, dtype, threads = H * x.element_size(), _BFLOAT16 if bfloat16 else _DTYPES[x.dtype], _threads()
     function, reverse, residual = NONLINEARITIES[options.nonlinearity], options.reverse, options.residual
     each = len(weights) // D
     packed = b""
@@ -204,9 +212,23 @@ def backward(
     if dtype in HALVES:
         of_h, of_last, wide = widened((grad_h, grad_h_last, h), dtype)
         assert wide is not None
-        return cast_floating(backward(of_h, of_last, widened(inputs, dtype), wide, options, needs), dtype)
+        bfloat16 = dtype == torch.bfloat16
+        return cast_floating(_backward(of_h, of_last, widened(inputs, dtype), wide, options, needs, bfloat16), dtype)
+    return _backward(grad_h, grad_h_last, inputs, h, options, needs, False)
+
+
+def _backward(
+    grad_h: Tensor | None,
+    grad_h_last: Tensor | None,
+    inputs: RecurrenceInputs,
+    h: Tensor,
+    options: RecurrenceOptions,
+    needs: Needs,
+    bfloat16: bool,
+) -> Gradients:
     x, h0, w_ih, w_hh, _, lengths, mask = inputs
-    return backward_layer(grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,), mask=mask)[0]
+    given = grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,)
+    return backward_layer(*given, mask=mask, bfloat16=bfloat16)[0]
 
 
 def backward_layer(
@@ -222,6 +244,7 @@ def backward_layer(
     needs: Sequence[Needs],  # of each direction
     *,
     mask: Tensor | None = None,
+    bfloat16: bool = False,
 ) -> list[Gradients]:
     """The adjoint of `forward_layer`: each direction's gradients of x, h0, w_ih, w_hh, bias; None where not needed."""
     dtype = x.dtype
@@ -236,7 +259,7 @@ def backward_layer(
     h0, mask, grad_h_n = _some(h0, dtype), _some(mask, dtype), _some(grad_h_n, dtype)
     lengths = _some(lengths, torch.int64)
     gst, gsb, gsi = (0, 0, 1) if grad_h is None else grad_h.stride()
-    head = T, B, I, H, _DTYPES[dtype], NONLINEARITIES[options.nonlinearity]
+    head = T, B, I, H, _BFLOAT16 if bfloat16 else _DTYPES[dtype], NONLINEARITIES[options.nonlinearity]
     reverse, residual = options.reverse, options.residual
     given = x.data_ptr(), st, sb, si
     at_h0, at_h, at_grad_h, at_grad_h_n = pointer(h0), h.data_ptr(), pointer(grad_h), pointer(grad_h_n)

@@ -31,7 +31,7 @@ from elman.kernels.ragged import Rows
 DTYPES = {torch.float32: 0, torch.float64: 1}
 # elman_general_call in native/elman_general.h, field by field; tests/native compares it with what the library reports.
 _pack = struct.Struct("=55q").pack
-_LANES = {"avx512": 16, "avx2": 8, "portable": 4}  # of float32 in a vector
+_LANES = {"avx512bf16": 16, "avx512": 16, "avx2": 8, "portable": 4}  # of float32 in a vector
 _int64, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 

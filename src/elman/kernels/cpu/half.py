@@ -1,4 +1,9 @@
-"""bfloat16 and float16 on the CPU: widened to float32, in which the kernels compute, and rounded once, at the end."""
+"""bfloat16 and float16 on the CPU: widened to float32, in which the kernels compute, and rounded once, at the end.
+
+Where the processor multiplies bfloat16 (the instruction set "avx512bf16"), the large products of the plain recurrence
+take its factors so: x and the weights are bfloat16 as they come, the states and what comes back through time are
+rounded on their way into a product, and the sums stay float32.
+"""
 
 from __future__ import annotations
 

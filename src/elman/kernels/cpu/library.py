@@ -51,7 +51,7 @@ def layout() -> dict[str, dict[str, tuple[int, int]]]:
 
 
 def isa() -> str:
-    """The instruction set in use: "avx512", "avx2" or "portable". ELMAN_ISA forces one."""
+    """The instruction set in use: "avx512bf16", "avx512", "avx2" or "portable". ELMAN_ISA forces one."""
     return str(library().elman_isa().decode())
 
 

@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "runtime/crowding.h"
+#include "runtime/thresholds.h"
 
 namespace elman {
 namespace {
@@ -15,20 +16,32 @@ struct Isa {
     const char* name;
     const Kernels* kernels;
     bool here;
+    const Products* bfloat16;  // null: such calls are computed in float32
 };
 
 const Isa* isas() {
+#if defined(ELMAN_CHECK_BFLOAT16)
+    const Products* const by_shifts = &portable::products_bfloat16;
+#else
+    const Products* const by_shifts = nullptr;
+#endif
 #if defined(ELMAN_X86)
     __builtin_cpu_init();
     static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    static const Isa all[] = {{"avx512", &avx512::kernels, avx512},
-                              {"avx2", &avx2::kernels, avx2},
-                              {"portable", &portable::kernels, true},
-                              {nullptr, nullptr, false}};
+    static const Isa all[] = {
+#if defined(ELMAN_BFLOAT16_PRODUCTS)
+        {"avx512bf16", &avx512::kernels, avx512 && __builtin_cpu_supports("avx512bf16"),
+         &avx512bf16::products_bfloat16},
+#endif
+        {"avx512", &avx512::kernels, avx512, nullptr},
+        {"avx2", &avx2::kernels, avx2, nullptr},
+        {"portable", &portable::kernels, true, by_shifts},
+        {nullptr, nullptr, false, nullptr}
+    };
 #else
-    static const Isa all[] = {{"portable", &portable::kernels, true}, {nullptr, nullptr, false}};
+    static const Isa all[] = {{"portable", &portable::kernels, true, by_shifts}, {nullptr, nullptr, false, nullptr}};
 #endif
     return all;
 }
@@ -60,7 +73,15 @@ bool valid(const elman_call& call) {
     return true;
 }
 
-int64_t element(const elman_call& call) { return call.dtype == ELMAN_FLOAT64 ? 8 : 4; }
+bool wide(const elman_call& call) { return call.dtype == ELMAN_FLOAT64; }
+int64_t element(const elman_call& call) { return wide(call) ? 8 : 4; }
+
+// Who multiplies in bfloat16 for the call, or null. Small weights stay in the first-level cache, and one step has read
+// its weights once it has rounded them: both are faster in float32.
+const Products* products(const elman_call& call) {
+    const bool large = (call.I + call.H) * call.H * 4 > fused_weights_bytes;
+    return call.dtype == ELMAN_BFLOAT16 && call.T > 1 && large ? chosen().bfloat16 : nullptr;
+}
 
 // The work is cut for `threads`, and done by as many of them as are to be had, at most `most`.
 Job prepare(elman_call& call, int threads, int most, bool backward, Scratch& scratch) {
@@ -69,9 +90,11 @@ Job prepare(elman_call& call, int threads, int most, bool backward, Scratch& scr
         call.h0 = memset(scratch.take<char>(bytes), 0, bytes);
     }
     const Kernels& kernels = current_kernels();
-    const auto pass = (backward ? kernels.backward : kernels.forward)[call.dtype];
-    return pass(*make_plan(call, dense_cost(call, element(call)), threads, most, element(call), backward, scratch),
-                scratch);
+    const Products* const halves = products(call);
+    const int64_t factor = halves ? 2 : element(call);  // bytes of a number that is multiplied
+    auto pass = (backward ? kernels.backward : kernels.forward)[wide(call)];
+    if (halves) pass = backward ? halves->backward : halves->forward;
+    return pass(*make_plan(call, dense_cost(call, factor), threads, most, factor, backward, scratch), scratch);
 }
 
 bool run_one(elman_call call, int threads, int most, bool backward) {
@@ -91,7 +114,7 @@ constexpr int64_t most_packed_by_a_step = 8 << 20;
 // than the step. False, and nothing has run, where it is none, what lies otherwise, or so many sequences that a step
 // would take more memory.
 bool ran_as_step(const elman_call& call) {
-    const bool plain = call.T == 1 && call.dtype != ELMAN_BFLOAT16 && !call.lengths && !call.mask && call.h_last;
+    const bool plain = call.T == 1 && !call.lengths && !call.mask && call.h_last;
     if (!plain || call.x_stride[2] != 1 || (call.B > 1 && call.x_stride[1] != call.I)) return false;
     if (call.B > most_packed_by_a_step / ((call.I + call.H) * element(call) * call.threads)) return false;
     const char* h0 = static_cast<const char*>(call.h0);
@@ -101,7 +124,7 @@ bool ran_as_step(const elman_call& call) {
     const struct {
         elman_step_call step;
         const void* weights[4];
-    } one = {{1, call.B, call.I, call.H, call.dtype, call.nonlinearity, call.residual, call.threads, call.x, call.h0,
+    } one = {{1, call.B, call.I, call.H, wide(call), call.nonlinearity, call.residual, call.threads, call.x, call.h0,
               call.h_last, nullptr},
              {call.w_ih, call.w_hh, call.bias, call.bias ? call.bias_hh : nullptr}};
     if (take_step(one.step) != ELMAN_OK) return false;
@@ -130,7 +153,7 @@ bool run_both(elman_call one, elman_call other, int half, bool backward) {
 
 int run(const elman_call* calls, int64_t count, bool backward) {
     for (int64_t i = 0; i < count; ++i)
-        if (!valid(calls[i]) || (backward && calls[i].dtype == ELMAN_BFLOAT16)) return ELMAN_BAD_CALL;
+        if (!valid(calls[i])) return ELMAN_BAD_CALL;
     try {
         const bool both = count == 2 && side_by_side(calls[0], calls[1], element(calls[0]));
         const int half = static_cast<int>(calls[0].threads / 2);

@@ -14,7 +14,9 @@ extern "C" {
 #endif
 
 enum { ELMAN_ABI = 8 };
-// BFLOAT16: float32 everywhere, but the weights are rounded to bfloat16 when they are packed; forward only.
+// BFLOAT16: tensors of float32, and all sums. The factors of the products (weights, x, states, and on the way back what
+// reaches them) may be rounded to bfloat16, which only "avx512bf16" does; there the layer's large products take half
+// the time. Not for what stands in elman_general.h.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
 enum elman_status { ELMAN_OK = 0, ELMAN_BAD_CALL = 1, ELMAN_NO_MEMORY = 2 };
@@ -118,7 +120,7 @@ ELMAN_API int elman_sample(const float* logits, int64_t S, int64_t V, const elma
 ELMAN_API int elman_abi(void);
 // The structs as this library was compiled, one a line: its name, its size, then field:offset:size for each field.
 ELMAN_API const char* elman_layout(void);
-ELMAN_API const char* elman_isa(void);          // "avx512", "avx2" or "portable"
+ELMAN_API const char* elman_isa(void);          // "avx512bf16", "avx512", "avx2" or "portable"
 ELMAN_API int elman_set_isa(const char* name);  // 0, or 1 where this processor cannot run it
 // Processors that this process may use, by its affinity and its control group's quota.
 ELMAN_API int elman_processors(void);

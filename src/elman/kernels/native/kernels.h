@@ -1,4 +1,4 @@
-// What the build for each instruction set offers. Arrays are in the order of enum elman_dtype.
+// What the build for each instruction set offers. Arrays are in the order of enum elman_dtype: float32, float64.
 #pragma once
 #include "decoder.h"
 #include "elman_general.h"
@@ -10,8 +10,8 @@
 namespace elman {
 
 struct Kernels {
-    Job (*forward[3])(Plan&, Scratch&);
-    Job (*backward[3])(Plan&, Scratch&);
+    Job (*forward[2])(Plan&, Scratch&);
+    Job (*backward[2])(Plan&, Scratch&);
     void (*tanh)(const float*, float*, int64_t);
     void (*tanh64)(const double*, double*, int64_t);
     int64_t (*multiply_adds)(int64_t);
@@ -27,6 +27,15 @@ struct Kernels {
     void (*normal)(int64_t seed, int64_t stream, int64_t T, int64_t B, int64_t H, float* to);
 };
 
+// The plain recurrence of float32 tensors with the factors of its products in another type.
+struct Products {
+    Job (*forward)(Plan&, Scratch&);
+    Job (*backward)(Plan&, Scratch&);
+};
+
+namespace avx512bf16 {
+extern const Products products_bfloat16;
+}
 namespace avx512 {
 extern const Kernels kernels;
 }
@@ -35,7 +44,8 @@ extern const Kernels kernels;
 }
 namespace portable {
 extern const Kernels kernels;
-}
+extern const Products products_bfloat16;  // where ELMAN_CHECK_BFLOAT16
+}  // namespace portable
 
 const Kernels& current_kernels();
 

@@ -5,9 +5,9 @@
 namespace elman::ELMAN_ISA {
 namespace {
 
-template <class T>
+template <class T, class A>
 struct DeltaEpilogue {
-    T* delta;
+    A* delta;
     int64_t row_length, H;
     const T* const* h;       // rows of h_t
     const T* const* before;  // rows of h_(t-1), or null
@@ -58,8 +58,8 @@ struct DeltaEpilogue {
     }
 };
 
-template <class T>
-constexpr bool prefetches<DeltaEpilogue<T>> = true;
+template <class T, class A>
+constexpr bool prefetches<DeltaEpilogue<T, A>> = true;
 
 template <class T>
 struct AccumulateEpilogue {  // C = the tile, or C += the tile

@@ -12,9 +12,9 @@ namespace elman::ELMAN_ISA {
 namespace {
 
 // The rows of x and of mask * h_(t-1) that belong to rows [first, last) of the chunk's deltas, into panels.
-template <class T>
-void pack_inputs(const Plan& plan, const Group& group, const Chunk& chunk, Share rows, int64_t K, const T* zeros, T* x,
-                 T* h) {
+template <class T, class W>
+void pack_inputs(const Plan& plan, const Group& group, const Chunk& chunk, Share rows, int64_t K, const T* zeros, W* x,
+                 W* h) {
     const elman_call& call = *plan.call;
     int64_t row = 0;
     for (int64_t s = chunk.first; s < chunk.last; ++s)
@@ -33,21 +33,22 @@ void pack_inputs(const Plan& plan, const Group& group, const Chunk& chunk, Share
 }
 
 // This member's rows of grad_w_ih, grad_w_hh and grad_bias. K is cut: long sums in float32 lose digits.
-template <class T>
-void add_weight_gradients(const elman_call& call, int64_t rows, const BackwardShared<T>& shared,
-                          const typename BackwardShared<T>::GroupBuffers& buffers, const T* delta, Share units,
-                          bool fresh, T* copy) {
-    const Panels<T> x{buffers.x, shared.chunk_rows, call.I}, h{buffers.h, shared.chunk_rows, call.H};
-    for (int64_t k = 0; k < rows; k += k_block, fresh = false) {
-        const int64_t end = k + k_block < rows ? k + k_block : rows;
+template <class T, class W>
+void add_weight_gradients(const elman_call& call, int64_t rows, const BackwardShared<T, W>& shared,
+                          const typename BackwardShared<T, W>::GroupBuffers& buffers,
+                          const typename BackwardShared<T, W>::A* delta, Share units, bool fresh,
+                          typename BackwardShared<T, W>::A* copy) {
+    const Panels<T, W> x{buffers.x, shared.chunk_rows, call.I}, h{buffers.h, shared.chunk_rows, call.H};
+    for (int64_t k = 0; k < rows; k += k_block<W>, fresh = false) {
+        const int64_t end = k + k_block<W> < rows ? k + k_block<W> : rows, padded_end = padded_k<W>(end);
         for (int64_t unit = units.first; unit < units.last; unit += row_block) {
             const int64_t past = unit + row_block < units.last ? unit + row_block : units.last;
-            copy_tiles<T, true>(delta, shared.row, unit, past, k, end, copy);
+            copy_tiles<true>(delta, shared.row, unit, past, k, end, copy);
             if (call.grad_w_ih)
-                gemm_of_copy(copy, unit, past, x, 0, x.count(), k, end,
+                gemm_of_copy(copy, unit, past, x, 0, x.count(), k, padded_end,
                              AccumulateEpilogue<T>{buffers.w_ih, call.I, call.I, fresh});
             if (call.grad_w_hh)
-                gemm_of_copy(copy, unit, past, h, 0, h.count(), k, end,
+                gemm_of_copy(copy, unit, past, h, 0, h.count(), k, padded_end,
                              AccumulateEpilogue<T>{buffers.w_hh, call.H, call.H, fresh});
         }
         if (call.grad_bias)
@@ -72,19 +73,20 @@ void add_groups(T* to, Share numbers, T* const* parts, int groups) {
     }
 }
 
-template <class T>
-void add_all_groups(const Plan& plan, const BackwardShared<T>& shared, int thread, T** parts) {
+template <class T, class W>
+void add_all_groups(const Plan& plan, const BackwardShared<T, W>& shared, int thread, T** parts) {
+    using Buffers = typename BackwardShared<T, W>::GroupBuffers;
     const elman_call& call = *plan.call;
     if (plan.groups == 1) return;
     const Share rows = share(call.H, thread, plan.threads);
-    auto add = [&](void* to, T* BackwardShared<T>::GroupBuffers::*part, int64_t columns) {
+    auto add = [&](void* to, T* Buffers::*part, int64_t columns) {
         if (!to) return;
         for (int g = 0; g < plan.groups; ++g) parts[g] = shared.groups[g].*part;
         add_groups(static_cast<T*>(to), {rows.first * columns, rows.last * columns}, parts, plan.groups);
     };
-    add(call.grad_w_ih, &BackwardShared<T>::GroupBuffers::w_ih, call.I);
-    add(call.grad_w_hh, &BackwardShared<T>::GroupBuffers::w_hh, call.H);
-    add(call.grad_bias, &BackwardShared<T>::GroupBuffers::bias, 1);
+    add(call.grad_w_ih, &Buffers::w_ih, call.I);
+    add(call.grad_w_hh, &Buffers::w_hh, call.H);
+    add(call.grad_bias, &Buffers::bias, 1);
 }
 
 }  // namespace

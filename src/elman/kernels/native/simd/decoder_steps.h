@@ -39,7 +39,7 @@ void pack_rows(const float* w, int64_t K, int64_t columns, W* to, int64_t total,
     const Panels<float, W> panels{to, total, columns};
     for (int64_t p = 0; p < panels.count(); ++p) {
         const int64_t c0 = p * panel_width<float>;
-        const int64_t width = sizeof(W) == sizeof(float) && panels.narrow(p) ? lanes<float> : panel_width<float>;
+        const int64_t width = panels.narrow(p) ? lanes<float> : panel_width<float>;
         pack_transposed(w + c0 * K, K, columns - c0, to + c0 * total + offset * width, 0);
     }
 }

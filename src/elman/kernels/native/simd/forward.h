@@ -17,15 +17,16 @@ namespace {
 
 template <class T, class W>
 struct ForwardShared {  // one per call, and `groups` one per group
+    using A = factor_of<T, W>;
     bool fused_weights;
     Panels<T, W> w_ih, w_hh;  // data is null where each panel is used only once: it is then packed just before
     W* own_panel;             // one a thread, for that
     int64_t own_panel_size;
-    T* copy;        // of blocks of x and of the state; one a thread
+    A* copy;        // of blocks of x and of the state; one a thread
     const T* bias;  // (row), or null, but not where `fused_weights`
     struct GroupBuffers {
-        T *x, *drive, *state[2];
-        T* sums;  // parts of long sums
+        A *x, *state[2];
+        T *drive, *sums;  // sums: parts of long ones
     };
     GroupBuffers* groups;
     const T*** row_pointers;        // one list a thread
@@ -70,7 +71,8 @@ struct ForwardRows {
 template <class T, class W>
 void forward_steps(const Plan& plan, Group& group, const Chunk& chunk, const ForwardShared<T, W>& shared,
                    const typename ForwardShared<T, W>::GroupBuffers& buffers, Share panels, const T** pointers,
-                   W* own_panel, T* copy) {
+                   W* own_panel, typename ForwardShared<T, W>::A* copy) {
+    using A = typename ForwardShared<T, W>::A;
     const elman_call& call = *plan.call;
     const Share units = units_of<T>(panels, call.H);
     const ForwardRows<T> rows(call, group, chunk.first, pointers);
@@ -81,14 +83,14 @@ void forward_steps(const Plan& plan, Group& group, const Chunk& chunk, const For
     for (int64_t s = chunk.first; s < chunk.last; ++s) {
         const int64_t n = group.active[s];
         rows.find_before(call, group, s);
-        T* const state = buffers.state[s % 2];
+        A* const state = buffers.state[s % 2];
         if (fused)
             for (int64_t r = 0; r < n; ++r) copy_row(call, rows.x[r], state + r * shared.state_row);
         if (s + ahead < group.steps)
             for (int64_t r = 0; r < group.active[s + ahead]; ++r) prefetch_x(call, rows.x[r] + ahead * rows.x_step);
-        T* const next = buffers.state[(s + 1) % 2] + inputs;
+        A* const next = buffers.state[(s + 1) % 2] + inputs;
         const int64_t h_ahead = fused && s + 1 < chunk.last ? rows.h_step : 0;
-        const StateEpilogue<T> epilogue{
+        const StateEpilogue<T, A> epilogue{
             drive,   next,   drive_row,   shared.state_row, call.H,
             h_ahead, rows.h, rows.before, rows.mask,        call.nonlinearity == ELMAN_RELU};
         if (shared.w_hh.data)
@@ -98,7 +100,7 @@ void forward_steps(const Plan& plan, Group& group, const Chunk& chunk, const For
             gemm_once(state, shared.state_row, n, static_cast<const T*>(call.w_hh), call.H, call.H, panels, own_panel,
                       epilogue);
         for_each_reset(plan, group, s + 1, [&](int64_t r) {
-            __builtin_memset(next + r * shared.state_row + units.first, 0, (units.last - units.first) * sizeof(T));
+            __builtin_memset(next + r * shared.state_row + units.first, 0, (units.last - units.first) * sizeof(A));
         });
         drive += n * drive_row;
         rows.next_step(n);
@@ -110,7 +112,7 @@ void forward_steps(const Plan& plan, Group& group, const Chunk& chunk, const For
 template <class T, class W>
 void pack_fused(const elman_call& call, W* panels, int64_t p) {
     const int64_t c0 = p * panel_width<T>, columns = call.H - c0;
-    const int64_t width = sizeof(W) == sizeof(T) && columns <= lanes<T> ? lanes<T> : panel_width<T>;
+    const int64_t width = can_be_narrow<W> && columns <= lanes<T> ? lanes<T> : panel_width<T>;
     W* const to = panels + c0 * (call.I + call.H);
     pack_transposed(static_cast<const T*>(call.w_ih) + c0 * call.I, call.I, columns, to, 0);
     pack_transposed(static_cast<const T*>(call.w_hh) + c0 * call.H, call.H, columns, to + call.I * width, 0);
@@ -137,8 +139,8 @@ template <class T, class W>
 ELMAN_INLINE void compute_drive(const elman_call& call, Group& group, const Chunk& chunk,
                                 const ForwardShared<T, W>& shared,
                                 const typename ForwardShared<T, W>::GroupBuffers& buffers, Share gathered, Share panels,
-                                W* own_panel, T* copy) {
-    gather_x(call, group, chunk, gathered.first, gathered.last, buffers.x, shared.x_row);
+                                W* own_panel, typename ForwardShared<T, W>::A* copy) {
+    gather_x<T>(call, group, chunk, gathered.first, gathered.last, buffers.x, shared.x_row);
     group.barrier.wait();
     const DriveEpilogue<T> epilogue{buffers.drive, shared.row, shared.bias};
     if (shared.w_ih.data)
@@ -155,16 +157,16 @@ void forward_group(Plan& plan, const ForwardShared<T, W>& shared, int thread, in
     Group& group = plan.group[g];
     const auto& buffers = shared.groups[g];
     const int member = thread % plan.members;
-    T* const copy = shared.copy + thread * copy_size;
+    auto* const copy = shared.copy + thread * copy_size<typename ForwardShared<T, W>::A>;
     W* const own_panel = shared.own_panel + thread * shared.own_panel_size;
     const Share rows = share(group.n, member, plan.members);
     const Share panels = share(shared.w_hh.count(), member, plan.members);
-    start_state(call, group, rows.first, rows.last, buffers.state[0] + (shared.fused_weights ? call.I : 0),
-                shared.state_row);
+    start_state<T>(call, group, rows.first, rows.last, buffers.state[0] + (shared.fused_weights ? call.I : 0),
+                   shared.state_row);
     for_each_reset(plan, group, 0, [&](int64_t r) {
         if (r < rows.first || r >= rows.last) return;
-        T* const state = buffers.state[0] + (shared.fused_weights ? call.I : 0);
-        __builtin_memset(state + r * shared.state_row, 0, call.H * sizeof(T));
+        auto* const state = buffers.state[0] + (shared.fused_weights ? call.I : 0);
+        __builtin_memset(state + r * shared.state_row, 0, call.H * sizeof *state);
     });
     group.barrier.wait();
     for (int64_t i = 0; i < group.chunk_count; ++i) {
@@ -189,21 +191,22 @@ void forward_thread(Plan& plan, const ForwardShared<T, W>& shared, int thread) {
 template <class T, class W>
 bool fuses_weights(const Plan& plan) {
     const int64_t K = plan.call->I + plan.call->H;
-    return plan.split == 1 && plan.call->B >= group_sequences * plan.groups && !cuts_k(K) &&
+    return together<W> == 1 && plan.split == 1 && plan.call->B >= group_sequences * plan.groups && !cuts_k<T>(K) &&
            K * row_length<T>(plan.call->H) * int64_t(sizeof(W)) <= fused_weights_bytes;
 }
 
 template <class T, class W>
 void take_group_buffers(const Plan& plan, Scratch& scratch, ForwardShared<T, W>& shared) {
+    using A = typename ForwardShared<T, W>::A;
     shared.groups = scratch.take<typename ForwardShared<T, W>::GroupBuffers>(plan.groups);
     for (int g = 0; g < plan.groups; ++g) {
         const Group& group = plan.group[g];
         auto& buffers = shared.groups[g];
         scratch.begin_page();
-        buffers.x = scratch.take<T>(shared.fused_weights ? 0 : group.chunk_rows * shared.x_row);
+        buffers.x = scratch.take<A>(shared.fused_weights ? 0 : group.chunk_rows * shared.x_row);
         buffers.drive = scratch.take<T>(shared.fused_weights ? 0 : group.chunk_rows * shared.row);
-        for (T*& state : buffers.state) state = scratch.take<T>(group.n * shared.state_row);
-        buffers.sums = scratch.take<T>(cuts_k(plan.call->H) ? group.n * shared.row : 0);
+        for (A*& state : buffers.state) state = scratch.take<A>(group.n * shared.state_row);
+        buffers.sums = scratch.take<T>(cuts_k<A>(plan.call->H) ? group.n * shared.row : 0);
     }
 }
 
@@ -211,8 +214,9 @@ void take_group_buffers(const Plan& plan, Scratch& scratch, ForwardShared<T, W>&
 // `shared` before.
 template <class T, class W>
 void take_forward(const Plan& plan, Scratch& scratch, ForwardShared<T, W>& shared, int64_t lists) {
+    using A = typename ForwardShared<T, W>::A;
     const elman_call& call = *plan.call;
-    const bool large = call.H * call.H * int64_t(sizeof(T)) > own_cache_bytes;
+    const bool large = call.H * call.H * int64_t(sizeof(W)) > own_cache_bytes;
     const bool one_chunk = plan.most_chunks() <= 1,
                few_steps = call.T <= (large ? unpacked_steps_large : unpacked_steps);
     if (shared.fused_weights) {
@@ -221,13 +225,14 @@ void take_forward(const Plan& plan, Scratch& scratch, ForwardShared<T, W>& share
         shared.w_ih = one_chunk ? Panels<T, W>{nullptr, call.I, call.H} : take_panels<T, W>(scratch, call.I, call.H);
         shared.w_hh = few_steps ? Panels<T, W>{nullptr, call.H, call.H} : take_panels<T, W>(scratch, call.H, call.H);
     }
-    shared.own_panel_size = one_chunk || few_steps ? (call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
-    shared.copy = scratch.take<T>(cuts_k(call.H) || cuts_k(call.I) ? plan.threads * copy_size : 0);
+    shared.own_panel_size =
+        one_chunk || few_steps ? padded_k<W>(call.I > call.H ? call.I : call.H) * panel_width<T> : 0;
+    shared.copy = scratch.take<A>(cuts_k<A>(call.H) || cuts_k<A>(call.I) ? plan.threads * copy_size<A> : 0);
     shared.own_panel = scratch.take<W>(plan.threads * shared.own_panel_size);
     shared.x_row = row_length<T>(call.I);
     shared.row = row_length<T>(call.H);
     // what a panel of bfloat16 gives is two vectors wide, even where its second one has no unit
-    const int64_t units = sizeof(W) == sizeof(T) ? padded<T>(call.H) : shared.w_hh.count() * panel_width<T>;
+    const int64_t units = can_be_narrow<W> ? padded<T>(call.H) : shared.w_hh.count() * panel_width<T>;
     shared.state_row = shared.fused_weights ? row_length<T>(call.I + units) : shared.row;
     take_group_buffers(plan, scratch, shared);
     shared.row_pointers = take_pointers<T>(scratch, plan, lists, false);

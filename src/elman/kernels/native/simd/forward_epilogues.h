@@ -28,10 +28,10 @@ struct DriveEpilogue {
 template <class T>
 constexpr bool prefetches<DriveEpilogue<T>> = true;
 
-template <class T>
+template <class T, class A>
 struct StateEpilogue {
     const T* drive;
-    T* next;  // mask * h_t, what the next step's product reads
+    A* next;  // mask * h_t, what the next step's product reads
     int64_t drive_row, next_row, H;
     int64_t prefetch_ahead;  // from a row of h to the one that is fetched ahead
     T* const* h;             // rows of h_t
@@ -52,7 +52,7 @@ struct StateEpilogue {
             ELMAN_UNROLL for (int m = 0; m < M; ++m) to[m] = h[row + m] + column;
             const int64_t of_drive = drive_row, of_next = next_row;
             const T* driven = drive + row * of_drive + column;
-            T* entering = next + row * of_next + column;
+            A* entering = next + row * of_next + column;
             vec<T> f[M * NV];
             ELMAN_UNROLL for (int m = 0; m < M; ++m, driven += of_drive) ELMAN_UNROLL for (int v = 0; v < NV; ++v)
                 f[m * NV + v] = acc[m][v] + load(driven + v * lanes<T>);
@@ -77,8 +77,8 @@ struct StateEpilogue {
     }
 };
 
-template <class T>
-constexpr bool prefetches<StateEpilogue<T>> = true;
+template <class T, class A>
+constexpr bool prefetches<StateEpilogue<T, A>> = true;
 
 }  // namespace
 }  // namespace elman::ELMAN_ISA

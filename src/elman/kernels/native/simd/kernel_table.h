@@ -42,8 +42,8 @@ void tanh_all(const T* in, T* out, int64_t n) {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels = {{forward<float>, forward<double>, forward<float, bfloat16>},
-                         {backward<float>, backward<double>, nullptr},
+const Kernels kernels = {{forward<float>, forward<double>},
+                         {backward<float>, backward<double>},
                          tanh_all<float>,
                          tanh_all<double>,
                          multiply_adds,

@@ -29,30 +29,35 @@ ELMAN_INLINE const T* row_of_x(const elman_call& call, const Group& group, int64
            group.sequence[r] * call.x_stride[1];
 }
 
-template <class T>
-ELMAN_INLINE void copy_row(const elman_call& call, const T* x, T* to) {
+template <class T, class A>
+ELMAN_INLINE void copy_row(const elman_call& call, const T* x, A* to) {
     int64_t i = 0;
     if (call.x_stride[2] == 1)
         for (; i + lanes<T> <= call.I; i += lanes<T>) store(to + i, load(x + i));
-    for (; i < call.I; i += lanes<T>)
-        store_n(to + i, load_n(x + i * call.x_stride[2], call.I - i, call.x_stride[2]), call.I - i);
+    for (; i < call.I; i += lanes<T>) {
+        const vec<T> v = load_n(x + i * call.x_stride[2], call.I - i, call.x_stride[2]);
+        if constexpr (std::is_same_v<A, T>)
+            store_n(to + i, v, call.I - i);
+        else  // zeros behind the end, to which K is padded
+            store(to + i, v);
+    }
 }
 
-template <class T>
-void gather_x(const elman_call& call, const Group& group, const Chunk& chunk, int64_t first, int64_t last, T* to,
+template <class T, class A>
+void gather_x(const elman_call& call, const Group& group, const Chunk& chunk, int64_t first, int64_t last, A* to,
               int64_t row_length) {
     int64_t row = 0;
     for (int64_t s = chunk.first; s < chunk.last; ++s) {
         const int64_t n = group.active[s];
         for (int64_t r = 0; r < n; ++r, ++row) {
             if (row < first || row >= last) continue;
-            copy_row<T>(call, row_of_x<T>(call, group, r, s), to + row * row_length);
+            copy_row(call, row_of_x<T>(call, group, r, s), to + row * row_length);
         }
     }
 }
 
-template <class T>
-void start_state(const elman_call& call, const Group& group, int64_t first, int64_t last, T* state,
+template <class T, class A>
+void start_state(const elman_call& call, const Group& group, int64_t first, int64_t last, A* state,
                  int64_t row_length) {
     for (int64_t r = first; r < last; ++r) {
         const T* h0 = static_cast<const T*>(call.h0) + group.sequence[r] * call.H;

@@ -2,6 +2,8 @@
 #pragma once
 #include <stdint.h>
 
+#include <type_traits>
+
 #include "runtime/inline.h"
 #include "simd/target.h"
 
@@ -12,8 +14,10 @@
 namespace elman::ELMAN_ISA {
 namespace {
 
+template <class T, bool = std::is_arithmetic_v<T>>
+struct Vector {};  // of what no processor calculates with, which functions of its own load and store
 template <class T>
-struct Vector {
+struct Vector<T, true> {
     typedef T type __attribute__((vector_size(ELMAN_BYTES)));
     typedef T unaligned __attribute__((vector_size(ELMAN_BYTES), aligned(sizeof(T)), may_alias));
     static constexpr int64_t lanes = ELMAN_BYTES / sizeof(T);

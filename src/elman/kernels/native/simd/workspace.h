@@ -9,7 +9,8 @@ namespace {
 // Panels for a weight W (K, columns).
 template <class T, class W = T>
 Panels<T, W> take_panels(Scratch& scratch, int64_t K, int64_t columns) {
-    return {scratch.take<W>(K * (sizeof(W) == sizeof(T) ? padded<T>(columns) : row_length<T>(columns))), K, columns};
+    K = padded_k<W>(K);
+    return {scratch.take<W>(K * (can_be_narrow<W> ? padded<T>(columns) : row_length<T>(columns))), K, columns};
 }
 
 // A list of row pointers for each thread: `each` a sequence of a group, and as many as a chunk has rows with `chunks`.

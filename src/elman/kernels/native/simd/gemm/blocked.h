@@ -50,7 +50,8 @@ constexpr bool prefetches<FinalSumEpilogue<T, Epilogue>> = true;
 
 // Large products read A through a copy in the order in which the tiles want it: k by k, a tile's rows side by side.
 // This many k at a time leave a panel in the first-level cache while tile after tile meets it.
-constexpr int64_t k_block = 256;
+template <class A>
+constexpr int64_t k_block = 256 * together<A>;
 // Up to this many k there is little but the result to write: a tile's rows are then finished from end to end.
 constexpr int64_t few_k = 16;
 // Up to this many panels a copy of A would not be read often enough to pay for itself.
@@ -58,27 +59,38 @@ constexpr int64_t few_panels = 16;
 // Rows of A copied at a time: at most 252, whole tiles.
 constexpr int64_t row_block = 252 / ELMAN_ROWS * ELMAN_ROWS;
 
-constexpr int64_t copy_size = row_block * k_block;  // numbers in a copy of a block
+template <class A>
+constexpr int64_t copy_size = row_block* k_block<A>;  // numbers in a copy of a block
 
 // Whether a sum over K is long enough to be cut; what is cut needs a copy of A and a place for its parts.
-ELMAN_INLINE bool cuts_k(int64_t K) { return K >= 2 * k_block; }
+template <class A>
+ELMAN_INLINE bool cuts_k(int64_t K) {
+    return K >= 2 * k_block<A>;
+}
 
-template <class T, bool TA>
-void copy_tiles(const T* a, int64_t lda, int64_t first, int64_t last, int64_t k0, int64_t k1, T* to) {
+// K from k0 to k1, padded. A that is stored (K, rows) ends at k1, and zeros take the place of what is behind it.
+template <bool TA, class A>
+void copy_tiles(const A* a, int64_t lda, int64_t first, int64_t last, int64_t k0, int64_t k1, A* to) {
+    constexpr int64_t D = together<A>;
+    const int64_t K = padded_k<A>(k1 - k0);
     for (int64_t row = first; row < last; row += ELMAN_ROWS) {
         const int64_t m = last - row < ELMAN_ROWS ? last - row : ELMAN_ROWS;
-        if (TA)
-            for (int64_t k = k0; k < k1; ++k)
-                for (int64_t i = 0; i < m; ++i) to[(k - k0) * m + i] = a[k * lda + row + i];
-        else
+        if (TA) {
+            for (int64_t k = k0; k < k1; k += D)
+                for (int64_t i = 0; i < m; ++i)
+                    for (int64_t d = 0; d < D; ++d)
+                        to[(k - k0) * m + i * D + d] = k + d < k1 ? a[(k + d) * lda + row + i] : A{};
+        } else {
             for (int64_t i = 0; i < m; ++i)
-                for (int64_t k = k0; k < k1; ++k) to[(k - k0) * m + i] = a[(row + i) * lda + k];
-        to += m * (k1 - k0);
+                for (int64_t k = k0; k < k1; k += D)
+                    for (int64_t d = 0; d < D; ++d) to[(k - k0) * m + i * D + d] = a[(row + i) * lda + k + d];
+        }
+        to += m * K;
     }
 }
 
-template <class T, int NV, class W, class Epilogue>
-ELMAN_INLINE void copied_panel(const T* copy, int64_t first, int64_t last, const W* panel, int64_t K, int64_t column,
+template <class T, int NV, class A, class W, class Epilogue>
+ELMAN_INLINE void copied_panel(const A* copy, int64_t first, int64_t last, const W* panel, int64_t K, int64_t column,
                                const Epilogue& epilogue) {
     for (int64_t row = first; row < last; row += ELMAN_ROWS) {
         const int64_t m = last - row < ELMAN_ROWS ? last - row : ELMAN_ROWS;
@@ -88,8 +100,8 @@ ELMAN_INLINE void copied_panel(const T* copy, int64_t first, int64_t last, const
 }
 
 // Rows [first, last), which `copy` holds over [k0, k1), times panels [p0, p1).
-template <class T, class W, class Epilogue>
-void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0,
+template <class T, class A, class W, class Epilogue>
+void gemm_of_copy(const A* copy, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1, int64_t k0,
                   int64_t k1, const Epilogue& epilogue) {
     if (k1 - k0 <= few_k && last - first > ELMAN_ROWS) {
         for (int64_t row = first; row < last; row += ELMAN_ROWS)
@@ -100,7 +112,7 @@ void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>
     for (int64_t p = p0; p < p1; ++p) {
         const int64_t column = p * panel_width<T>;
         const W* panel = w.data + column * w.K;
-        if (w.narrow(p) && sizeof(W) == sizeof(T))
+        if (w.narrow(p))
             copied_panel<T, 1>(copy, first, last, panel + k0 * lanes<T>, k1 - k0, column, epilogue);
         else
             copied_panel<T, 2>(copy, first, last, panel + k0 * panel_width<T>, k1 - k0, column, epilogue);
@@ -108,12 +120,12 @@ void gemm_of_copy(const T* copy, int64_t first, int64_t last, const Panels<T, W>
 }
 
 // Rows [first, last) of A times panels [p0, p1) over [k0, k1), through copies of blocks of A in `copy`.
-template <class T, bool TA, class W, class Epilogue>
-void gemm_copied(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1,
-                 int64_t k0, int64_t k1, T* copy, const Epilogue& epilogue) {
+template <bool TA, class T, class A, class W, class Epilogue>
+void gemm_copied(const A* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0, int64_t p1,
+                 int64_t k0, int64_t k1, A* copy, const Epilogue& epilogue) {
     for (int64_t row = first; row < last; row += row_block) {
         const int64_t end = row + row_block < last ? row + row_block : last;
-        copy_tiles<T, TA>(a, lda, row, end, k0, k1, copy);
+        copy_tiles<TA>(a, lda, row, end, k0, k1, copy);
         gemm_of_copy(copy, row, end, w, p0, p1, k0, k1, epilogue);
     }
 }
@@ -121,11 +133,11 @@ void gemm_copied(const T* a, int64_t lda, int64_t first, int64_t last, const Pan
 // Rows [first, last) of A times panels [p0, p1), all of K. Where K is long and there are several tiles of rows, K is
 // cut: `sums` (rows, columns) holds what is not finished. What of A is being read goes through `copy`, but not for a
 // few panels.
-template <class T, class W, class Epilogue>
-ELMAN_INLINE void gemm_blocked(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
-                               int64_t p1, T* sums, int64_t sums_row, T* copy, const Epilogue& epilogue,
+template <class T, class A, class W, class Epilogue>
+ELMAN_INLINE void gemm_blocked(const A* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
+                               int64_t p1, T* sums, int64_t sums_row, A* copy, const Epilogue& epilogue,
                                bool back = false) {
-    if (last - first <= 2 * ELMAN_ROWS || !cuts_k(w.K)) {
+    if (last - first <= 2 * ELMAN_ROWS || !cuts_k<A>(w.K)) {
         gemm(a, lda, first, last, w, p0, p1, 0, w.K, epilogue, back);
         return;
     }
@@ -133,10 +145,11 @@ ELMAN_INLINE void gemm_blocked(const T* a, int64_t lda, int64_t first, int64_t l
         if (p1 - p0 <= few_panels)
             gemm(a, lda, first, last, w, p0, p1, k0, k1, to, back);
         else
-            gemm_copied<T, false>(a, lda, first, last, w, p0, p1, k0, k1, copy, to);
+            gemm_copied<false>(a, lda, first, last, w, p0, p1, k0, k1, copy, to);
     };
     int64_t k = 0;
-    for (; k + k_block < w.K; k += k_block) part(k, k + k_block, PartialSumEpilogue<T>{sums, sums_row, k == 0});
+    for (; k + k_block<A> < w.K; k += k_block<A>)
+        part(k, k + k_block<A>, PartialSumEpilogue<T>{sums, sums_row, k == 0});
     part(k, w.K, FinalSumEpilogue<T, Epilogue>{sums, sums_row, epilogue});
 }
 

@@ -16,10 +16,11 @@ constexpr int shares = M == 1   ? 4
                        : M == 2 ? 2
                                 : 1;
 
-// TA: A is stored (K, rows) with row length lda, else (rows, K).
-template <class T, bool TA, int M, int NV, class W>
-ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T> (&acc)[M][NV]) {
+// TA: A is stored (K, rows) with row length lda, else (rows, K). K is padded (panels.h).
+template <class T, bool TA, int M, int NV, class A, class W>
+ELMAN_INLINE void sum_tile(const A* a, int64_t lda, const W* w, int64_t K, vec<T> (&acc)[M][NV]) {
     constexpr int S = TA ? 1 : shares<M>;
+    constexpr int64_t D = together<A>;
     vec<T> part[S][M][NV];
     ELMAN_UNROLL for (int s = 0; s < S; ++s) ELMAN_UNROLL for (int m = 0; m < M; ++m)
         ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] = vec<T>{};
@@ -27,13 +28,13 @@ ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T
         vec<T> b[NV];
         load_panel<T>(w, k, b);
         ELMAN_UNROLL for (int m = 0; m < M; ++m) {
-            const vec<T> s_a = splat(TA ? a[k * lda + m] : a[m * lda + k]);
-            ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] += s_a * b[v];
+            const vec<T> s_a = factor(a + (TA ? k * lda + m * D : m * lda + k));
+            ELMAN_UNROLL for (int v = 0; v < NV; ++v) part[s][m][v] = plus_product<T>(w, part[s][m][v], s_a, b[v]);
         }
     };
     int64_t k = 0;
-    for (; k + S <= K; k += S) ELMAN_UNROLL for (int s = 0; s < S; ++s) add(s, k + s);
-    for (; k < K; ++k) add(0, k);
+    for (; k + S * D <= K; k += S * D) ELMAN_UNROLL for (int s = 0; s < S; ++s) add(s, k + s * D);
+    for (; k < K; k += D) add(0, k);
     ELMAN_UNROLL for (int m = 0; m < M; ++m) ELMAN_UNROLL for (int v = 0; v < NV; ++v) {
         acc[m][v] = part[0][m][v];
         ELMAN_UNROLL for (int s = 1; s < S; ++s) acc[m][v] += part[s][m][v];
@@ -44,7 +45,8 @@ ELMAN_INLINE void sum_tile(const T* a, int64_t lda, const W* w, int64_t K, vec<T
 constexpr int vectors_a_line = ELMAN_BYTES < int(cache_line) ? int(cache_line) / ELMAN_BYTES : 1;
 template <int NV, bool W, class T>
 ELMAN_INLINE void prefetch(const T* at) {
-    for (int v = 0; v < NV; v += vectors_a_line) __builtin_prefetch(at + v * lanes<T>, W);
+    constexpr int bytes = ELMAN_BYTES / int(together<T>);  // of what a vector of sums is stored in
+    for (int v = 0; v < NV; v += vectors_a_line) __builtin_prefetch(reinterpret_cast<const char*>(at) + v * bytes, W);
 }
 
 template <class Epilogue>
@@ -61,8 +63,8 @@ __attribute__((noinline)) void finish_tile(int64_t row, int64_t column, vec<T> (
     epilogue(row, column, acc);
 }
 
-template <class T, bool TA, int M, int NV, class W, class Epilogue>
-__attribute__((noinline)) void one_tile(const T* a, int64_t lda, const W* w, int64_t K, int64_t row, int64_t column,
+template <class T, bool TA, int M, int NV, class A, class W, class Epilogue>
+__attribute__((noinline)) void one_tile(const A* a, int64_t lda, const W* w, int64_t K, int64_t row, int64_t column,
                                         const Epilogue& epilogue) {
     vec<T> acc[M][NV];
     if constexpr (prefetches<Epilogue>) epilogue.template prefetch_tile<M, NV>(row, column);
@@ -73,8 +75,8 @@ __attribute__((noinline)) void one_tile(const T* a, int64_t lda, const W* w, int
         epilogue(row, column, acc);
 }
 
-template <class T, bool TA, int NV, int M, class W, class Epilogue>
-ELMAN_INLINE void tile_of(int64_t m, const T* a, int64_t lda, const W* w, int64_t K, int64_t row, int64_t column,
+template <class T, bool TA, int NV, int M, class A, class W, class Epilogue>
+ELMAN_INLINE void tile_of(int64_t m, const A* a, int64_t lda, const W* w, int64_t K, int64_t row, int64_t column,
                           const Epilogue& epilogue) {
     if constexpr (M <= ELMAN_ROWS) {
         if (m == M)
@@ -84,23 +86,23 @@ ELMAN_INLINE void tile_of(int64_t m, const T* a, int64_t lda, const W* w, int64_
     }
 }
 
-template <class T, bool TA, int NV, class W, class Epilogue>
-ELMAN_INLINE void one_panel(const T* a, int64_t lda, int64_t first, int64_t last, const W* w, int64_t K, int64_t column,
+template <class T, bool TA, int NV, class A, class W, class Epilogue>
+ELMAN_INLINE void one_panel(const A* a, int64_t lda, int64_t first, int64_t last, const W* w, int64_t K, int64_t column,
                             const Epilogue& epilogue) {
     const int64_t tiles = (last - first + ELMAN_ROWS - 1) / ELMAN_ROWS;
     for (int64_t i = 0, row = first; i < tiles; ++i) {
         const int64_t m = (last - row + tiles - i - 1) / (tiles - i);
-        tile_of<T, TA, NV, 1>(m, a + (TA ? row : row * lda), lda, w, K, row, column, epilogue);
+        tile_of<T, TA, NV, 1>(m, a + row * (TA ? together<A> : lda), lda, w, K, row, column, epilogue);
         row += m;
     }
 }
 
 // Rows [first, last) of A times one panel, which begins at `panel`; K taken from k0 to k1.
-template <class T, bool TA = false, class W, class Epilogue>
-ELMAN_INLINE void gemm_panel(const T* a, int64_t lda, int64_t first, int64_t last, const W* panel, bool narrow,
+template <class T, bool TA = false, class A, class W, class Epilogue>
+ELMAN_INLINE void gemm_panel(const A* a, int64_t lda, int64_t first, int64_t last, const W* panel, bool narrow,
                              int64_t column, int64_t k0, int64_t k1, const Epilogue& epilogue) {
     a += TA ? k0 * lda : k0;
-    if (narrow && sizeof(W) == sizeof(T))
+    if (narrow && can_be_narrow<W>)
         one_panel<T, TA, 1>(a, lda, first, last, panel + k0 * lanes<T>, k1 - k0, column, epilogue);
     else
         one_panel<T, TA, 2>(a, lda, first, last, panel + k0 * panel_width<T>, k1 - k0, column, epilogue);
@@ -109,8 +111,8 @@ ELMAN_INLINE void gemm_panel(const T* a, int64_t lda, int64_t first, int64_t las
 // Rows [first, last) of A times panels [p0, p1), K taken from k0 to k1. A product that comes again and again goes
 // `back` every other time, from the last panel: what is left of W in a cache that is too small for it is then met
 // first.
-template <class T, bool TA = false, class W, class Epilogue>
-ELMAN_INLINE void gemm(const T* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
+template <bool TA = false, class T, class A, class W, class Epilogue>
+ELMAN_INLINE void gemm(const A* a, int64_t lda, int64_t first, int64_t last, const Panels<T, W>& w, int64_t p0,
                        int64_t p1, int64_t k0, int64_t k1, const Epilogue& epilogue, bool back = false) {
     if (first >= last) return;
     for (int64_t i = p0; i < p1; ++i) {

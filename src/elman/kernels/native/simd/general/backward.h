@@ -278,7 +278,7 @@ void general_backward_group(Plan& plan, const GeneralBackward<T>& shared, int th
     const Share units = {panels.first * panel_width<T>,
                          panels.last == plain.w_hh.count() ? call.H : panels.last * panel_width<T>};
     const T** pointers = plain.row_pointers[thread];
-    T* const copy = plain.copy + thread * copy_size;
+    T* const copy = plain.copy + thread * copy_size<T>;
     const bool weights = call.grad_w_ih || call.grad_w_hh || call.grad_bias;
     if (!group.chunk_count) zero_sums<T>(call, buffers, units);
     prepare_general<T>(general, group, plain.row, own, rows, units);
@@ -336,7 +336,7 @@ Job general_backward(Plan& plan, Scratch& scratch) {
         shared.grad_sparse = static_cast<T*>(general.call.grad_w_hh);
         general.call.grad_w_hh = nullptr;
     }
-    take_backward<T>(plan, scratch, shared.plain, 6);
+    take_backward(plan, scratch, shared.plain, 6);
     shared.units = take_unit_vectors<T>(general, scratch);
     shared.low = take_low_rank<T>(plan, scratch);
     const int64_t row = shared.plain.row, side = most_side_by_side<T>(plan);

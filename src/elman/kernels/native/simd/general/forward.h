@@ -185,7 +185,7 @@ void general_forward_group(Plan& plan, const GeneralForward<T>& shared, int thre
     Group& group = plan.group[g];
     const auto& buffers = shared.plain.groups[g];
     const int member = thread % plan.members;
-    T* const copy = shared.plain.copy + thread * copy_size;
+    T* const copy = shared.plain.copy + thread * copy_size<T>;
     T* const own_panel = shared.plain.own_panel + thread * shared.plain.own_panel_size;
     T* const low_sums = shared.low.in.data ? shared.low.sums[g] : nullptr;
     const Share rows = share(group.n, member, plan.members);
