@@ -113,7 +113,7 @@ def a_sequence_without_steps_has_no_say(case: GeneralCase) -> None:
 
 def only_what_is_asked_for() -> None:
     """No extra where there will be no adjoint, no gradient that nobody needs; each network alone gives the same."""
-    case = replace(WIDE, H=5)
+    case = replace(WIDE, B=3, H=5)
     inputs = networks(case, 2, torch.float32, torch.float32)
     h, h_last, extra = gpu.forward_many(inputs, case.options)
     without = gpu.forward_many(inputs, case.options, save=False)

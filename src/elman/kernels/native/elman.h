@@ -16,7 +16,7 @@ extern "C" {
 enum { ELMAN_ABI = 8 };
 // BFLOAT16: tensors of float32, and all sums. The factors of the products (weights, x, states, and on the way back what
 // reaches them) may be rounded to bfloat16, which only "avx512bf16" does; there the layer's large products take half
-// the time. Not for what stands in elman_general.h.
+// the instructions. Not for what stands in elman_general.h.
 enum elman_dtype { ELMAN_FLOAT32 = 0, ELMAN_FLOAT64 = 1, ELMAN_BFLOAT16 = 2 };
 enum elman_nonlinearity { ELMAN_TANH = 0, ELMAN_RELU = 1 };
 enum elman_status { ELMAN_OK = 0, ELMAN_BAD_CALL = 1, ELMAN_NO_MEMORY = 2 };
