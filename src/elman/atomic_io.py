@@ -18,13 +18,28 @@ _LEFTOVER = re.compile(r"\.(\w*)-(\d+)-\w+\.part$")
 _LONGEST_STEM = 150  # of a file's name in that of its temporary file
 _OLD = 24 * 3600.0  # seconds
 _ELSEWHERE = "choose another folder or name"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system answers where a disk, or the user's share of it, is full."""
 _WHAT_TO_DO = {
-    errno.ENOSPC: "free some space or choose another folder",
-    errno.EDQUOT: "free some space or choose another folder",
+    **dict.fromkeys(NO_ROOM, "free some space or choose another folder"),
     errno.EACCES: "check the permissions or choose another folder",
     errno.EPERM: "check the permissions or choose another folder",
 }
 """By what the operating system answers."""
+
+
+class UnwritableError(UserError):
+    """A file could not be written: `path`, and `cause`, what the operating system answered."""
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        what_to_do = _WHAT_TO_DO.get(cause.errno or 0, _ELSEWHERE)
+        super().__init__(f"cannot write {path}: {reason_of(cause)}; {what_to_do}")
+        self.path, self.cause = path, cause
+
+
+def reason_of(error: OSError) -> str:
+    """What the operating system says, as a part of a sentence."""
+    return (error.strerror or str(error)).lower()
 
 
 @contextlib.contextmanager
@@ -32,7 +47,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A temporary file in `path`'s folder, which is put in `path`'s place where nothing is raised inside.
 
     Raises:
-        UserError: the folder cannot be written to, or the disk is full; `path` is as it was.
+        UnwritableError: the folder cannot be written to, or the disk is full; `path` is as it was.
     """
     with naming_the_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +125,7 @@ def naming_the_file(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason, what_to_do = (error.strerror or str(error)).lower(), _WHAT_TO_DO.get(error.errno or 0, _ELSEWHERE)
-        raise UserError(f"cannot write {path}: {reason}; {what_to_do}") from error
+        raise UnwritableError(path, error) from error
 
 
 def _fill(path: Path, data: bytes) -> None:

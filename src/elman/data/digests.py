@@ -7,12 +7,13 @@ change could have the same time. What is remembered lies in `cache_root()`, a fe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
 from pathlib import Path
 
-from elman.atomic_io import write_text
+from elman.atomic_io import UnwritableError, write_text
 from elman.data.io.files import ANY_SIZE, check_file
 from elman.errors import UserError, optional_imports
 
@@ -26,7 +27,10 @@ def cache_root() -> Path:
     """Where elman keeps what it can make again: the folder that ELMAN_CACHE names, else one of the system's cache."""
     named = os.environ.get("ELMAN_CACHE")
     if named:
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError as error:  # of ~nobody
+            raise UserError(f"ELMAN_CACHE is {named!r}, and there is no such home folder; name another") from error
     with optional_imports():
         import platformdirs
 
@@ -68,7 +72,8 @@ def content_digest(path: Path) -> str:
     found = digest.hexdigest()
     if begun - max(before[-2:]) > _FRESH:
         words = " ".join(map(str, (*before, found)))
-        write_text(_note(path), words + "\n")
+        with contextlib.suppress(UnwritableError):  # it is computed again the next time
+            write_text(_note(path), words + "\n")
     return found
 
 

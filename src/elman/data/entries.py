@@ -11,12 +11,13 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.atomic_io import remove_leftovers, write_text
+from elman.atomic_io import NO_ROOM, UnwritableError, reason_of, remove_leftovers, write_text
 from elman.data.digests import cache_root
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
@@ -26,6 +27,17 @@ _LARGE = (".ids", ".texts", ".column", ".vectors")
 """Endings of the files that take room: what lies beside one of them goes with it."""
 _GIGABYTES = 50.0
 T = TypeVar("T")
+
+
+class CacheError(UserError):
+    """The cache's folder cannot be used: the message says why, and that ELMAN_CACHE names another."""
+
+    def __init__(self, cause: OSError) -> None:
+        first = "free some space there" if cause.errno in NO_ROOM else "mend it"
+        super().__init__(
+            f"the cache's folder {folder()} cannot be used: {reason_of(cause)}; {first}, or name another by the"
+            " environment variable ELMAN_CACHE"
+        )
 
 
 def folder() -> Path:
@@ -44,6 +56,39 @@ def limit() -> int:
         return int(max(0.0, float(said)) * 1e9)
     except (ValueError, OverflowError) as error:
         raise UserError(f"ELMAN_CACHE_GB is {said!r}; it must be a number of gigabytes, 50 for instance") from error
+
+
+def make_ready() -> None:
+    """Make the folder, before any work is done that needs it.
+
+    Raises:
+        CacheError: it cannot be written to.
+    """
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder()):
+            pass
+    except OSError as error:
+        raise CacheError(error) from error
+
+
+@contextlib.contextmanager
+def naming_the_folder() -> Iterator[None]:
+    """Turn what the operating system refuses inside, of the cache's files, into a `CacheError`; of others it passes."""
+    try:
+        yield
+    except UnwritableError as error:
+        if not _is_inside(error.path):
+            raise
+        raise CacheError(error.cause) from error
+    except OSError as error:
+        if not _is_inside(error.filename):
+            raise
+        raise CacheError(error) from error
+
+
+def _is_inside(name: Any) -> bool:
+    return isinstance(name, str | Path) and Path(name).is_relative_to(cache_root())
 
 
 def key_of(*parts: Any) -> str:
@@ -76,17 +121,29 @@ def describe(key: str, entry: Any) -> None:
 
 @contextlib.contextmanager
 def made_once(key: str) -> Iterator[None]:
-    """Let one process make an entry while others, of this computer, wait for it."""
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(place)
+    """Let one process make an entry while others, of this computer, wait for it.
+
+    Raises:
+        CacheError: the folder cannot be used, or a file of it cannot be written or read inside.
+    """
+    make_ready()
+    remove_leftovers(folder())
+    with naming_the_folder(), _locked(key):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(key: str) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows: they all make it, and the last one's stays
         yield
         return
-    with open(place / f"{key}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open(folder() / f"{key}.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            raise CacheError(error) from error
         yield
 
 

@@ -6,6 +6,7 @@ An entry of the cache: KEY.vectors (N, D) float32, and KEY.json (`Kept`).
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from elman.errors import UserError
 TOGETHER = 256
 """Pictures of an entry, at most."""
 _READERS = 2
+log = logging.getLogger("elman")
 
 Make = Callable[[Sequence[Path], int], Features]
 """Makes the features of some pictures; told how many came before them."""
@@ -43,23 +45,40 @@ def remembered(files: Sequence[Path], make: Make, maker: str) -> Features:
         maker: names the network; another one's features are others.
 
     Raises:
-        UserError: a picture that cannot be read, a full disk, or whatever `make` raises.
+        UserError: a picture that cannot be read, or whatever `make` raises.
     """
-    found = []
+    found, forgotten = [], False
     for begin in range(0, len(files), TOGETHER):
-        some = files[begin : begin + TOGETHER]
-        with ThreadPoolExecutor(_READERS) as readers:
-            digests = list(readers.map(_digest, some))
-        key = entries.key_of("features", maker, digests)
-        with entries.made_once(key):
-            vectors = _load(key)
-            if vectors is None:
-                vectors = make(some, begin).vectors
-                _check_unchanged(some, digests)
-                write_bytes(entries.folder() / f"{key}.vectors", vectors.astype("<f4").tobytes())
-                entries.describe(key, Kept(*vectors.shape))
-        found.append(vectors)
+        made: list[NDArray[np.float32]] = []
+        try:
+            _find(files[begin : begin + TOGETHER], begin, make, maker, made)
+        except entries.CacheError as error:
+            if not forgotten:
+                log.warning("%s; until then what is seen in pictures is not kept", error)
+            forgotten = True
+        found.append(made[0] if made else make(files[begin : begin + TOGETHER], begin).vectors)
     return Features(tuple(file.name for file in files), np.concatenate(found), maker)
+
+
+def _find(files: Sequence[Path], before: int, make: Make, maker: str, found: list[NDArray[np.float32]]) -> None:
+    """Put the features of some pictures into `found`, where they are even if they cannot be kept.
+
+    Raises:
+        CacheError: they cannot.
+    """
+    with ThreadPoolExecutor(_READERS) as readers:
+        digests = list(readers.map(_digest, files))
+    key = entries.key_of("features", maker, digests)
+    with entries.made_once(key):
+        vectors = _load(key)
+        if vectors is not None:
+            found.append(vectors)
+            return
+        vectors = make(files, before).vectors
+        _check_unchanged(files, digests)
+        found.append(vectors)
+        write_bytes(entries.folder() / f"{key}.vectors", vectors.astype("<f4").tobytes())
+        entries.describe(key, Kept(*vectors.shape))
 
 
 def _digest(file: Path) -> str:

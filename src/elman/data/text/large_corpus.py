@@ -65,6 +65,7 @@ class LargeCorpus:
     @cached_property
     def _read(self) -> tuple[list[str], Scan]:
         """The files' digests, and what a scan finds, which is kept beside the encoded texts."""
+        entries.make_ready()
         remembered = all(known_digest(path) for path in self.paths)
         with ThreadPoolExecutor(1) as pool:  # hashing leaves Python's lock to the reading
             hashing = [pool.submit(content_digest, path) for path in self.paths]
@@ -75,7 +76,8 @@ class LargeCorpus:
             digests = known or [job.result() for job in hashing]
         self._check_untouched()
         if self._kept_scan(digests) is None:
-            write_text(self._scan_file(digests), json.dumps(asdict(scan)) + "\n")
+            with entries.naming_the_folder():
+                write_text(self._scan_file(digests), json.dumps(asdict(scan)) + "\n")
         return digests, scan
 
     def contents(self) -> dict[str, Iterable[str]]:
@@ -124,7 +126,7 @@ class LargeCorpus:
         """The ids of both parts, from the cache or made now.
 
         Raises:
-            UserError: characters that the vocabulary lacks; a file that changes meanwhile; a full disk.
+            UserError: characters that the vocabulary lacks; a file that changes meanwhile; the cache cannot be used.
         """
         digests, _ = self._read
         numbered = hashlib.sha256("\0".join(vocabulary.tokens).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,6 +7,7 @@ files, which may be many and large, the size and three blocks of 64 KiB are: the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.atomic_io import write_text
+from elman.atomic_io import UnwritableError, write_text
 from elman.data.io.files import path_kind
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
@@ -59,7 +60,8 @@ def _remembered(examples: Iterable[Any]) -> PartDigest:
         return read_json(memo, PartDigest, "digest of data")
     except UserError:
         found = _digest(examples)
-        write_text(memo, json.dumps(asdict(found)) + "\n")
+        with contextlib.suppress(UnwritableError):  # it is computed again the next time
+            write_text(memo, json.dumps(asdict(found)) + "\n")
         return found
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LARGE_BYTES = 8_000_000
 """A table that has more bytes than this, once it is unpacked, is stored."""
+FIT_IN_MEMORY = 64_000_000
+"""A large table that has at most so many bytes can be read into memory, too, where the cache cannot be used."""
 PACKED_RATIO = 4
 """How many times its own size a packed file is taken to hold."""
 _MOST_COLUMNS = 200
@@ -65,13 +67,25 @@ def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
         texts: columns whose cells stay the texts that they are.
 
     Raises:
-        UserError: the file cannot be read, or changes meanwhile; a full disk.
+        UserError: the file cannot be read, or changes meanwhile; the cache cannot be used, and the file is very large.
     """
     if file_kind(path) not in _KINDS or is_sampling() or not is_file(path):
         return None
-    before = signature(path)
-    if path.stat().st_size * (PACKED_RATIO if packed_by(path) else 1) <= LARGE_BYTES:
+    size = path.stat().st_size * (PACKED_RATIO if packed_by(path) else 1)
+    if size <= LARGE_BYTES:
         return None
+    try:
+        return _stored(path, texts)
+    except entries.CacheError as error:
+        if size > FIT_IN_MEMORY:
+            raise
+        log.warning("%s; until then %s is read into memory", error, path)
+        return None
+
+
+def _stored(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
+    entries.make_ready()
+    before = signature(path)
     key = entries.key_of("table", _FORMAT, content_digest(path), file_kind(path), packed_by(path), sorted(texts))
     with entries.made_once(key):
         facts, columns = _load(key)

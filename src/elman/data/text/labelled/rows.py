@@ -128,8 +128,10 @@ def open_rows(sources: Sequence[Source], columns: Columns) -> StoredRows:
     """The rows of .csv, .tsv and .jsonl files, packed or not, in this order; from the cache, or read now.
 
     Raises:
-        UserError: a file cannot be read (says the line), has no such column, or changes meanwhile; a full disk.
+        UserError: a file cannot be read (says the line), has no such column, or changes meanwhile; or the cache cannot
+            be used.
     """
+    entries.make_ready()
     before = [signature(source.path) for source in sources]
     digests = [content_digest(source.path) for source in sources]
     forms = [[file_kind(source.path), packed_by(source.path), source.part] for source in sources]

@@ -71,7 +71,7 @@ def encode_stored(texts: StoredTexts, vocabulary: Vocabulary, most: int) -> Stor
         most: of a longer text the last so many ids are kept.
 
     Raises:
-        UserError: a full disk.
+        UserError: the cache cannot be used.
     """
     numbered = hashlib.sha256("\0".join(vocabulary.tokens).encode("utf-8", "surrogatepass")).hexdigest()
     key = entries.key_of("labelled ids", texts.stored.key, vocabulary.kind, vocabulary.lowercase, numbered, most)
