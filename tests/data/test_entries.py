@@ -168,6 +168,25 @@ def test_features_of_pictures_are_made_and_not_kept(
         assert words in caplog.records[0].getMessage()
 
 
+@pytest.mark.parametrize("said", ["x", "", "nan", "inf", "50 GB"])
+def test_a_limit_that_is_no_number_is_refused_before_any_work(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_CACHE_GB", said)
+    table, labelled = file(tmp_path, TABLE, "table.csv"), file(tmp_path, LABELLED, "labelled.csv")
+    text = file(tmp_path, "the quick brown fox\n" * 50, "text.txt")
+    Image.new("RGB", (4, 4)).save(tmp_path / "0.png")
+    for work in (
+        lambda: read_table(table),
+        lambda: parts.stored_classes(parts.large_tables(labelled, ()), Columns("text", "label"), "", 0.1, 1),
+        lambda: LargeCorpus([text], 0.1).build_vocabulary("characters", None),
+        lambda: remembered([tmp_path / "0.png"], None, "eye"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UserError, match="ELMAN_CACHE_GB is"):
+            work()
+    assert not entries.folder().exists()
+
+
 def test_errors_of_other_files_pass(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), entries.made_once("0"):
         (tmp_path / "none").read_text()

@@ -53,17 +53,19 @@ def limit() -> int:
     """
     said = os.environ.get("ELMAN_CACHE_GB", str(_GIGABYTES))
     try:
-        return int(max(0.0, float(said)) * 1e9)
+        return max(0, int(float(said) * 1e9))  # int, since nan is no number either
     except (ValueError, OverflowError) as error:
         raise UserError(f"ELMAN_CACHE_GB is {said!r}; it must be a number of gigabytes, 50 for instance") from error
 
 
 def make_ready() -> None:
-    """Make the folder, before any work is done that needs it.
+    """Make the folder and look at the limit, before any work is done that needs them.
 
     Raises:
-        CacheError: it cannot be written to.
+        CacheError: the folder cannot be written to.
+        UserError: ELMAN_CACHE_GB is no number.
     """
+    limit()
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder()):
@@ -125,6 +127,7 @@ def made_once(key: str) -> Iterator[None]:
 
     Raises:
         CacheError: the folder cannot be used, or a file of it cannot be written or read inside.
+        UserError: ELMAN_CACHE_GB is no number.
     """
     make_ready()
     remove_leftovers(folder())
