@@ -14,7 +14,7 @@ from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 from elman.cli.messages import as_options, say, shell_words, show, show_json, show_line, show_rich
 from elman.cli.panels import plain_parameters
 from elman.cli.running import Json, Weights
-from elman.cli.settings_file import refuse_empty_paths
+from elman.cli.settings_file import check_words
 from elman.cli.suggestions import advice
 from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
@@ -50,7 +50,7 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
         rest = with_standard_input(rest)
     called = shell_words(["elman", "predict", str(run)])
     usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
-    app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_paths)
+    app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_options)
     app.suppress_keyboard_interrupt = False  # it would exit without a word
     app.default(predict_command(name, run))
     app.help_epilogue = shell_words(["Example:", "elman", "predict", str(run), *task_module(name).Task.predict_example])
@@ -77,9 +77,9 @@ def _run_place(tokens: Sequence[str]) -> int | None:
     return next((place for place, token in enumerate(tokens) if holds_run(Path(token))), None)
 
 
-def check_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Refuse empty words where paths belong, before the command is called."""
-    refuse_empty_paths(arguments)
+def check_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse what `check_words` does, before the command is called."""
+    check_words(arguments)
 
 
 def predict_command(name: str, run: Path) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, ArgumentCollection, CoercionError
 from cyclopts.config import Dict
 
 from elman.errors import UserError
@@ -17,12 +18,16 @@ from elman.training.run_folder import RunFolder, read_toml
 def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give options of `elman train TASK` that were not typed their values.
 
-    These come from --settings FILE, from the run that is resumed, or from the task's recipe for what was asked.
+    These come from --settings FILE, from the run that is resumed, or from the task's recipe for what was asked. What
+    `check_words` refuses, of any command, is refused there too.
     """
-    refuse_empty_paths(arguments)
-    if len(commands) != 2 or commands[0] != "train":
-        return
-    task = commands[1]
+    check_words(arguments)
+    if len(commands) == 2 and commands[0] == "train":
+        _fill_from_source(app, commands, arguments, commands[1])
+        check_words(arguments)
+
+
+def _fill_from_source(app: App, commands: tuple[str, ...], arguments: ArgumentCollection, task: str) -> None:
     given = {argument.name: [token.value for token in argument.tokens] for argument in arguments if argument.tokens}
     source: Path | None = None
     if "--settings" in given:
@@ -45,11 +50,34 @@ def fill_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
         _fill(app, commands, arguments, task, table, source)
 
 
-def refuse_empty_paths(arguments: ArgumentCollection) -> None:
-    """Raise a UserError for a path that is an empty word, as of a variable that a shell does not have."""
+def check_words(arguments: ArgumentCollection) -> None:
+    """Refuse words that would be taken for something else than what they say.
+
+    Raises:
+        UserError: a path that is an empty word, as of a variable that a shell does not have.
+        CoercionError: a fraction where a whole number belongs, which cyclopts would round.
+    """
     for argument in arguments:
-        if Path in (argument.hint, *get_args(argument.hint)) and any(not token.value for token in argument.tokens):
+        kinds = _kinds(argument.hint)
+        if Path in kinds and any(not token.value for token in argument.tokens):
             raise UserError(f"{argument.name} is an empty word; give a path")
+        for token in argument.tokens if int in kinds and float not in kinds else ():
+            if "." in token.value and _is_fraction(token.value):
+                raise CoercionError(token=token, argument=argument, target_type=int)
+
+
+def _kinds(hint: Any) -> set[Any]:
+    """What an option takes, inside lists and choices of kinds, too."""
+    return {hint}.union(*map(_kinds, get_args(hint)))
+
+
+def _is_fraction(word: str) -> bool:
+    """Whether a word is a number and no whole one, or more than floating point can say: 1.5, not 2.0."""
+    try:
+        number = float(word)
+        return not number.is_integer() or Decimal(word) != number
+    except (ValueError, ArithmeticError):
+        return False
 
 
 def _fill(
