@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from PIL import Image
 
 from elman import atomic_io
 from elman.data import entries
+from elman.data.digests import content_digest, known_digest
 from elman.data.image.features import Features
 from elman.data.image.remembered import remembered
 from elman.data.io.columns import Columns
@@ -25,6 +28,7 @@ from elman.data.text.labelled.sequences import encode_stored
 from elman.data.text.labelled.vocabulary import learn_vocabulary
 from elman.data.text.large_corpus import LargeCorpus
 from elman.errors import UserError
+from elman.training.checks.data_digest import digest
 
 TABLE = "t,a\n" + "".join(f"2020-01-{1 + n // 24:02} {n % 24:02}:00,{n / 7:.3f}\n" for n in range(200))
 LABELLED = "text,label\n" + "".join(f"word number {n},{'yes' if n % 2 else 'no'}\n" for n in range(40))
@@ -185,6 +189,65 @@ def test_a_limit_that_is_no_number_is_refused_before_any_work(
         with pytest.raises(UserError, match="ELMAN_CACHE_GB is"):
             work()
     assert not entries.folder().exists()
+
+
+def flipped(path: Path) -> Iterator[int]:
+    """Make each letter of a file another in turn; yields its place."""
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        yield place
+
+
+def test_a_description_with_a_wrong_letter_is_none() -> None:
+    facts = stored_tables.Facts(True, 200, ["t", "a"], [stored_tables.Kind.NUMBER] * 2, [8, 9], [0, 0])
+    entries.make_ready()
+    entries.describe("0", facts)
+    path = entries.folder() / "0.json"
+    assert entries.description("0", stored_tables.Facts) == facts
+    whole = path.read_bytes()
+    for _ in flipped(path):
+        assert entries.description("0", stored_tables.Facts) is None
+    for damaged in (whole[:-1], whole + b"\n", whole.splitlines()[0] + b"\n", b""):
+        path.write_bytes(damaged)
+        assert entries.description("0", stored_tables.Facts) is None
+    path.write_bytes(whole)
+    assert entries.description("0", stored_tables.Facts) == facts
+
+
+def test_a_digest_with_a_wrong_letter_is_computed_again(tmp_path: Path) -> None:
+    path = file(tmp_path, TABLE, "table.csv")
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    time.sleep(2.1)  # the time of the state cannot be set
+    found = content_digest(path)
+    (note,) = (entries.folder().parent / "digests").iterdir()
+    assert known_digest(path) == found
+    whole = note.read_bytes()
+    for _ in flipped(note):
+        assert known_digest(path) in ("", found)  # the last is the line's end
+    note.write_bytes(whole)
+    assert known_digest(path) == found
+
+
+@pytest.mark.parametrize("ending", ["scan.json", "digest.json"])
+def test_a_wrong_letter_in_what_a_text_is_known_by_changes_nothing(ending: str, tmp_path: Path) -> None:
+    text = file(tmp_path, "the quick brown fox\n" * 50, "text.txt")
+    sources = parts.large_tables(file(tmp_path, LABELLED, "table.csv"), ())
+
+    def read() -> Any:
+        if ending == "digest.json":
+            return digest(
+                {"train": parts.stored_classes(sources, Columns("text", "label"), "", 0.1, 1).train.examples()}
+            )
+        return LargeCorpus([text], 0.1).build_vocabulary("characters", None).tokens
+
+    before = read()
+    (path,) = entries.folder().glob(f"*.{ending}")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert read() == before
+        assert path.read_bytes() == whole
 
 
 def test_errors_of_other_files_pass(tmp_path: Path) -> None:

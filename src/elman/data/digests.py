@@ -73,23 +73,29 @@ def content_digest(path: Path) -> str:
     if begun - max(before[-2:]) > _FRESH:
         words = " ".join(map(str, (*before, found)))
         with contextlib.suppress(UnwritableError):  # it is computed again the next time
-            write_text(_note(path), words + "\n")
+            write_text(_note(path), f"{words} {_checksum(words)}\n")
     return found
 
 
 def known_digest(path: Path) -> str:
     """The digest as it is remembered, or nothing; the file's content is not read."""
     try:
-        *numbers, found = _note(path).read_text(encoding="ascii").split()
+        words, _, checksum = _note(path).read_text(encoding="ascii").strip().rpartition(" ")
+        *numbers, found = words.split()
     except (OSError, ValueError):  # none, or a damaged one
         return ""
-    return found if len(found) == 64 and numbers == [str(number) for number in signature(path)] else ""
+    whole = checksum == _checksum(words)
+    return found if whole and numbers == [str(number) for number in signature(path)] else ""
 
 
 def check_untouched(path: Path, before: Signature) -> None:
     """Raise a UserError where a file is not what it was."""
     if signature(path) != before:
         raise UserError(f"{path} changed while it was read; try again when nothing writes to it")
+
+
+def _checksum(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _note(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """What elman makes once of a user's files and finds again: entries of a cache, by what they follow from.
 
-An entry is several files, each written whole or not at all, the one that says that the others are there last: KEY.json.
+An entry is several files, each written whole or not at all, the one that says that the others are there last: KEY.json,
+which has a checksum.
 The entries together take at most `limit()` bytes: the one that was used longest ago goes first. All of it can be
 deleted at any time.
 """
@@ -13,13 +14,12 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.atomic_io import NO_ROOM, UnwritableError, reason_of, remove_leftovers, write_text
+from elman.atomic_io import NO_ROOM, UnwritableError, reason_of, remove_leftovers
 from elman.data.digests import cache_root
-from elman.data.io.json_files import read_json
+from elman.data.io.json_files import read_checked, write_checked
 from elman.errors import UserError
 
 _FORMAT = 1
@@ -101,7 +101,7 @@ def key_of(*parts: Any) -> str:
 def description(key: str, kind: type[T]) -> T | None:
     """What KEY.json says, which counts as a use of the entry; None where it is missing or damaged."""
     try:
-        entry = read_json(folder() / f"{key}.json", kind, "description of what was made")
+        entry = read_checked(folder() / f"{key}.json", kind, "description of what was made")
     except UserError:
         return None
     with contextlib.suppress(OSError):
@@ -117,7 +117,7 @@ def has_size(key: str, ending: str, size: int) -> bool:
 
 def describe(key: str, entry: Any) -> None:
     """Write the file that makes an entry whole, and make room for it."""
-    write_text(folder() / f"{key}.json", json.dumps(asdict(entry)) + "\n")
+    write_checked(folder() / f"{key}.json", entry)
     _keep_within_limit(key)
 
 

@@ -8,10 +8,9 @@ evenly over it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -19,10 +18,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from elman.atomic_io import write_text, write_whole
+from elman.atomic_io import write_whole
 from elman.data import entries
 from elman.data.digests import check_untouched, content_digest, known_digest, signature
-from elman.data.io.json_files import read_json
+from elman.data.io.json_files import read_checked, write_checked
 from elman.data.io.text import split_point
 from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.char_codec import Alphabet
@@ -77,7 +76,7 @@ class LargeCorpus:
         self._check_untouched()
         if self._kept_scan(digests) is None:
             with entries.naming_the_folder():
-                write_text(self._scan_file(digests), json.dumps(asdict(scan)) + "\n")
+                write_checked(self._scan_file(digests), scan)
         return digests, scan
 
     def contents(self) -> dict[str, Iterable[str]]:
@@ -89,7 +88,7 @@ class LargeCorpus:
 
     def _kept_scan(self, digests: list[str]) -> Scan | None:
         try:
-            return read_json(self._scan_file(digests), Scan, "scan of a text")
+            return read_checked(self._scan_file(digests), Scan, "scan of a text")
         except UserError:
             return None
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from elman.atomic_io import UnwritableError, write_text
 from elman.data.io.files import path_kind
-from elman.data.io.json_files import read_json
+from elman.data.io.json_files import read_checked, read_json, write_checked
 from elman.errors import UserError
 
 NAME = "data.json"
@@ -57,11 +57,11 @@ def _remembered(examples: Iterable[Any]) -> PartDigest:
     if memo is None:
         return _digest(examples)
     try:
-        return read_json(memo, PartDigest, "digest of data")
+        return read_checked(memo, PartDigest, "digest of data")
     except UserError:
         found = _digest(examples)
         with contextlib.suppress(UnwritableError):  # it is computed again the next time
-            write_text(memo, json.dumps(asdict(found)) + "\n")
+            write_checked(memo, found)
         return found
 
 
