@@ -44,4 +44,15 @@ def test_passages_are_runs_that_reach_from_end_to_end() -> None:
     assert (np.diff(rows) > 1).sum() == PASSAGES - 1
     assert whole.passages(0) is whole
     assert whole.passages(20_000) is whole
-    assert len(windows_at([(0, origin) for origin in range(20)]).passages(19)) == 20  # passages that overlap
+
+
+@pytest.mark.parametrize("count", [2, 17, 20, 1000])
+def test_passages_hold_as_many_windows_as_asked_for(count: int) -> None:
+    whole = windows_at([(0, origin) for origin in range(count)])
+    for most in range(1, count):
+        rows = whole.passages(most).places[:, 1]
+        assert len(rows) == most
+        assert (np.diff(rows) > 0).all()
+        assert rows[0] == 0
+        assert rows[-1] == count - 1 or most == 1
+        assert (np.diff(rows) > 1).sum() <= PASSAGES - 1

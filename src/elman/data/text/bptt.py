@@ -89,7 +89,7 @@ class Streams:
 
 
 def spread_passages(ids: NDArray[Any], most: int, passages: int) -> NDArray[Any]:
-    """About `most` of the ids: so many passages of equal length, spread evenly from the beginning to the end."""
+    """About `most` of the ids, one a passage at least: passages of equal length, spread evenly from end to end."""
     length = max(1, most // passages)
     starts = np.linspace(0, len(ids) - length, passages).astype(np.int64)
     return np.concatenate([ids[start : start + length] for start in starts])

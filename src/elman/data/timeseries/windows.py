@@ -133,12 +133,13 @@ class Windows:
         return self._of(self.places[np.linspace(0, len(self) - 1, most).astype(int)])
 
     def passages(self, most: int) -> Windows:
-        """About so many windows in `PASSAGES` runs of them, evenly spread; all for 0."""
+        """So many windows in `PASSAGES` runs of them, or as many as there are windows, evenly spread; all for 0."""
         if not most or len(self) <= most:
             return self
-        size = -(-most // PASSAGES)
-        begins = np.linspace(0, len(self) - size, PASSAGES).astype(np.int64)
-        return self._of(self.places[np.unique(begins[:, None] + np.arange(size))])
+        runs = min(PASSAGES, most)
+        sizes = np.diff(np.arange(runs + 1) * most // runs)
+        left_out_before = np.linspace(0, len(self) - most, runs).astype(np.int64)
+        return self._of(self.places[np.arange(most) + np.repeat(left_out_before, sizes)])
 
     def pieces(self) -> Iterator[Windows]:
         """All windows in order, so many at a time that what they look back on is `NUMBERS_AT_ONCE` at most."""

@@ -68,8 +68,8 @@ class Settings(RecurrentSettings):
     """Times held out to choose the best weights: a share below 1 or a number; otherwise the dataset's standard, or a
     tenth, a horizon at least."""
     validation_sample: int = 0
-    """Windows of the validation part that are judged when training ends, in 16 passages spread evenly over it; 0: all
-    of them. On its way training looks at 5,000 at most."""
+    """So many windows of the validation part are judged when training ends, in 16 passages spread evenly over it; 0:
+    all of them. On its way training looks at 5,000 at most."""
     test: float | None = None
     """Times held out at the very end: a share below 1 or a number; otherwise as `validation`."""
     split: Literal["auto", "times", "series"] = "auto"

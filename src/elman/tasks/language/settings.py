@@ -27,7 +27,8 @@ class Settings(RecurrentSettings):
     validation_share: float = 0.1
     """The last part of the text, held out."""
     validation_sample: int = 0
-    """Tokens of the held-out part that training looks at, in 16 passages spread evenly over it; 0: all of them."""
+    """About so many tokens of the held-out part are looked at by training, in 16 passages of equal length spread
+    evenly over it; 0: all of them."""
     embedding_size: int = 128
     """Size of the vector that stands for a token."""
     tied: bool = False
