@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elman.data.timeseries.dates import parse_times
+from elman.data.timeseries.dates import are_dates, parse_times
 from elman.data.timeseries.timestamps import find_frequency, full_times, times_after
 from elman.errors import UserError
 
@@ -132,6 +132,24 @@ def test_the_order_of_the_rows_decides_where_no_cell_does() -> None:
         pd.Timestamp(day) for day in ("2022-01-01", "2022-01-08", "2022-02-01", "2022-02-03", "2022-03-01")
     ]
     assert "by which the rows are sorted" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "are"),
+    [
+        (["2020-01-01", *(f"2020-01-01 {hour:02}:00" for hour in range(1, 20))], True),
+        (["2020-01-01 00:00", *["2020-01-01"] * 20], True),
+        (["2020-01-01", *["2020-01-01T12:30:15.5"] * 20], True),
+        (["2020-01-01", *["2020-13-01 12:30"] * 20], False),
+        (["2020-01-01", *["01.02.2020 12:30"] * 20], False),
+        (["01.02.2020", *["01.02.2020 12:30"] * 20], False),  # day or month first: not decided cell by cell
+        (["2020-01-01", *["1-2"] * 20], False),
+        (["2020-01-01", *["2020-01-01 12:30 late"] * 20], False),
+        (["2020-01-01", *["room 12"] * 20], False),
+    ],
+)
+def test_days_among_hours_are_dates_where_the_year_stands_first(cells: list[str], are: bool) -> None:
+    assert are_dates(cells) == are
 
 
 @pytest.mark.parametrize("texts", [["Jan-18", "Feb-18", "Dec-18"], ["January 18", "February 18", "December 18"]])

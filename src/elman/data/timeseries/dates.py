@@ -22,6 +22,7 @@ DateOrder = Literal["auto", "day-first", "month-first"]
 _NUMERIC = re.compile(r"^\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?=$|[ T,])")
 _MONTH_AND_YEAR = re.compile(r"\s*[A-Za-z]{3,9}[-/ ]\d{2}\s*")
 """Jan-18, as spreadsheets shorten months: without this the 18 is taken for a day of the year 1."""
+_ISO = r"\d{4}-\d{2}-\d{2}([ T]\d{2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?)?"
 _PLAIN = r"\s*\d+(\.\d+)?\s*"
 _CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([ap]\.?m\.?)?\s*", re.IGNORECASE)
 _PACKED = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -88,7 +89,12 @@ def are_dates(cells: Sequence[str]) -> bool:
     def read(dayfirst: bool) -> Any:
         return quietly(lambda: pd.to_datetime(some, errors="coerce", dayfirst=dayfirst, utc=True))
 
-    return any(read(dayfirst).notna().mean() > 0.5 for dayfirst in (False, True))
+    if any(read(dayfirst).notna().mean() > 0.5 for dayfirst in (False, True)):
+        return True
+    whole = some.where(some.str.fullmatch(_ISO))  # days among hours, where the first cell is no pattern for the others
+    return bool(
+        quietly(lambda: pd.to_datetime(whole, errors="coerce", format="ISO8601", utc=True)).notna().mean() > 0.5
+    )
 
 
 def _numbers(column: pd.Series, source: str, place: str, notes: list[str]) -> pd.Index:

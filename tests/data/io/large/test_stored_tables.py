@@ -17,6 +17,8 @@ from elman.data import entries
 from elman.data.io.files import reading_samples
 from elman.data.io.large import plain_text, stored_tables
 from elman.data.io.tables import read_table
+from elman.data.timeseries.dates import parse_times
+from elman.data.timeseries.roles import roles_of
 from elman.errors import UserError
 
 HOURS = [f"2020-01-{1 + hour // 24:02} {hour % 24:02}:00" for hour in range(200)]
@@ -36,6 +38,7 @@ WHOLE = [str(number - 50) for number in range(200)]
 STORED = {
     "numbers": table(HOURS, decimals(), WHOLE),
     "T between": table([hour.replace(" ", "T") + ":00" for hour in HOURS], decimals()),
+    "days among hours": table([hour.removesuffix(" 00:00") for hour in HOURS], decimals(), WHOLE),
     "days": table([f"{1900 + n}-02-03" for n in range(200)], decimals()),
     "times that are numbers": table(WHOLE, decimals()),
     "missing": table(HOURS, [*decimals(100), "", "NA", "nan", "?", *decimals(96)], [*WHOLE[:199], ""]),
@@ -156,6 +159,18 @@ def test_a_plain_table_is_stored(
         assert stored_tables.stored_table(path, texts) is not None
         check_same(read_table(path, texts=texts, notes=notes), expected)
     assert notes == expected_notes
+
+
+@pytest.mark.parametrize("more", ["", "T12:30:15", " 12:30:15.125"])
+def test_days_among_hours_are_the_time_by_both_ways(more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [hour.removesuffix(" 00:00") for hour in HOURS] + ([f"2020-02-01{more}"] if more else [])
+    path = written(tmp_path, table(decimals(len(times)), times, names="a,t"))
+    found = []
+    for read in (read_table(path), in_memory(path, monkeypatch)):
+        roles = roles_of(read, "t", time=(), targets=(), past=(), known=(), series_id="")
+        found.append((roles, parse_times(read[roles.time], "t")[0]))
+    assert found[0][0] == found[1][0]
+    pd.testing.assert_index_equal(found[0][1], found[1][1], exact=True)
 
 
 @pytest.mark.parametrize("case", FEW)
