@@ -200,9 +200,9 @@ def flipped(path: Path) -> Iterator[int]:
 
 
 def test_a_description_with_a_wrong_letter_is_none() -> None:
-    facts = stored_tables.Facts(True, 200, ["t", "a"], [stored_tables.Kind.NUMBER] * 2, [8, 9], [0, 0])
+    facts = stored_tables.Facts(True, 200, ["t", "a"], [stored_tables.Kind.NUMBER] * 2)
     entries.make_ready()
-    entries.describe("0", facts)
+    entries.describe("0", facts, [])
     path = entries.folder() / "0.json"
     assert entries.description("0", stored_tables.Facts) == facts
     whole = path.read_bytes()
@@ -248,6 +248,69 @@ def test_a_wrong_letter_in_what_a_text_is_known_by_changes_nothing(ending: str, 
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert read() == before
         assert path.read_bytes() == whole
+
+
+def _read_columns(tmp_path: Path) -> Any:
+    return read_table(file(tmp_path, TABLE, "table.csv")).to_dict("list")
+
+
+def _read_text(tmp_path: Path) -> Any:
+    corpus = LargeCorpus([file(tmp_path, "the quick brown fox\n" * 50, "text.txt")], 0.1)
+    encoded = corpus.encode(corpus.build_vocabulary("words", 20))
+    return encoded.training.tolist(), encoded.validation.tolist()
+
+
+def _read_labelled(tmp_path: Path) -> Any:
+    sources = parts.large_tables(file(tmp_path, LABELLED, "table.csv"), ())
+    part = parts.stored_classes(sources, Columns("text", "label"), "table", 0.1, 1).train
+    assert isinstance(part, parts.StoredPart)
+    vocabulary = learn_vocabulary(part, "words", 20, special=("<unk>",))
+    ids = encode_stored(part.texts, vocabulary, 100)
+    return list(part.texts), part.labels.tolist(), [ids[number].tolist() for number in range(len(ids))]
+
+
+def _see_pictures(tmp_path: Path) -> Any:
+    Image.new("RGB", (4, 4)).save(tmp_path / "0.png")
+    return remembered(
+        [tmp_path / "0.png"], lambda *_: Features(("0.png",), np.ones((1, 8)), "eye"), "eye"
+    ).vectors.tolist()
+
+
+@pytest.mark.parametrize("harm", ["a wrong letter", "a letter less", "gone"])
+@pytest.mark.parametrize("read", [_read_columns, _read_text, _read_labelled, _see_pictures])
+def test_a_damaged_file_of_an_entry_is_made_again(read: Callable[[Path], Any], harm: str, tmp_path: Path) -> None:
+    before = read(tmp_path)
+    files = [path for path in entries.folder().iterdir() if path.suffix not in (".json", ".lock")]
+    files += entries.folder().glob("*.vocabulary.json")
+    assert files
+    for path in files:
+        whole = path.read_bytes()
+        for place in {0, len(whole) // 2, len(whole) - 1} if harm == "a wrong letter" else {0}:
+            if harm == "gone":
+                path.unlink()
+            elif harm == "a letter less":
+                path.write_bytes(whole[:-1])
+            else:
+                path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            assert read(tmp_path) == before
+            assert path.read_bytes() == whole
+
+
+def test_of_a_large_file_blocks_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "WHOLLY_CHECKED", 2 * 16 * 10)  # blocks of 10 bytes of two files
+    entries.make_ready()
+    facts, whole = stored_tables.Facts(False, 0, [], []), bytes(range(250)) * 4
+    for ending in (".0", ".1"):
+        (entries.folder() / f"0{ending}").write_bytes(whole)
+    entries.describe("0", facts, [".0", ".1"], wholly=[".1"])
+    seen: dict[str, list[int]] = {".0": [], ".1": []}
+    for ending, places in seen.items():
+        for place in flipped(entries.folder() / f"0{ending}"):
+            if entries.description("0", stored_tables.Facts) is None:
+                places.append(place)
+        (entries.folder() / f"0{ending}").write_bytes(whole)
+    begins = [990 * number // 15 for number in range(16)]
+    assert seen == {".0": [begin + i for begin in begins for i in range(10)], ".1": list(range(1000))}
 
 
 def test_errors_of_other_files_pass(tmp_path: Path) -> None:

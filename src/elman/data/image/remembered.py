@@ -78,7 +78,7 @@ def _find(files: Sequence[Path], before: int, make: Make, maker: str, found: lis
         _check_unchanged(files, digests)
         found.append(vectors)
         write_bytes(entries.folder() / f"{key}.vectors", vectors.astype("<f4").tobytes())
-        entries.describe(key, Kept(*vectors.shape))
+        entries.describe(key, Kept(*vectors.shape), [".vectors"])
 
 
 def _digest(file: Path) -> str:
@@ -95,7 +95,7 @@ def _check_unchanged(files: Sequence[Path], digests: Sequence[str]) -> None:
 
 def _load(key: str) -> NDArray[np.float32] | None:
     kept = entries.description(key, Kept)
-    if kept is None or not entries.has_size(key, ".vectors", 4 * kept.rows * kept.size):
+    if kept is None:
         return None
     vectors = np.fromfile(entries.folder() / f"{key}.vectors", "<f4")
     return vectors.astype(np.float32, copy=False).reshape(kept.rows, kept.size)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.entries import description, folder, has_size
+from elman.data.entries import description, folder
 
 DtypeName = Literal["|u1", "<u2", "<u4"]
 
@@ -53,7 +53,5 @@ def load(key: str) -> EncodedText | None:
     if entry is None:
         return None
     dtype = np.dtype(entry.dtype)
-    if not has_size(key, ".ids", (entry.training + entry.validation) * dtype.itemsize):
-        return None
     mapped: NDArray[Any] = np.memmap(folder() / f"{key}.ids", dtype, mode="r")
     return EncodedText(mapped[: entry.training], mapped[entry.training :], entry.validation_characters)

@@ -27,6 +27,7 @@ from elman.data.text.blocks import cut_at, text_pieces, whole_tokens
 from elman.data.text.char_codec import Alphabet
 from elman.data.text.encoded_cache import EncodedText, Entry, dtype_for, dtype_name
 from elman.data.text.encoded_cache import load as load_encoded
+from elman.data.text.kept_vocabulary import kept_vocabulary
 from elman.data.text.tokenizers import Kind
 from elman.data.text.vocabulary import Vocabulary
 from elman.errors import UserError
@@ -107,13 +108,13 @@ class LargeCorpus:
         if kind == "characters":
             return Vocabulary.build(scan.alphabet, kind)
         key = entries.key_of("vocabulary", digests, self._cut, kind, size, VOCABULARY_CHARACTERS)
-        file = entries.folder() / f"{key}.vocabulary.json"
-        with entries.made_once(key):
-            if not file.is_file():
-                vocabulary = Vocabulary.build(self._sample(), kind, size, special=("<unk>",))
-                self._check_untouched()
-                vocabulary.save(file)
-        return Vocabulary.load(file)
+
+        def learn() -> Vocabulary:
+            vocabulary = Vocabulary.build(self._sample(), kind, size, special=("<unk>",))
+            self._check_untouched()
+            return vocabulary
+
+        return kept_vocabulary(key, learn)
 
     def _sample(self) -> Iterator[str]:
         """Pieces of the training part, evenly spread."""
@@ -154,7 +155,7 @@ class LargeCorpus:
         write_whole(entries.folder() / f"{key}.ids", write)
         self._check_untouched()
         validation = self._read[1].characters - self._cut
-        entries.describe(key, Entry(dtype_name(dtype), counts[0], counts[1], validation))
+        entries.describe(key, Entry(dtype_name(dtype), counts[0], counts[1], validation), [".ids"])
 
 
 def _scan(pieces: Iterable[str]) -> Scan:

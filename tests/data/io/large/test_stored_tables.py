@@ -265,7 +265,7 @@ def test_another_process_makes_room_meanwhile(tmp_path: Path, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "glob", vanishing)
-        entries.describe("0", stored_tables.Facts(False, 0, [], [], [], []))
+        entries.describe("0", stored_tables.Facts(False, 0, [], []), [])
     assert not list(entries.folder().glob("*.column"))
 
 

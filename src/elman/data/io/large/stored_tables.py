@@ -7,7 +7,6 @@ Arrow; and KEY.json (`Facts`).
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ PACKED_RATIO = 4
 """How many times its own size a packed file is taken to hold."""
 _MOST_COLUMNS = 200
 _FORMAT = 2  # of entries, and of what is read into them
-_BLOCK = 1 << 22
 _KINDS = (".csv", ".tsv")
 log = logging.getLogger("elman")
 
@@ -47,15 +45,12 @@ class Facts:
 
     Attributes:
         plain: whether it was one, so that there are columns.
-        sums: of columns of texts the CRC-32 of their files, 0 of others.
     """
 
     plain: bool
     rows: int
     names: list[str]
     kinds: list[Kind]
-    bytes: list[int]
-    sums: list[int]
 
 
 def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
@@ -93,7 +88,9 @@ def _stored(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
             log.info("%s is large: it is read once, and from then on from the cache", path)
             made = _make(key, path, texts)
             check_untouched(path, before)
-            entries.describe(key, made)
+            # of texts that are damaged Arrow would look for some where no file is, and be ended
+            texts_of = [_ending(number) for number, kind in enumerate(made.kinds) if kind is Kind.TEXT]
+            entries.describe(key, made, [_ending(number) for number in range(len(made.kinds))], wholly=texts_of)
             facts, columns = _load(key)
     if facts is None:
         raise UserError(f"the columns in {entries.folder()} vanished; try again")
@@ -114,11 +111,7 @@ def _load(key: str) -> tuple[Facts | None, dict[str, Any]]:
     facts = entries.description(key, Facts)
     if facts is None or not facts.plain:
         return facts, {}
-    if not all(entries.has_size(key, f".{number}.column", size) for number, size in enumerate(facts.bytes)):
-        return None, {}
     paths = _files(key, len(facts.names))
-    if any(_sum(path, kind) != summed for path, kind, summed in zip(paths, facts.kinds, facts.sums, strict=True)):
-        return None, {}
     read = [
         _read_texts(path) if kind is Kind.TEXT else np.memmap(path, DTYPES[kind], mode="r").view(np.ndarray)
         for path, kind in zip(paths, facts.kinds, strict=True)
@@ -126,18 +119,12 @@ def _load(key: str) -> tuple[Facts | None, dict[str, Any]]:
     return facts, dict(zip(facts.names, read, strict=True))
 
 
-def _sum(path: Path, kind: Kind) -> int:
-    """What shows whether a column of texts is damaged: Arrow would look for them where no file is, and be ended."""
-    found = 0
-    if kind is Kind.TEXT:
-        with open(path, "rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                found = zlib.crc32(block, found)
-    return found
+def _ending(column: int) -> str:
+    return f".{column}.column"
 
 
 def _files(key: str, columns: int) -> list[Path]:
-    return [entries.folder() / f"{key}.{number}.column" for number in range(columns)]
+    return [entries.folder() / f"{key}{_ending(number)}" for number in range(columns)]
 
 
 def _read_texts(path: Path) -> Any:
@@ -168,7 +155,7 @@ def _make(key: str, path: Path, texts: Collection[str]) -> Facts:
             except ChangedKindError:
                 kinds = [column.kind for column in columns]
     except NotPlainError:
-        return Facts(False, 0, [], [], [], [])
+        return Facts(False, 0, [], [])
 
 
 def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColumn], delimiter: str) -> Facts:
@@ -188,9 +175,7 @@ def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColu
         check_marks(columns)
         for column in columns:
             column.end()
-        sizes, kinds = [part.stat().st_size for part in parts], [column.kind for column in columns]
-        sums = [_sum(part, kind) for part, kind in zip(parts, kinds, strict=True)]
-    return Facts(True, rows, names, kinds, sizes, sums)
+    return Facts(True, rows, names, [column.kind for column in columns])
 
 
 def _append(cells: Any, file: IO[bytes], sink: Any, stack: ExitStack) -> Any:

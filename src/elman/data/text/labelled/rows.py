@@ -58,7 +58,6 @@ class Facts:
     """
 
     rows: int
-    bytes: int
     labels: list[str]
     column: str
     stranger: tuple[str, int] | None
@@ -142,7 +141,7 @@ def open_rows(sources: Sequence[Source], columns: Columns) -> StoredRows:
             facts = _make(key, sources, columns)
             for source, state in zip(sources, before, strict=True):
                 check_untouched(source.path, state)
-            entries.describe(key, facts)
+            entries.describe(key, facts, [".texts", ".rows"])
             found = _load(key, sources)
     if found is None:
         raise UserError(f"the texts in {entries.folder()} vanished; try again")
@@ -151,10 +150,7 @@ def open_rows(sources: Sequence[Source], columns: Columns) -> StoredRows:
 
 def _load(key: str, sources: Sequence[Source]) -> StoredRows | None:
     facts = entries.description(key, Facts)
-    if facts is None or not facts.rows:
-        return None
-    whole = entries.has_size(key, ".texts", facts.bytes) and entries.has_size(key, ".rows", facts.rows * ROW.itemsize)
-    return StoredRows(key, sources, facts) if whole else None
+    return StoredRows(key, sources, facts) if facts is not None else None
 
 
 def _make(key: str, sources: Sequence[Source], columns: Columns) -> Facts:
@@ -210,4 +206,4 @@ def _written(sources: Sequence[Source], columns: Columns, texts: IO[bytes], rows
     flush()
     if not count:
         raise UserError(f"{sources[0].path} has no texts under its line of names; give a file with some")
-    return Facts(count, end, list(labels), column, stranger)
+    return Facts(count, list(labels), column, stranger)

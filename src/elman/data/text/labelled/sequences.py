@@ -78,7 +78,7 @@ def encode_stored(texts: StoredTexts, vocabulary: Vocabulary, most: int) -> Stor
     with entries.made_once(key):
         found = _load(key, texts.rows)
         if found is None:
-            entries.describe(key, _make(key, texts.stored, vocabulary, most))
+            entries.describe(key, _make(key, texts.stored, vocabulary, most), [".ids"])
             found = _load(key, texts.rows)
     if found is None:
         raise UserError(f"the encoded texts in {entries.folder()} vanished; try again")
@@ -91,8 +91,6 @@ def _load(key: str, rows: NDArray[np.int64]) -> StoredSequences | None:
         return None
     dtype = np.dtype(entry.dtype)
     begin = _padded(entry.ids * dtype.itemsize)
-    if not entries.has_size(key, ".ids", begin + 8 * entry.rows):
-        return None
     path = entries.folder() / f"{key}.ids"
     ids: NDArray[Any] = np.memmap(path, dtype, mode="r")[: entry.ids]
     ends: NDArray[np.int64] = np.memmap(path, "<i8", mode="r", offset=begin)
