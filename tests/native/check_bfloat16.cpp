@@ -64,8 +64,9 @@ bool bfloat16_agrees(const char* isa, bool quick) {
 #endif
     const bool multiplies = !strcmp(isa, "avx512bf16") || !strcmp(isa, by_shifts);
     // odd and even K, one and several panels and tiles, chunks, few steps, and sums over K that are cut
-    const int64_t shapes[][4] = {{5, 3, 2, 97},   {2, 1, 5, 130},  {9, 5, 31, 113},  {4, 26, 41, 96},  {3, 2, 5, 257},
-                                 {24, 13, 1, 97}, {40, 9, 40, 96}, {2, 30, 7, 1030}, {5, 27, 1030, 33}};
+    const int64_t shapes[][4] = {{5, 3, 2, 97},     {2, 1, 5, 130},   {9, 5, 31, 113},    {4, 26, 41, 96},
+                                 {3, 2, 5, 257},    {24, 13, 1, 97},  {40, 9, 40, 96},    {2, 30, 7, 1030},
+                                 {5, 27, 1030, 33}, {6, 30, 5, 1023}, {6, 30, 1023, 131}, {90, 5, 7, 1023}};
     bool well = true;
     unsigned seed = 0;
     for (const auto& s : shapes)

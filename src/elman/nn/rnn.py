@@ -199,12 +199,13 @@ class RNN(RNNParameters):
     ) -> tuple[list[Tensor], Tensor]:
         """The layers' states, (T, B, D * H) each, of `every` one or the last, and every last state, (L * D, B, H)."""
         masked = not (general := self._is_general(reset)) and self._runs_masked(x)
-        general = general or masked
+        general |= masked
         dtype = autocast_dtype(x)
         own = None if dtype is None or x.device.type != "cpu" else self._weight("weight_ih_l0").dtype
         if dtype is not None and own is not None and own != torch.float64:  # which autocast leaves alone
             x, hx = cast_floating((x, hx), own)
-            if computed_in(dtype, x.device, general=general) != dtype:
+            exact, K = general or self.residual or self.layer_norm, self.input_size + self.hidden_size
+            if computed_in(dtype, x.device, K * self.hidden_size, exact=exact) != dtype:
                 with torch.autocast("cpu", enabled=False):
                     wide, h_n = self._run(x, hx, lengths, every, reset, seed)
                 return [layer.to(dtype) for layer in wide], h_n.to(dtype)
@@ -223,10 +224,8 @@ class RNN(RNNParameters):
             hx = self.initial_state.expand(len(self._all_weights), x.shape[1], self.hidden_size)
         elif hx is not None:
             self._check(x, hx)
-        states: Sequence[Tensor | None]
-        if hx is None:
-            states = [None] * self.num_layers
-        else:  # torch takes longer to split one layer's state from itself than a short sequence takes
+        states: Sequence[Tensor | None] = [None] * self.num_layers
+        if hx is not None:  # torch takes longer to split one layer's state from itself than a short sequence takes
             states = (hx.contiguous(),) if self.num_layers == 1 else torch.split(hx.contiguous(), D)
         plain = not self.layer_norm and not (self.recurrent_dropout and self.training)
         layers: list[Tensor] = []

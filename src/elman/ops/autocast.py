@@ -1,8 +1,8 @@
 """What autocast does to a recurrence: it casts the arguments once, and so the states.
 
 A CPU computes in float32 and rounds the states at the end: few processors multiply bfloat16 at all, on the others its
-products take several times as long, and the sums are float32 in any case. On those few the plain recurrence gets its
-tensors in bfloat16.
+products take several times as long, and the sums are float32 in any case. On those few the plain recurrence of
+large weights gets its tensors in bfloat16.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import platform
 import torch
 from torch import Tensor
 
+from elman.kernels.cpu.library import available, isa
 from elman.kernels.torch_private import has_bfloat16, is_any_autocast_enabled
 
 # found once: a compiler that looks into `multiplies` cannot look for them
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _BFLOAT16 = has_bfloat16()
+_LIBRARY_MULTIPLIES = _X86 and _BFLOAT16 and available() and isa() == "avx512bf16"
+_SMALL_BYTES = 32 * 1024  # fused_weights_bytes in kernels/native/runtime/thresholds.h
 
 
 def autocast_dtype(x: Tensor) -> torch.dtype | None:
@@ -27,11 +30,18 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) and x.dtype != torch.float64 else None
 
 
-def computed_in(dtype: torch.dtype, device: torch.device, *, general: bool = False) -> torch.dtype:
-    """What the recurrence, plain or `general`, computes in where autocast asks for `dtype`."""
-    if device.type != "cpu" or (not general and _X86 and _BFLOAT16 and dtype == torch.bfloat16):
+def computed_in(dtype: torch.dtype, device: torch.device, weights: int = 0, *, exact: bool = False) -> torch.dtype:
+    """What the recurrence computes in where autocast asks for `dtype`.
+
+    Arguments:
+        weights: how many there are of one direction, (I + H) H; a CPU multiplies small ones in float32 in any case.
+        exact: a CPU's kernels would multiply float32, or rounded states would not do: the identity connection's adjoint
+            takes f(a) from the difference of two of them.
+    """
+    if device.type != "cpu":
         return dtype
-    return torch.float32
+    multiplied = not exact and _LIBRARY_MULTIPLIES and dtype == torch.bfloat16 and 4 * weights > _SMALL_BYTES
+    return dtype if multiplied else torch.float32
 
 
 def multiplies(dtype: torch.dtype) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 from elman.kernels.casting import cast_floating
 from elman.kernels.general.options import GeneralInputs, general_options
 from elman.kernels.options import NONLINEARITIES, RecurrenceInputs, RecurrenceOptions, options_for
+from elman.kernels.torch_private import is_forward_ad
 from elman.ops.autocast import autocast_dtype, computed_in
 from elman.ops.autograd import apply_recurrence
 from elman.ops.general.functional import run_general
@@ -111,7 +112,9 @@ def run_recurrence(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tupl
     """What `recurrence` does, and raises, with its arguments in two."""
     dtype = autocast_dtype(inputs.x)
     if dtype is not None:
-        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device))
+        weights = inputs.w_ih.numel() + inputs.w_hh.numel()
+        exact = options.residual or is_forward_ad()
+        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device, weights, exact=exact))
     check_inputs(inputs)
     states = apply_recurrence(inputs, options)
     return states if dtype is None else cast_floating(states, dtype)

@@ -23,7 +23,7 @@ def run_general(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """
     dtype = autocast_dtype(inputs.x)
     if dtype is not None:
-        inside = cast_floating(inputs, computed_in(dtype, inputs.x.device, general=True))
+        inside = cast_floating(inputs, computed_in(dtype, inputs.x.device, exact=True))
         return cast_floating(_run_one(inside, options), dtype)
     return _run_one(inputs, options)
 
@@ -45,7 +45,7 @@ def run_networks(inputs: GeneralInputs, options: GeneralOptions) -> States:
     """V networks in one call: every tensor has V before its own dimensions, and so have the three outputs."""
     dtype = autocast_dtype(inputs.x)
     if dtype is not None:
-        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device, general=True))
+        inputs = cast_floating(inputs, computed_in(dtype, inputs.x.device, exact=True))
     V = inputs.x.shape[0]
     for name, tensor in zip(inputs._fields, inputs, strict=True):
         if tensor is not None and tensor.shape[:1] != (V,):

@@ -51,7 +51,8 @@ struct DeltaEpilogue {
                 }
                 vec<T> u = load_n(h[r] + c, n);
                 if (before) u -= load_n(before[r] + c, n);
-                const vec<T> delta_row = relu ? (u <= T(0) ? vec<T>{} : dh) : dh * (T(1) - u * u);
+                vec<T> delta_row = relu ? (u <= T(0) ? vec<T>{} : dh) : dh * (T(1) - u * u);
+                if constexpr (!std::is_same_v<A, T>) delta_row = first_n<T>(delta_row, n);
                 store(delta + r * row_length + c, delta_row);
             }
         }

@@ -71,6 +71,7 @@ struct StateEpilogue {
                 if (before) f += load_n(before[row + m] + c, n);
                 store_n(h[row + m] + c, f, n);
                 if (mask) f *= load_n(mask[row + m] + c, n);
+                if constexpr (!std::is_same_v<A, T>) f = first_n<T>(f, n);  // K's padding, where 0 * inf is NaN
                 store(next + (row + m) * next_row + c, f);
             }
         }

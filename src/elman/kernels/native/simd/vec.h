@@ -99,6 +99,15 @@ ELMAN_INLINE void store_n(T* p, vec<T> v, int64_t n) {
         store_some(p, v, n);
 }
 
+// The first n elements of v, zeros behind them.
+template <class T>
+ELMAN_INLINE vec<T> first_n(vec<T> v, int64_t n) {
+    if (n >= lanes<T>) return v;
+    T kept[lanes<T>] = {};
+    store_n(kept, v, n);
+    return load(kept);
+}
+
 template <class T>
 ELMAN_INLINE vec<T> load_n(const T* p, int64_t n, int64_t stride) {
     if (stride == 1) return load_n(p, n);

@@ -65,7 +65,7 @@ constexpr int64_t copy_size = row_block* k_block<A>;  // numbers in a copy of a 
 // Whether a sum over K is long enough to be cut; what is cut needs a copy of A and a place for its parts.
 template <class A>
 ELMAN_INLINE bool cuts_k(int64_t K) {
-    return K >= 2 * k_block<A>;
+    return padded_k<A>(K) >= 2 * k_block<A>;
 }
 
 // K from k0 to k1, padded. A that is stored (K, rows) ends at k1, and zeros take the place of what is behind it.
