@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "elman.h"
+#include "check_call.h"
 
 namespace {
 
@@ -56,21 +56,9 @@ struct Run {
     }
 
     elman_call native_call(int threads) {
-        elman_call call = {};
-        call.T = c.T, call.B = c.B, call.I = c.I, call.H = c.H;
+        elman_call call = call_of(*this, threads);
         call.dtype = dtype, call.nonlinearity = c.nonlinearity;
-        call.reverse = c.reverse, call.residual = c.residual, call.threads = threads;
-        call.x = x.data(), call.h0 = h0.data(), call.w_ih = w_ih.data(), call.w_hh = w_hh.data();
-        call.x_stride[0] = c.B * c.I, call.x_stride[1] = c.I, call.x_stride[2] = 1;
         if (c.biased) call.bias = bias.data();
-        if (c.masked) call.mask = mask.data();
-        if (c.ragged) call.lengths = lengths.data();
-        call.h = h.data(), call.h_stride[0] = c.B * c.H, call.h_stride[1] = c.H, call.h_last = h_last.data();
-        call.grad_h = grad_h.data(), call.grad_h_last = grad_h_last.data();
-        call.grad_h_stride[0] = c.B * c.H, call.grad_h_stride[1] = c.H, call.grad_h_stride[2] = 1;
-        call.grad_x = grad_x.data(), call.grad_x_stride[0] = c.B * c.I, call.grad_x_stride[1] = c.I;
-        call.grad_h0 = grad_h0.data(), call.grad_w_ih = grad_w_ih.data(), call.grad_w_hh = grad_w_hh.data();
-        call.grad_bias = grad_bias.data();
         return call;
     }
 

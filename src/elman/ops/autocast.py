@@ -18,8 +18,17 @@ from elman.kernels.torch_private import has_bfloat16, is_any_autocast_enabled
 # found once: a compiler that looks into `multiplies` cannot look for them
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _BFLOAT16 = has_bfloat16()
-_LIBRARY_MULTIPLIES = _X86 and _BFLOAT16 and available() and isa() == "avx512bf16"
 _SMALL_BYTES = 32 * 1024  # fused_weights_bytes in kernels/native/runtime/thresholds.h
+
+
+def _library_multiplies() -> bool:
+    try:
+        return _X86 and _BFLOAT16 and available() and isa() == "avx512bf16"
+    except (OSError, RuntimeError, ValueError):  # a library that does not load says so where it is used
+        return False
+
+
+_LIBRARY_MULTIPLIES = _library_multiplies()
 
 
 def autocast_dtype(x: Tensor) -> torch.dtype | None:

@@ -83,21 +83,18 @@ def forward(inputs: RecurrenceInputs, options: RecurrenceOptions) -> tuple[Tenso
         TypeError: a tensor's dtype is not that of x.
         MemoryError: there is no memory for the working buffers.
     """
-    dtype = inputs.x.dtype
-    if dtype in HALVES:
-        return cast_floating(_forward(widened(inputs, dtype), options, dtype == torch.bfloat16), dtype)
-    return _forward(inputs, options, False)
-
-
-def _forward(inputs: RecurrenceInputs, options: RecurrenceOptions, bfloat16: bool) -> tuple[Tensor, Tensor]:
+    given = inputs.x.dtype
+    if given in HALVES:
+        inputs = widened(inputs, given)
     dtype = inputs.x.dtype
     h0, mask, lengths = _rows(inputs.h0, dtype), _some(inputs.mask, dtype), _some(inputs.lengths, torch.int64)
     biases = () if inputs.bias is None else (inputs.bias,)
     weights = [_rows(weight, dtype) for weight in (inputs.w_ih, inputs.w_hh, *biases)]
     pointers = [weight.data_ptr() for weight in weights]
     h_last = torch.empty_like(h0)
-    given = in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers
-    return forward_layer(*given, mask=mask, h_n=h_last, bfloat16=bfloat16)
+    layer = in_memory(inputs.x), h0, lengths, options, h0.shape[1], 1, pointers
+    states = forward_layer(*layer, mask=mask, h_n=h_last, bfloat16=given == torch.bfloat16)
+    return cast_floating(states, given) if given in HALVES else states
 
 
 def addresses(
@@ -208,27 +205,14 @@ def backward(
 
     See `elman.kernels.reference.backward`; raises what `forward` raises.
     """
-    dtype = inputs.x.dtype
-    if dtype in HALVES:
-        of_h, of_last, wide = widened((grad_h, grad_h_last, h), dtype)
-        assert wide is not None
-        bfloat16 = dtype == torch.bfloat16
-        return cast_floating(_backward(of_h, of_last, widened(inputs, dtype), wide, options, needs, bfloat16), dtype)
-    return _backward(grad_h, grad_h_last, inputs, h, options, needs, False)
-
-
-def _backward(
-    grad_h: Tensor | None,
-    grad_h_last: Tensor | None,
-    inputs: RecurrenceInputs,
-    h: Tensor,
-    options: RecurrenceOptions,
-    needs: Needs,
-    bfloat16: bool,
-) -> Gradients:
+    given = inputs.x.dtype
+    if given in HALVES:
+        inputs, (h,) = widened(inputs, given), widened((h,), given)
+        grad_h, grad_h_last = widened((grad_h, grad_h_last), given)
     x, h0, w_ih, w_hh, _, lengths, mask = inputs
-    given = grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,)
-    return backward_layer(*given, mask=mask, bfloat16=bfloat16)[0]
+    layer = grad_h, grad_h_last, x, h0, h, lengths, options, 1, (w_ih, w_hh), (needs,)
+    gradients = backward_layer(*layer, mask=mask, bfloat16=given == torch.bfloat16)[0]
+    return cast_floating(gradients, given) if given in HALVES else gradients
 
 
 def backward_layer(
