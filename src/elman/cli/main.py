@@ -32,11 +32,12 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """What the operating system answers where standard output takes no more."""
 
 
-def build_app(*, helping: bool = True) -> App:
+def build_app(*, helping: bool = True, first_page: bool = False) -> App:
     """The commands, each imported when it is called.
 
     Arguments:
-        helping: whether help may be asked for; what stands at its end is read from files.
+        helping: whether a command's help may be asked for; what stands at its end is read from files.
+        first_page: no command is called. Its few lines need no Markdown, whose reader takes a sixth of the time.
     """
     from elman.cli.settings_file import fill_options
     from elman.tasks import task_names, task_summary
@@ -47,6 +48,7 @@ def build_app(*, helping: bool = True) -> App:
         help_epilogue=EXAMPLE,
         version=elman.__version__,
         config=fill_options,
+        help_format="plaintext" if first_page else None,
     )
     train = App(
         name="train",
@@ -91,7 +93,8 @@ def _example(place: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `elman` command."""
     words = sys.argv[1:] if arguments is None else arguments
-    run_app(lambda: build_app(helping=asks_for_help(words)), words)
+    first = all(word.startswith("-") for word in words)
+    run_app(lambda: build_app(helping=asks_for_help(words) and not first, first_page=first), words)
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
