@@ -9,6 +9,7 @@ import torch
 
 from elman.kernels import select_backend
 from elman.kernels.cpu import backend as cpu
+from elman.kernels.cpu import library
 from elman.kernels.options import PLAIN
 from elman.kernels.selection import forget_selection
 
@@ -18,7 +19,7 @@ FILLED = {"kernels", "ops"}  # the folders whose tests run with uninitialised me
 def instruction_sets() -> list[str]:
     """Those of this processor that the native library was built with, the best first."""
     found = []
-    for name in ("avx512bf16", "avx512", "avx2", "portable") if cpu.available() else ():
+    for name in library.ISAS if cpu.available() else ():
         try:
             cpu.set_isa(name)
         except ValueError:

@@ -11,8 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from elman.errors import UserError
+
 _SUFFIXES = (".so", ".dylib", ".dll")
 _ABI = 8  # ELMAN_ABI in native/elman.h
+ISAS = ("avx512bf16", "avx512", "avx2", "portable")
+"""The instruction sets, the best first; a processor, or a build, has some of them."""
 NONLINEARITIES = {"tanh": 0, "relu": 1}
 """The functions of the recurrence -> their number in the C interface."""
 ADDRESSES = 1 << 40
@@ -115,7 +119,8 @@ def _library() -> ctypes.CDLL | None:
 def _check_isa(library: ctypes.CDLL) -> None:
     wanted = os.environ.get("ELMAN_ISA", "")
     if wanted and library.elman_isa().decode() != wanted:
-        raise ValueError(f"ELMAN_ISA is {wanted!r}, which this processor or this build does not have")
+        here = " or ".join(name for name in ISAS if not library.elman_set_isa(name.encode()))
+        raise UserError(f"ELMAN_ISA is {wanted!r}, which this processor or this build does not have; choose {here}")
 
 
 def library() -> ctypes.CDLL:
