@@ -12,6 +12,7 @@ import platform
 import torch
 from torch import Tensor
 
+from elman.errors import UserError
 from elman.kernels.cpu.library import available, isa
 from elman.kernels.torch_private import has_bfloat16, is_any_autocast_enabled
 
@@ -24,7 +25,7 @@ _SMALL_BYTES = 32 * 1024  # fused_weights_bytes in kernels/native/runtime/thresh
 def _library_multiplies() -> bool:
     try:
         return _X86 and _BFLOAT16 and available() and isa() == "avx512bf16"
-    except (OSError, RuntimeError, ValueError):  # a library that does not load says so where it is used
+    except (OSError, UserError):  # a library that does not load says so where it is used
         return False
 
 

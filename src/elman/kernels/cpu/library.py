@@ -105,7 +105,7 @@ def _library() -> ctypes.CDLL | None:
         for path in sorted(path for path in Path(folder).glob("libelman.*") if path.suffix in _SUFFIXES):
             library = ctypes.CDLL(str(path))
             if library.elman_abi() != _ABI:
-                raise RuntimeError(f"{path} was built from another version of elman; build it again")
+                raise UserError(f"{path} was built from another version of elman; install elman again")
             library.elman_isa.restype = ctypes.c_char_p
             library.elman_set_isa.argtypes = [ctypes.c_char_p]
             _check_isa(library)
