@@ -46,9 +46,12 @@ bool agrees(const Case& c, unsigned seed, int threads, bool multiplies, const ch
         return false;
     }
     Run<double> want(c, seed);
-    want.plain(true);
-    return same("h", want.h, got.h, c, isa) & same("h_last", want.h_last, got.h_last, c, isa) &
-           same("grad_x", want.grad_x, got.grad_x, c, isa) & same("grad_h0", want.grad_h0, got.grad_h0, c, isa) &
+    want.plain_forward(true);
+    const bool well = same("h", want.h, got.h, c, isa) & same("h_last", want.h_last, got.h_last, c, isa);
+    // from the library's own states: where relu's sum is nearly zero, another rounding is another gradient
+    want.h.assign(got.h.begin(), got.h.end());
+    want.plain_backward(true);
+    return well & same("grad_x", want.grad_x, got.grad_x, c, isa) & same("grad_h0", want.grad_h0, got.grad_h0, c, isa) &
            same("grad_w_ih", want.grad_w_ih, got.grad_w_ih, c, isa) &
            same("grad_w_hh", want.grad_w_hh, got.grad_w_hh, c, isa) &
            same("grad_bias", want.grad_bias, got.grad_bias, c, isa);

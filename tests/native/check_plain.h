@@ -64,11 +64,20 @@ struct Run {
 
     // The equations, a number at a time; with `halves`, every factor of a product is rounded to bfloat16.
     void plain(bool halves = false) {
+        plain_forward(halves);
+        plain_backward(halves);
+    }
+
+    void plain_forward(bool halves) {
         for (auto* factors : {&x, &w_ih, &w_hh})
             for (T& factor : *factors) factor = halves ? rounded(factor) : factor;
-        std::fill(h.begin(), h.end(), T(0)), std::fill(grad_x.begin(), grad_x.end(), T(0));
-        for (auto* sums : {&grad_w_ih, &grad_w_hh, &grad_bias}) std::fill(sums->begin(), sums->end(), T(0));
-        for (int64_t b = 0; b < c.B; ++b) forward(b, halves), backward(b, halves);
+        std::fill(h.begin(), h.end(), T(0));
+        for (int64_t b = 0; b < c.B; ++b) forward(b, halves);
+    }
+
+    void plain_backward(bool halves) {  // from the states in h
+        for (auto* sums : {&grad_x, &grad_w_ih, &grad_w_hh, &grad_bias}) std::fill(sums->begin(), sums->end(), T(0));
+        for (int64_t b = 0; b < c.B; ++b) backward(b, halves);
     }
 
     int64_t steps(int64_t b) const { return c.ragged ? lengths[b] : c.T; }
