@@ -13,7 +13,7 @@ from elman.cli.main import main
 try:
     main({words!r})
 finally:
-    print([name for name in ("torch", "numpy", "pandas", "markdown_it", "rich.markdown") if name in sys.modules])
+    print([name for name in ("torch", "numpy", "pandas", "rich.markdown", "elman.tasks") if name in sys.modules])
 """
 
 

@@ -11,7 +11,8 @@ import torch
 
 from elman.data.text import corpora
 from elman.run import load
-from elman.tasks.language.settings import Settings
+from elman.tasks.language.prediction import Continuation
+from elman.tasks.language.settings import Options, Settings
 from elman.tasks.language.task import Task
 from elman.training.tensor_files import read_tensors
 from elman.training_run import train
@@ -68,3 +69,12 @@ def test_training_looks_at_a_sample_of_the_validation_part_and_evaluation_at_all
     assert sampled["loss"] != exact["validation_loss"]
     assert sampled["loss"] == pytest.approx(exact["validation_loss"], abs=0.2)
     assert more == every
+
+
+def test_a_prompt_of_no_tokens_is_a_beginning(text: Path) -> None:
+    task = Task.new(settings(text, tokens="words"))
+    model = task.build_model().eval()
+    said, begun = task.predict(model, [" ", ""], Options(length=7))
+    assert isinstance(said, Continuation)
+    assert isinstance(begun, Continuation)
+    assert (said.prompt, said.text) == (" ", begun.text)

@@ -6,6 +6,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
@@ -37,17 +38,18 @@ def build_app(*, helping: bool = True, first_page: bool = False) -> App:
 
     Arguments:
         helping: whether a command's help may be asked for; what stands at its end is read from files.
-        first_page: no command is called. Its few lines need no Markdown, whose reader takes a sixth of the time.
+        first_page: no command is called: no task is looked for, nothing is filled in from a file, and the few lines
+            need no Markdown, whose reader takes a sixth of the time.
     """
-    from elman.cli.settings_file import fill_options
-    from elman.tasks import task_names, task_summary
-
+    fill: Any = None
+    if not first_page:
+        from elman.cli.settings_file import fill_options as fill
     app = App(
         name="elman",
         help="Recurrent networks: train them on sequences, look inside, and use them.",
         help_epilogue=EXAMPLE,
         version=elman.__version__,
-        config=fill_options,
+        config=fill,
         help_format="plaintext" if first_page else None,
     )
     train = App(
@@ -55,10 +57,8 @@ def build_app(*, helping: bool = True, first_page: bool = False) -> App:
         help="Train a model, one command a task.",
         help_epilogue="Example: elman train parity --out runs/parity",
     )
-    for name in task_names():
-        text, example = command_help(task_summary(name))
-        epilogue = "\n\n".join(filter(None, [recipes_help(name) if helping else "", example]))
-        train.command(f"elman.cli.train:{name}", name=name, help=text, help_epilogue=epilogue)
+    if not first_page:
+        _add_tasks(train, helping=helping)
     app.command(train)
     for name, place, summary in (
         ("describe", "elman.cli.description.command:describe", "Say what data are, and how to train on them."),
@@ -82,6 +82,15 @@ def build_app(*, helping: bool = True, first_page: bool = False) -> App:
     app.command(inspect)
     app.command("elman.cli.data:data_app", name="data", help="Public datasets: list them, download them.")
     return app
+
+
+def _add_tasks(train: App, *, helping: bool) -> None:
+    from elman.tasks import task_names, task_summary
+
+    for name in task_names():
+        text, example = command_help(task_summary(name))
+        epilogue = "\n\n".join(filter(None, [recipes_help(name) if helping else "", example]))
+        train.command(f"elman.cli.train:{name}", name=name, help=text, help_epilogue=epilogue)
 
 
 def _example(place: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 
@@ -21,6 +21,9 @@ from elman.data.io.files import path_kind
 from elman.errors import UserError
 from elman.export.at_path import holds_run, task_name_of
 from elman.tasks import task_module
+
+if TYPE_CHECKING:
+    from elman.training.task import Prediction, Task
 
 HELP_FLAGS = {"--help", "-h"}
 HELP = """Usage: elman predict RUN INPUT... [OPTIONS]
@@ -111,33 +114,45 @@ def predict_command(name: str, run: Path) -> Any:
 
 def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights: Any, *, json: bool) -> None:
     """Predict and print: at once where the task's predictions come one by one, else all together."""
-    from elman.run import load
-
     if out is not None:
         check_output(out)
-    loaded = load(run, weights=weights)
-    if loaded.task.takes == "texts":
-        check_texts(inputs, loaded.task.inputs, file=hasattr(options, "file"))
+    task, found = _asked(run, inputs, options, weights)
     predictions = []
-    for prediction in loaded.stream(inputs, options):
+    for prediction in found:
         if json:
             show_json(prediction.to_json())
-        elif loaded.task.streaming:
-            for part in loaded.task.view([prediction]):
+        elif task.streaming:
+            for part in task.view([prediction]):
                 if isinstance(part, str):
                     show_line(part)
                 else:
                     show_rich(part)
-        if out is not None or not loaded.task.streaming:
+        if out is not None or not task.streaming:
             predictions.append(prediction)
-    if not json and not loaded.task.streaming:
-        for part in loaded.task.view(predictions):
+    if not json and not task.streaming:
+        for part in task.view(predictions):
             if isinstance(part, str):
                 show(part)
             else:
                 show_rich(part)
     if out is not None and predictions:
-        say("written: " + ", ".join(map(str, loaded.task.write(predictions, out))))
+        say("written: " + ", ".join(map(str, task.write(predictions, out))))
+
+
+def _asked(run: Path, inputs: list[str], options: Any, weights: Any) -> tuple[Task[Any], Iterable[Prediction]]:
+    """The run's task and its predictions, as they come: of a few texts without torch, where that is possible."""
+    module = task_module(task_name_of(run))
+    if module.Task.takes == "texts":
+        check_texts(inputs, module.Task.inputs, file=hasattr(options, "file"))
+    if weights == "best":
+        from elman.training.predicting.without_torch import predict_without_torch
+
+        if known := predict_without_torch(run, module, inputs, options):
+            return known
+    from elman.run import load
+
+    loaded = load(run, weights=weights)
+    return loaded.task, loaded.stream(inputs, options)
 
 
 def check_texts(inputs: Sequence[str], what: str, *, file: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ from cyclopts import Parameter
 from elman.cli.messages import show, show_json, show_rich
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from elman.run import Run
     from elman.training.report import Report
@@ -96,29 +95,50 @@ def sample(
     from elman.data.io.text import read_text
     from elman.errors import UserError
     from elman.export.at_path import check_task
-    from elman.kernels.decoder import SamplingParams
-    from elman.run import load
-    from elman.tasks.language import Task
     from elman.training.predicting.inputs import text_of
 
     if prompt is not None and prompt_file is not None:
         raise UserError("--prompt and --prompt-file are both given; leave one out")
     if length < 1 or samples < 1:
         raise UserError(f"--length is {length} and --samples is {samples}; both must be at least 1")
-    params = SamplingParams(temperature, top_k, top_p, seed)
     check_task(run, "language")
     if prompt_file is not None:
         prompt = sys.stdin.read() if str(prompt_file) == "-" else read_text([prompt_file])
     prompt = text_of(prompt or "", "the prompt")
-    loaded, rounded = load(run, weights=weights), precision == "bfloat16"
-    task = loaded.task
-    assert isinstance(task, Task)
+    write = _writer(run, weights, precision, samples * length)
     for number in range(samples):
         if samples > 1:
             show(f"--- sample {number + 1} of {samples}")
-        one = replace(params, seed=seed + number)
-        pieces = task.sample(loaded.model, prompt, length, one, bfloat16=rounded)
+        pieces = write(prompt, length, temperature, seed + number, top_k, top_p)
         show(prompt, end="")
         for piece in pieces:
             show(piece, end="")
         show("")
+
+
+def _writer(run: Path, weights: Literal["best", "last"], precision: str, tokens: int) -> Callable[..., Iterator[str]]:
+    """What writes on from (prompt, length, temperature, seed, top_k, top_p): without torch where few tokens are asked.
+
+    Raises:
+        UserError: the run cannot be loaded.
+    """
+    from elman.tasks.language.task import SHORT, Task
+
+    if weights == "best" and precision == "float32" and tokens <= SHORT:
+        from elman.runtime.tasks.language import LanguageModel
+        from elman.training.predicting.without_torch import load_without_torch
+
+        if isinstance(model := load_without_torch(run), LanguageModel):
+            return model.write
+    from elman.kernels.decoder import SamplingParams
+    from elman.run import load
+
+    loaded = load(run, weights=weights)
+    task = loaded.task
+    assert isinstance(task, Task)
+
+    def write(prompt: str, length: int, temperature: float, seed: int, top_k: int, top_p: float) -> Iterator[str]:
+        params = SamplingParams(temperature, top_k, top_p, seed)
+        return task.sample(loaded.model, prompt, length, params, bfloat16=precision == "bfloat16")
+
+    return write

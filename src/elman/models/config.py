@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Literal
 
 from elman.errors import UserError
-from elman.nn.registry import cell_kind, cell_names
+from elman.nn.registry import cell_names, cell_options
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class RecurrentConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.init, str) and not 0 < self.init < float("inf"):
             raise UserError(f"`init` is {self.init}; a spectral radius is above 0")
-        kind = cell_kind(self.cell)
+        has = cell_options(self.cell)
         for field in fields(self):
             value = getattr(self, field.name)
             default = None if field.default is MISSING else field.default
-            if field.name in OPTIONS and field.name not in kind.options and value != default:
+            if field.name in OPTIONS and field.name not in has and value != default:
                 raise UserError(
                     f"`{field.name}={value}` is for `cell=rnn`; the {self.cell} cell has no such option: "
                     "leave one of the two out"
@@ -82,4 +82,4 @@ def suited(init: InitSetting, cell: str) -> Init:
     """
     if init != "auto":
         return init
-    return "orthogonal" if "init" in cell_kind(cell).options else "uniform"
+    return "orthogonal" if "init" in cell_options(cell) else "uniform"

@@ -28,6 +28,8 @@ BUILT_IN = {
     "gru": "elman.nn.kinds.gru",
 }
 """The modules of the built-in kinds; each holds its `KIND`."""
+VANILLA_OPTIONS = frozenset({"nonlinearity", "recurrent_dropout", "residual", "layer_norm", "init"})
+"""What `CellKind.options` are of the cell `rnn`; the other built-in kinds have none."""
 ENTRY_POINTS = "elman.cells"
 
 Weights = Mapping[str, "Tensor"]
@@ -184,6 +186,17 @@ def cell_kind(name: str) -> CellKind:
         hint = f"; did you mean `cell={near[0]}`?" if near else ""
         raise UserError(f"there is no cell called {name!r}{hint} (there are {', '.join(cell_names())})")
     return _registered[name]
+
+
+def cell_options(name: str) -> frozenset[str]:
+    """The `CellKind.options` of the kind of that name; of a built-in kind without importing its module, and torch.
+
+    Raises:
+        UserError: there is none; the message names the nearest.
+    """
+    if name in BUILT_IN:
+        return VANILLA_OPTIONS if name == "rnn" else frozenset()
+    return cell_kind(name).options
 
 
 def kind_of(module: nn.Module) -> CellKind | None:

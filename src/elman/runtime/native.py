@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import elman
+from elman.errors import one_line_of
 from elman.runtime.tensors import Array, Floats, Integers
 
 ABI = 8  # ELMAN_ABI in elman.h
@@ -27,22 +28,27 @@ _pack_call = struct.Struct("=36q").pack  # elman_call, whose every field is eigh
 @cache
 def load_library() -> ctypes.CDLL | None:
     """The native library of this installation; None, said once, where there is none or one of another version."""
+    library, why = find_library()
+    if library is None:
+        import logging
+
+        logging.getLogger("elman").warning("%s; the recurrence runs in numpy, slower", why)
+    return library
+
+
+@cache
+def find_library() -> tuple[ctypes.CDLL | None, str]:
+    """The same, or None and why, which is said to nobody."""
     for folder in elman.__path__:
         for path in sorted((Path(folder) / "kernels").glob("libelman.*")):
-            library = ctypes.CDLL(str(path))
+            try:
+                library = ctypes.CDLL(str(path))
+            except OSError as error:
+                return None, f"{path} cannot be loaded ({one_line_of(str(error))})"
             if library.elman_abi() != ABI:
-                _say(f"{path} is of another version of elman")
-                return None
-            return _declared(library)
-    _say("elman was installed without its native library")
-    return None
-
-
-def _say(why: str) -> None:
-    """Say once why there is no library."""
-    import logging
-
-    logging.getLogger("elman").warning("%s; the recurrence runs in numpy, slower", why)
+                return None, f"{path} is of another version of elman"
+            return _declared(library), ""
+    return None, "elman was installed without its native library"
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:

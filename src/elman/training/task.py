@@ -258,6 +258,18 @@ class Task(ABC, Generic[S]):
         """What `predict` returns, for those who describe it; `Prediction` where a task does not say."""
         return Prediction
 
+    @classmethod
+    def suits_runtime(cls, options: Any) -> bool:
+        """Whether `elman.runtime` predicts texts as `predict` does with these options, and about as fast."""
+        return False
+
+    def from_runtime(self, record: Any) -> Prediction:
+        """The prediction that a record of `elman.runtime` stands for: of the same fields, where a task says no other.
+
+        Asked of a task that `restore` was not called for: all it has are settings.
+        """
+        return self.prediction_type()(**vars(record))
+
     def batches(self, options: Any) -> bool:
         """Whether several inputs are predicted side by side, each with the answer that it gets alone.
 

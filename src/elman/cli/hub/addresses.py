@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elman.hub.address import SCHEME, HubAddress
-from elman.training.run_folder import RunFolder
 
 WITHOUT_A_RUN = frozenset({"train", "compare", "data", "features", "info"})
 """Commands that take no run, so that an address among their words is something else."""
@@ -30,8 +29,10 @@ def with_local_runs(words: Sequence[str]) -> list[str]:
 
 
 def _address(words: Sequence[str]) -> int | None:
-    if not words or words[0] in WITHOUT_A_RUN:
+    if not any(word.startswith(SCHEME) for word in words) or words[0] in WITHOUT_A_RUN:
         return None
+    from elman.training.run_folder import RunFolder
+
     for place, word in enumerate(words):
         if word.startswith(SCHEME):
             return place

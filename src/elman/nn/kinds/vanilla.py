@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from elman.errors import UserError
 from elman.kernels.options import NONLINEARITIES
-from elman.nn.registry import CellKind, Gate, StepMap, Weights
+from elman.nn.registry import VANILLA_OPTIONS, CellKind, Gate, StepMap, Weights
 from elman.nn.rnn import RNN
 
 _MODES = ("RNN_TANH", "RNN_RELU")
@@ -79,6 +79,6 @@ KIND = CellKind(
     recognises=_recognises,
     step_map=_step_map,
     gated=False,
-    options=frozenset({"nonlinearity", "recurrent_dropout", "residual", "layer_norm", "init"}),
+    options=VANILLA_OPTIONS,
     initial_state=_initial_state,
 )

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 VOCABULARY = "vocabulary.json"
 PASSAGES = 16
 """Parts of the validation text that are read side by side."""
+SHORT = 2_000
+"""Tokens that `elman.runtime` writes about as soon as torch is imported."""
 
 
 class Task(BaseTask[Settings]):
@@ -188,7 +190,7 @@ class Task(BaseTask[Settings]):
         from elman.models.language_model import LanguageModel
 
         assert isinstance(model, LanguageModel)
-        ids = self.vocabulary.encode(prompt) if prompt else self._beginning
+        ids = self.vocabulary.encode(prompt) or self._beginning  # of blanks there may be no token
         tokens = torch.tensor(ids, device=next(model.parameters()).device)
         written = (int(token) for token in generate(model, tokens, length, params, bfloat16=bfloat16))
         return self.vocabulary.pieces(written)
@@ -231,6 +233,11 @@ class Task(BaseTask[Settings]):
         params = options.params()
         written = ["".join(self.sample(model, text, options.length, params)) for text in inputs]
         return [Continuation(prompt, text) for prompt, text in zip(inputs, written, strict=True)]
+
+    @classmethod
+    def suits_runtime(cls, options: Options) -> bool:
+        """Not for a long text, which several cores write."""
+        return options.length <= SHORT
 
     def open_stream(self, model: nn.Module, options: Options) -> InputStream:
         """Prompts that come one after the other: the text goes on after each, and the state is carried."""

@@ -138,6 +138,11 @@ class Task(BaseTask[Settings]):
         """
         return self.memory.answers(model, inputs, self.settings.max_length)
 
+    @classmethod
+    def suits_runtime(cls, options: Options) -> bool:
+        """Always."""
+        return True
+
     def batches(self, options: Options) -> bool:
         """Strings of bits are; the other problems take one after the other."""
         return self.settings.problem == "parity"

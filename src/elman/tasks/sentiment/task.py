@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
+from elman.plotting.running_prediction import RunningPrediction
 from elman.tasks.classification.comparison import Baseline
 from elman.tasks.classification.task import Examples, Part
 from elman.tasks.sentiment.ngram_sizes import NgramSizes
@@ -312,6 +313,16 @@ class Task(NgramTask):
     ) -> TextPrediction:
         last = TextPrediction.of(text, self.classes, shares)
         return TextPrediction(text, last.label, last.probability, last.probabilities, opinion)
+
+    @classmethod
+    def suits_runtime(cls, options: Options) -> bool:
+        """Not for a file of texts, which are many."""
+        return options.file is None
+
+    def from_runtime(self, record: Any) -> Prediction:
+        """With what it says after each token."""
+        opinion = tuple(RunningPrediction(**vars(one)) for one in record.opinion)
+        return TextPrediction(**{**vars(record), "opinion": opinion})
 
     def batches(self, options: Options) -> bool:
         """Always."""

@@ -1,0 +1,130 @@
+"""`elman predict` and `elman sample` of a few texts: without torch, in the words of torch's way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS
+from tests.runtime.runs import assert_alike
+
+from elman.cli.main import main
+from elman.errors import UserError
+from elman.nn.registry import BUILT_IN, cell_kind, cell_options
+from elman.tasks import task_module
+from elman.training.predicting import without_torch
+from elman.training.predicting.without_torch import MOST_CHARACTERS, MOST_TEXTS, predict_without_torch
+
+TEXTS = ("language", "parity", "sentiment")
+RUNS = [name for name in EXPECTED if (OLD_RUNS / name / "settings.toml").read_text().split('"')[1] in TEXTS]
+CODE = """
+import sys
+from elman.cli.main import main
+for words in {commands!r}:
+    main(words)
+print("torch" in sys.modules)
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the small runs as the working folder, and an environment that chooses nothing."""
+    shutil.copytree(OLD_RUNS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for name in ("ELMAN_BACKEND", "ELMAN_MACHINE", "ELMAN_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on torch's way is taken."""
+    monkeypatch.setattr(without_torch, "load_without_torch", lambda folder: None)
+
+
+def test_torch_is_not_imported() -> None:
+    commands = [["predict", name, *EXPECTED[name]["inputs"]] for name in RUNS]
+    commands += [["sample", name, "--length", "10"] for name in RUNS if name.startswith("language")]
+    code = CODE.format(commands=commands)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_says_what_torch_says(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = [["predict", name, *EXPECTED[name]["inputs"]]]
+    if name.startswith("language"):
+        commands += [["sample", name, "--length", "60", "--samples", "2", "--seed", "3", "--top-k", "5"]]
+    for words in commands:
+        main(words)
+    said = capsys.readouterr()
+    by_torch(monkeypatch)
+    for words in commands:
+        main(words)
+    assert capsys.readouterr() == said
+
+
+def test_json_has_the_same_fields(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+    for _ in range(2):
+        main(["predict", "sentiment-words", "a good film", "bad", "--json"])
+        lines.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+        by_torch(monkeypatch)
+    assert [list(one) for one in lines[0]] == [list(one) for one in lines[1]]
+    assert_alike(*lines)
+
+
+def asked(name: str, *inputs: str, **options: object) -> object:
+    """What `predict_without_torch` gives."""
+    folder = Path(name)
+    package = task_module(_task(folder))
+    return predict_without_torch(folder, package, inputs, package.Options(**options))
+
+
+def _task(folder: Path) -> str:
+    return (folder / "settings.toml").read_text().split('"')[1]
+
+
+def test_what_torch_is_needed_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked("parity", "101") is not None
+    assert asked("parity") is None
+    assert asked("parity", *["101"] * (MOST_TEXTS + 1)) is None
+    assert asked("parity", "1" * (MOST_CHARACTERS + 1)) is None
+    assert asked("language-words", "one", length=10) is not None
+    assert asked("language-words", "one", length=100_000) is None
+    assert asked("sentiment-words", "good") is not None
+    assert asked("sentiment-words", "good", file="texts.txt") is None
+    assert asked("translation-dot", "12") is None
+    assert asked("series-memory", "data/one.csv") is None
+    monkeypatch.setenv("ELMAN_BACKEND", "reference")
+    assert asked("sentiment-words", "good") is None
+
+
+def test_without_the_native_library_torch_has_its_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elman.runtime.native.find_library", lambda: (None, "it is not there"))
+    assert asked("parity", "101") is None
+
+
+def test_mistakes_are_said_by_the_task(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, line in (
+        (["parity", "1012"], "'2' at place 4 of '1012' is neither 0 nor 1"),
+        (["sentiment-words", " "], "text 1 of 1 is empty; give a text to judge"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", *words])
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err == f"elman: {line}\n"
+    Path("parity/model.safetensors").write_bytes(b"damaged")
+    assert asked("parity", "101") is None
+
+
+def test_options_of_cells_are_known_without_their_modules() -> None:
+    for name in BUILT_IN:
+        assert cell_options(name) == cell_kind(name).options
+    with pytest.raises(UserError, match="there is no cell called 'rnm'"):
+        cell_options("rnm")
