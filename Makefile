@@ -114,9 +114,9 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt CMakeLists.
 	@touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
 
 $(VENV)/documented: $(VENV)/developed
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --group docs
 	@touch $@

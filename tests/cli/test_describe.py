@@ -126,3 +126,17 @@ def test_a_file_named_as_an_option(
     Path("-dash.csv").write_text("t,v\n" + "".join(f"{t},{t % 7}\n" for t in range(100)))
     _, out, _ = run(capsys, "describe", "./-dash.csv")
     assert out.splitlines()[-1] == "train: elman train forecasting --data ./-dash.csv --out runs/dash"
+
+
+def test_of_a_large_table_of_numbers_the_beginning_is_weighed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("elman.cli.description.command.MOST_NUMBERS", 2_000)
+    rows = "".join(f"{n},{n % 7},{n % 5}.5\n" for n in range(1_000))
+    path = tmp_path / "numbers.csv"
+    path.write_text(f"step,load,heat\n{rows}")
+    code, out, _ = run(capsys, "describe", str(path), "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert f"{path}: the first 2.0 kB of {len(path.read_text()) / 1000:.1f} kB are described" in told["notes"]
+    assert told["command"][:3] == ["elman", "train", "forecasting"]

@@ -235,11 +235,14 @@ def test_an_interrupt_between_imports_is_an_exception() -> None:
         _stop(signal.SIGINT, sys._getframe())
 
 
-def test_ctrl_c_during_predict_ends_in_one_word(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("backend", ["", "cpu"])  # without torch, and with it
+def test_ctrl_c_during_predict_ends_in_one_word(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("elman.tasks.memory.task.Task.predict", interrupted)
+    monkeypatch.setenv("ELMAN_BACKEND", backend)
+    of = "elman.tasks.memory.task.Task" if backend else "elman.runtime.model.Model"
+    monkeypatch.setattr(f"{of}.predict", interrupted)
     assert called(["predict", "run", "01"]) == (130, "", "elman: stopped\n")
 
 

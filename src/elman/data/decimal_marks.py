@@ -116,7 +116,7 @@ def _points(cells: Sequence[str]) -> tuple[Points, str]:
 
 def decimal_marks(columns: Sequence[Sequence[str]]) -> list[str]:
     """The decimal mark of each column whose commas show it, "," or "."; empty where it has none or they show none."""
-    marks = [_mark([cell for cell in cells if cell]) for cells in columns]
+    marks = [_mark(cells) if "," in "".join(cells) else "" for cells in columns]
     shown = {mark for mark in marks if mark}
     if len(shown) != 1:
         return marks
@@ -141,12 +141,8 @@ def no_number(cell: str) -> str:
 
 
 def _mark(cells: Iterable[str]) -> str:
-    """The decimal mark of a column with commas, as its cells show it; empty where they have none, or show none."""
-    cells = [cell.strip() for cell in cells]
-    with_commas = [cell for cell in cells if "," in cell]
-    if not with_commas:
-        return ""
-    numeric = [cell for cell in cells if not _is_missing(cell)]
+    """The decimal mark of a column with commas, as its cells show it; empty where they show none."""
+    numeric = [cell for cell in (cell.strip() for cell in cells) if not _is_missing(cell)]
     for mark, form in ((",", _COMMA), (".", _POINT)):
         fit = [cell for cell in numeric if form.fullmatch(cell)]
         if 2 * len(fit) > len(numeric) and any("," in cell and not THREE.fullmatch(cell) for cell in fit):

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from elman.data.description.kinds import Guess
     from elman.data.io.files import Sample
 
-MOST = 64_000_000
-"""Bytes that are read of a file."""
+MOST, MOST_NUMBERS = 64_000_000, 8_000_000
+"""Bytes that are read of a file, and of a table of numbers, whose cells are weighed one by one: some seconds."""
+_NUMBERS = ("forecasting", "series")
+"""Tasks that read tables of numbers."""
 FILES = 500
 """Files that are read of each folder of a class."""
 TRIED = 8_000_000
@@ -66,7 +68,7 @@ def describe(
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value not in (None, (), "", "auto", "refuse")}
     with reading_samples(MOST, FILES) as sample:
-        guess, found, name = _described(data, task, given)
+        guess, found, name = _described(data, task, given, sample)
     found = replace(found, notes=(*found.notes, *_sampled(sample)))
     command = _command(name, guess, found, given)
     if command and not (sample.cut or sample.thinned) and (stops := _what_stops(name, guess, found, given)):
@@ -95,7 +97,9 @@ def _what_stops(name: str, guess: Guess, found: Description, given: dict[str, An
     return ""
 
 
-def _described(data: tuple[str, ...], task: str | None, given: dict[str, Any]) -> tuple[Guess, Description, str]:
+def _described(
+    data: tuple[str, ...], task: str | None, given: dict[str, Any], sample: Sample
+) -> tuple[Guess, Description, str]:
     """What the data are taken for, the description, and the task that trains on them; "" for none."""
     from elman.data.description.kinds import Guess, guess_kind
     from elman.data.description.recordings import describe_recording
@@ -109,6 +113,8 @@ def _described(data: tuple[str, ...], task: str | None, given: dict[str, Any]) -
         if guess.kind == "recording":
             return guess, describe_recording(Path(data[0])), ""
     name = task or TASK_OF[guess.kind]
+    if name in _NUMBERS:
+        sample.most = MOST_NUMBERS
     module = task_module(name)
     if "data" not in {field.name for field in fields(module.Settings)}:
         raise UserError(f"the task {name} makes its data; there is nothing to describe")
