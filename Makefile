@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 PORTABLE ?= OFF
-PROCESSES ?= 2
+PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 NATIVE := src/elman/kernels/native
@@ -18,8 +18,8 @@ help:  ## what can be made
 demo: $(VENV)/installed  ## set up, train on parity and on text, show what came out (a few minutes)
 	$(BIN)/python -m elman.cli.demo --out $(RUNS)/demo
 
-# Threads that wait sleep: those of the other process have the processor meanwhile.
-test: $(VENV)/developed  ## set up, then run every check, the tests in PROCESSES=2 processes
+# Threads that wait sleep: those of the other processes have the processor meanwhile.
+test: $(VENV)/developed  ## set up, then run every check, the tests in PROCESSES=3 processes: some wait
 	$(MAKE) --no-print-directory check
 	OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 

@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS
-from tests.runtime.runs import assert_alike
+from tests.runtime.runs import assert_alike, begun
+from tests.runtime.test_runs import TEXT
 
 from elman.cli.main import main
 from elman.errors import UserError
 from elman.nn.registry import BUILT_IN, cell_kind, cell_options
 from elman.tasks import task_module
+from elman.tasks.language.task import Task as Language
 from elman.training.predicting import without_torch
 from elman.training.predicting.without_torch import MOST_CHARACTERS, MOST_TEXTS, predict_without_torch
 
@@ -42,7 +45,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on torch's way is taken."""
-    monkeypatch.setattr(without_torch, "load_without_torch", lambda folder: None)
+    monkeypatch.setattr(without_torch, "load_without_torch", lambda folder, package: None)
 
 
 def test_torch_is_not_imported() -> None:
@@ -121,6 +124,67 @@ def test_mistakes_are_said_by_the_task(capsys: pytest.CaptureFixture[str]) -> No
         assert capsys.readouterr().err == f"elman: {line}\n"
     Path("parity/model.safetensors").write_bytes(b"damaged")
     assert asked("parity", "101") is None
+
+
+class Told:
+    """A task that is not derived from elman's."""
+
+    name, inputs, takes, options_type = "told", "texts", "texts", object
+    __module__ = "outside"
+
+
+class Other(Language):
+    """A task of another's, with options of its own."""
+
+    __module__ = "outside"
+
+
+@pytest.mark.parametrize("task", [Told, Other])
+def test_tasks_of_others_are_not_asked(task: type) -> None:
+    package = SimpleNamespace(Task=task)
+    assert predict_without_torch(Path("language-words"), package, ["one"], object()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("line", ["zoneout = 0.1", "dropout = 5.0", 'device = "tpu"'])
+def test_settings_are_checked_as_by_torch(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("language-words/settings.toml")
+    path.write_text(f"{line}\n" + "\n".join(one for one in path.read_text().splitlines() if line[:6] not in one))
+    for words in (["predict", "language-words", "one"], ["sample", "language-words"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith("elman: ")
+        assert line.split(" ")[0] in shown.err
+
+
+@pytest.mark.parametrize("words", [["--top-k", str(1 << 64)], ["--temperature", "1e-50"], ["--temperature", "1e300"]])
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_extreme_options_say_what_torch_says(
+    words: list[str], cell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("text.txt").write_text(TEXT * 30)
+    run = begun(Path("run"), "language", data=("text.txt",), hidden_size=12, embedding_size=8, cell=cell)
+    main(["sample", str(run), "--length", "30", *words])
+    said = capsys.readouterr()
+    assert said.err == ""
+    by_torch(monkeypatch)
+    main(["sample", str(run), "--length", "30", *words])
+    assert capsys.readouterr() == said
+
+
+def test_states_that_grow_without_bound_say_nothing_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {"nonlinearity": "relu", "residual": True, "members": 1, "folds": 0, "ngrams": "none"}
+    run = begun(Path("run"), "sentiment", data="data/reviews.csv", hidden_size=30, embedding_size=8, **more)
+    main(["predict", str(run), "good " * 390])
+    said = capsys.readouterr()
+    assert said.err == ""
+    by_torch(monkeypatch)
+    main(["predict", str(run), "good " * 390])
+    assert capsys.readouterr().out == said.out
 
 
 def test_options_of_cells_are_known_without_their_modules() -> None:

@@ -82,6 +82,73 @@ def test_a_header_that_lies_takes_no_memory(entry: Any, here: Path) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("header", ["[1]", "3", "{}", "[[]"])
+def test_metadata_that_are_none_are_one_line(header: str, here: Path) -> None:
+    header_of(here / "parity" / "model.safetensors", {"__metadata__": {"elman": header}})
+    with pytest.raises(UserError, match=r"model.safetensors is damaged \("):
+        load("parity")
+
+
+def test_a_name_that_is_no_text_is_one_line(here: Path) -> None:
+    path = here / "parity" / "model.safetensors"
+    size = int.from_bytes(path.read_bytes()[:8], "little")
+    entry = json.loads(path.read_bytes()[8 : 8 + size])["output.bias"]
+    header_of(path, {"output.bias": entry | {"data_offsets": [0, 0], "shape": [0]}, "\ud800": entry})
+    with pytest.raises(UserError, match="is damaged"):
+        load("parity")
+
+
+def test_tensors_that_share_their_place_are_refused(here: Path) -> None:
+    path = here / "parity" / "model.safetensors"
+    raw = path.read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    sizes: dict[int, list[str]] = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            sizes.setdefault(entry["data_offsets"][1] - entry["data_offsets"][0], []).append(name)
+    one, other = next(names for names in sizes.values() if len(names) > 1)[:2]
+    header_of(path, {one: header[one] | {"data_offsets": header[other]["data_offsets"]}})
+    with pytest.raises(UserError, match="its tensors do not fill it one after the other"):
+        load("parity")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'["a\\nb", "c"]', "which has a control character"),
+        (b'["\\ud800", "c"]', "which has a control character"),
+        (b'\xef\xbb\xbf["a", "c"]', "BOM"),
+        ('["a", "c"]'.encode("utf-16"), "invalid start byte"),
+        (b'["a", NaN]', "NaN is no JSON"),
+    ],
+)
+def test_names_that_elman_does_not_write_are_refused(raw: bytes, reason: str, here: Path) -> None:
+    (here / "sentiment-words" / "classes.json").write_bytes(raw)
+    with pytest.raises(UserError, match=reason):
+        load("sentiment-words")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("language-characters", {"normalizer": {"type": "Lowercase"}}),
+        ("language-words", {"added_tokens": None}),
+        ("language-words", {"added_tokens": [{"id": True, "content": "<unk>"}]}),
+        ("language-words", {"added_tokens": [{"id": 0, "content": "the"}]}),
+        ("language-bpe", {"merges": [["qq", "zz"]]}),
+    ],
+)
+def test_vocabularies_that_elman_does_not_write_are_refused(name: str, change: dict[str, Any], here: Path) -> None:
+    path = here / name / "vocabulary.json"
+    saved = json.loads(path.read_text())
+    load(name)
+    if "merges" in change:
+        saved["model"] |= change
+    path.write_text(json.dumps({**saved, **({} if "merges" in change else change)}))
+    with pytest.raises(UserError, match=r"vocabulary.json is damaged"):
+        load(name)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [

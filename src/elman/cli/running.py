@@ -122,13 +122,15 @@ def _writer(run: Path, weights: Literal["best", "last"], precision: str, tokens:
     Raises:
         UserError: the run cannot be loaded.
     """
+    from elman.tasks import language
     from elman.tasks.language.task import SHORT, Task
 
     if weights == "best" and precision == "float32" and tokens <= SHORT:
         from elman.runtime.tasks.language import LanguageModel
         from elman.training.predicting.without_torch import load_without_torch
 
-        if isinstance(model := load_without_torch(run), LanguageModel):
+        loaded_so = load_without_torch(run, language)
+        if loaded_so is not None and isinstance(model := loaded_so[1], LanguageModel):
             return model.write
     from elman.kernels.decoder import SamplingParams
     from elman.run import load

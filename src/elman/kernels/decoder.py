@@ -142,7 +142,7 @@ class Stack:
 
 def choose(logits: Tensor, params: SamplingParams, draw: int) -> Tensor:
     """Draw number `draw`: (S, V) logits to (S,) tokens."""
-    if params.temperature == 0:
+    if params.temperature < torch.finfo(torch.float32).tiny:  # which float32 does not hold
         return logits.argmax(-1)
     S, V = logits.shape
     scores = logits.float()

@@ -63,12 +63,16 @@ def read_json(path: Path, what: str) -> Any:
         UserError: it cannot be read, or is no JSON.
     """
     try:
-        return json.loads(read_bytes(path, LARGEST_JSON))
+        return json.loads(read_bytes(path, LARGEST_JSON).decode(), parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
         reason = str(error)[:120] or type(error).__name__
         raise UserError(f"{path} is damaged: it holds no {what} ({reason}); {COPY}") from error
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def names_in(path: Path) -> tuple[str, ...]:
@@ -81,7 +85,13 @@ def names_in(path: Path) -> tuple[str, ...]:
     good = isinstance(names, list) and names and all(isinstance(name, str) and name for name in names)
     if not good or len(set(names)) < len(names):
         raise UserError(f"{path} is damaged: it holds no list of different names; {COPY}")
+    if odd := next((name for name in names if _has_control(name)), ""):
+        raise UserError(f"{path} is damaged: its names have {odd[:40]!r}, which has a control character; {COPY}")
     return tuple(names)
+
+
+def _has_control(name: str) -> bool:
+    return any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in name)
 
 
 def numbers_in(table: Any, name: str, path: Path) -> list[float]:

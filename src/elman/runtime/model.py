@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elman.errors import UserError
 from elman.runtime.files import Settings
 from elman.runtime.predictions import Prediction
@@ -38,6 +40,7 @@ class Model(ABC):
     def build(self, weights: Weights) -> None:
         """Read what the run keeps beside its weights, and take these."""
 
+    @np.errstate(all="ignore")  # states of a network may grow without bound
     def predict(self, inputs: Any, **options: Any) -> list[Any]:
         """One prediction for each input, with the fields of those that `elman.load(run).predict` gives.
 

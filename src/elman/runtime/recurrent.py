@@ -148,6 +148,7 @@ class Recurrent:
         """The state before a sequence begins."""
         return tuple(np.zeros((len(self.layers) * self.D, B, self.H), np.float32) for _ in range(self.parts))
 
+    @np.errstate(all="ignore")  # states may grow without bound
     def __call__(self, x: Floats, state: State = (), lengths: Lengths | None = None) -> tuple[Floats, State]:
         """Run over a batch.
 

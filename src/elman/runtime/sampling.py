@@ -17,6 +17,8 @@ from elman.runtime.tensors import Floats
 
 CANDIDATES = 2
 """Continuations considered for each place of the beam."""
+TINY = float(np.finfo(np.float32).tiny)
+"""A lower temperature is greedy, as 0 is: float32 does not hold it."""
 _WORD = (1 << 64) - 1
 Step = Callable[[list[int], State], tuple[Floats, State]]
 """Reads tokens (N,) with the state (L, N, H) of N texts, and gives logits (N, V) of what follows, and the new state."""
@@ -43,9 +45,10 @@ def _mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
+@np.errstate(over="ignore")
 def choose(logits: Floats, temperature: float, top_k: int, top_p: float, chance: float) -> int:
     """One token from logits (V,): temperature (0 is greedy), then top-k (0 is all), then top-p (1 is all)."""
-    if temperature == 0:
+    if temperature < TINY:
         return int(logits.argmax())
     p = np.exp((logits - logits.max()) / np.float32(temperature)).astype(np.float64)
     if 0 < top_k < len(logits):

@@ -47,8 +47,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         header, begin = _header(raw)
         metadata = header.pop("__metadata__", {})
         tensors = {str(name): _tensor(raw, begin, entry) for name, entry in header.items()}
-        if sum(tensor.nbytes for tensor in tensors.values()) != len(raw) - begin:
-            raise ValueError("its tensors do not fill it")
+        "".join(tensors).encode()  # no lone surrogates
+        places = sorted(entry["data_offsets"] for entry in header.values())
+        if [0, *(end for _, end in places)] != [*(first for first, _ in places), len(raw) - begin]:
+            raise ValueError("its tensors do not fill it one after the other")
         if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
             raise ValueError("its metadata are no texts")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
@@ -69,10 +71,10 @@ def read_weights(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         raise UserError(f"{path} was not written by elman; put the run's own file in its place")
     try:
         header = json.loads(metadata["elman"])
-        found = header.pop("sha256", None)
-        if not isinstance(header.get("step"), int):
+        if not isinstance(header, dict) or not isinstance(header.get("step"), int):
             raise ValueError("its header names no step")
-    except (ValueError, AttributeError, RecursionError) as error:
+        found = header.pop("sha256", None)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({str(error)[:120]}); {COPY}") from error
     if found is not None and found != _checksum(tensors, json.dumps(header)):
         raise UserError(f"{path} has changed since it was written: its checksum differs; {COPY}")

@@ -259,8 +259,11 @@ class Task(ABC, Generic[S]):
         return Prediction
 
     @classmethod
-    def suits_runtime(cls, options: Any) -> bool:
-        """Whether `elman.runtime` predicts texts as `predict` does with these options, and about as fast."""
+    def suits_runtime(cls, options: Any, count: int) -> bool:
+        """Whether `elman.runtime`, which reads runs of elman's own tasks, says of `count` texts what `predict` does.
+
+        With these options, and about as soon as torch is imported.
+        """
         return False
 
     def from_runtime(self, record: Any) -> Prediction:

@@ -84,6 +84,7 @@ class LanguageModel(Model):
         """A stream that reads texts and writes on from them."""
         return LanguageStream(self)
 
+    @np.errstate(all="ignore")
     def logits(self, tokens: Sequence[int], state: State) -> tuple[Floats, State]:
         """(V,) the logits of what follows tokens (T,), and the state after them."""
         states, state = self.recurrent(self.embedding[np.asarray(tokens)][:, None], state)
@@ -141,6 +142,7 @@ class LanguageStream:
             UserError: an option is out of its range.
         """
         check_sampling(temperature, top_k, top_p)
+        top_k = min(top_k, len(self._model.vocabulary))
         if not 0 < length <= MOST_LENGTH:
             raise UserError(f"`length` is {length:,}; it must be from 1 to {MOST_LENGTH:,}")
         return self._model.vocabulary.pieces(self._tokens(length, temperature, seed, top_k, top_p))

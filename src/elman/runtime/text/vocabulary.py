@@ -138,7 +138,14 @@ def _read(saved: Any) -> tuple[str, Vocabulary]:
         raise ValueError("its ids are not 0, 1, 2 and so on")
     if not all(len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in merges):
         raise ValueError("its merges are none")
-    added = saved.get("added_tokens") or []
-    if any(one["content"] not in SPECIAL or numbered.get(one["content"]) != one["id"] for one in added):
+    "".join(numbered).encode()  # no lone surrogates
+    added = saved.get("added_tokens", [])
+    if kind == "characters" and (added or normalizer):
+        raise ValueError("it is none of elman's")
+    if any(type(one["id"]) is not int or numbered.get(one["content"]) != one["id"] for one in added):
         raise ValueError("its special tokens are no tokens")
+    if any(one["content"] not in SPECIAL for one in added):
+        raise ValueError("it has special tokens that are none of elman's")
+    if any(part not in numbered for pair in merges for part in (*pair, "".join(pair))):
+        raise ValueError("its merges are not of its tokens")
     return kind, Vocabulary(kind, numbered, merges, lowercase=bool(normalizer))

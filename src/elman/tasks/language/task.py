@@ -235,9 +235,9 @@ class Task(BaseTask[Settings]):
         return [Continuation(prompt, text) for prompt, text in zip(inputs, written, strict=True)]
 
     @classmethod
-    def suits_runtime(cls, options: Options) -> bool:
+    def suits_runtime(cls, options: Options, count: int) -> bool:
         """Not for a long text, which several cores write."""
-        return options.length <= SHORT
+        return count * options.length <= SHORT
 
     def open_stream(self, model: nn.Module, options: Options) -> InputStream:
         """Prompts that come one after the other: the text goes on after each, and the state is carried."""

@@ -139,7 +139,7 @@ class Task(BaseTask[Settings]):
         return self.memory.answers(model, inputs, self.settings.max_length)
 
     @classmethod
-    def suits_runtime(cls, options: Options) -> bool:
+    def suits_runtime(cls, options: Options, count: int) -> bool:
         """Always."""
         return True
 

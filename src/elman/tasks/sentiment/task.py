@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from elman.data.text.labelled.texts import LabelledTexts, TextClasses
     from elman.data.text.vocabulary import Vocabulary
     from elman.insight.example import InspectionExample
-    from elman.plotting.running_prediction import RunningPrediction
     from elman.training.predicting.input_stream import InputStream
     from elman.training.report import Report
 
@@ -315,7 +314,7 @@ class Task(NgramTask):
         return TextPrediction(text, last.label, last.probability, last.probabilities, opinion)
 
     @classmethod
-    def suits_runtime(cls, options: Options) -> bool:
+    def suits_runtime(cls, options: Options, count: int) -> bool:
         """Not for a file of texts, which are many."""
         return options.file is None
 

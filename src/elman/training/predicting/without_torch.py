@@ -35,32 +35,41 @@ def predict_without_torch(
         inputs: texts, as they were given.
         options: the task's `Options`.
     """
-    if not 0 < len(inputs) <= MOST_TEXTS or sum(map(len, inputs)) > MOST_CHARACTERS:
+    kind: type[Task[Any]] = package.Task
+    own = kind.__module__.startswith("elman.tasks.")  # of another's the runtime knows nothing
+    if not own or not _is_small(inputs) or not kind.suits_runtime(options, len(inputs)):
         return None
     try:
-        kind: type[Task[Any]] = package.Task
-        if not kind.suits_runtime(options) or (model := load_without_torch(folder)) is None:
+        loaded = load_without_torch(folder, package)
+        if loaded is None:
             return None
-        run = RunFolder(folder)
-        task = kind(settings_from(package.Settings, run.read()[1], run.settings), folder)
-        known = model.options()
+        settings, model = loaded
+        task, known = kind(settings, folder), model.options()
         given = {field.name: getattr(options, field.name) for field in fields(options) if field.name in known}
         return task, [task.from_runtime(record) for record in model.predict(list(inputs), **given)]
     except UserError:
         return None
 
 
-def load_without_torch(folder: Path) -> Model | None:
-    """The run with its best weights, or None where the runtime has no form of it or no native library.
+def _is_small(inputs: Sequence[str]) -> bool:
+    return 0 < len(inputs) <= MOST_TEXTS and sum(map(len, inputs)) <= MOST_CHARACTERS
 
-    Nor where the environment chooses how the recurrence is computed.
+
+def load_without_torch(folder: Path, package: ModuleType) -> tuple[Any, Model] | None:
+    """A run's settings, and the run with its best weights; None for what torch is needed for.
+
+    That is: the runtime has no form of it or no native library, its files are damaged, or the environment chooses how
+    the recurrence is computed.
     """
     if any(os.environ.get(name) for name in CHOICES):
         return None
     from elman.runtime.model import load
     from elman.runtime.native import find_library
 
+    if find_library()[0] is None:
+        return None
+    run = RunFolder(folder)
     try:
-        return None if find_library()[0] is None else load(folder)
+        return settings_from(package.Settings, run.read()[1], run.settings), load(folder)
     except UserError:
         return None
