@@ -113,15 +113,34 @@ def test_without_the_native_library_torch_has_its_say(monkeypatch: pytest.Monkey
     assert asked("parity", "101") is None
 
 
-def test_mistakes_are_said_by_the_task(capsys: pytest.CaptureFixture[str]) -> None:
-    for words, line in (
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
         (["parity", "1012"], "'2' at place 4 of '1012' is neither 0 nor 1"),
-        (["sentiment-words", " "], "text 1 of 1 is empty; give a text to judge"),
-    ):
+        (["adding", "0.1 0.2"], ""),
+        (["copy", "0123"], ""),
+        (["sentiment-words", "good", " "], "text 2 of 2 is empty; give a text to judge"),
+        (["language-characters", "one \u4e00\n\u4e01"], ""),
+        (["language-words", "\udce9"], "input 1 of 1 is not UTF-8: '\\udce9'; convert it"),
+        (["language-words", "one", "--top-p", "0"], ""),
+        (["parity"], ""),
+    ],
+)
+def test_a_mistake_is_said_in_the_same_words(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for _ in range(2):
         with pytest.raises(SystemExit) as stopped:
             main(["predict", *words])
         assert stopped.value.code == 2
-        assert capsys.readouterr().err == f"elman: {line}\n"
+        said.append(capsys.readouterr())
+        by_torch(monkeypatch)
+    assert said[0] == said[1]
+    assert said[0].err.startswith(f"elman: {line}")
+
+
+def test_a_damaged_run_is_left_to_torch() -> None:
     Path("parity/model.safetensors").write_bytes(b"damaged")
     assert asked("parity", "101") is None
 

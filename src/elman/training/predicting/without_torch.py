@@ -27,28 +27,26 @@ def predict_without_torch(
 ) -> tuple[Task[Any], list[Prediction]] | None:
     """The run's task and its predictions with the best weights, or None for what torch is needed for.
 
-    A mistake gives None, too: who loads the run with torch meets it again, and says it in the task's words.
-
     Arguments:
         folder: the run's.
         package: its task's.
         inputs: texts, as they were given.
         options: the task's `Options`.
+
+    Raises:
+        UserError: an input that the task cannot read, in the words that `predict` has for it.
     """
     kind: type[Task[Any]] = package.Task
     own = kind.__module__.startswith("elman.tasks.")  # of another's the runtime knows nothing
     if not own or not _is_small(inputs) or not kind.suits_runtime(options, len(inputs)):
         return None
-    try:
-        loaded = load_without_torch(folder, package)
-        if loaded is None:
-            return None
-        settings, model = loaded
-        task, known = kind(settings, folder), model.options()
-        given = {field.name: getattr(options, field.name) for field in fields(options) if field.name in known}
-        return task, [task.from_runtime(record) for record in model.predict(list(inputs), **given)]
-    except UserError:
+    loaded = load_without_torch(folder, package)
+    if loaded is None:
         return None
+    settings, model = loaded
+    task, known = kind(settings, folder), model.options()
+    given = {field.name: getattr(options, field.name) for field in fields(options) if field.name in known}
+    return task, [task.from_runtime(record) for record in model.predict(list(inputs), **given)]
 
 
 def _is_small(inputs: Sequence[str]) -> bool:
