@@ -74,7 +74,7 @@ bool bfloat16_agrees(const char* isa, bool quick) {
     unsigned seed = 0;
     for (const auto& s : shapes)
         for (int kind = 0; kind < 4; ++kind, ++seed) {
-            if (quick && s[2] + s[3] > 1000 && kind) continue;
+            if (s[2] + s[3] > 1000 && (quick ? kind : kind % 3)) continue;  // the largest as two kinds, or one
             const bool relu = kind == 1;
             const Case c = {s[0],      s[1],      s[2],          s[3],     relu ? ELMAN_RELU : ELMAN_TANH,
                             kind >= 2, kind == 3, kind % 3 == 0, kind > 0, kind != 2};
