@@ -182,6 +182,10 @@ class Task(ABC, Generic[S]):
     def prepare(self) -> None:
         """Read and check everything that training needs, so that a mistake leaves nothing behind."""
 
+    def check(self) -> None:
+        """`prepare`, without what only computes and can refuse nothing: to see whether training can begin."""
+        self.prepare()
+
     def learned_from(self) -> Mapping[str, Iterable[Any]]:
         """What decides the weights, by part, for `elman.training.checks.data_digest`: a resumed run compares it.
 

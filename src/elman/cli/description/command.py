@@ -91,7 +91,7 @@ def _what_stops(name: str, guess: Guess, found: Description, given: dict[str, An
         guess = replace(guess, data=(str(chosen.pop("data")),))
     try:
         with _quiet(logging.CRITICAL):
-            module.Task.new(_settings(module, guess, chosen)).prepare()
+            module.Task.new(_settings(module, guess, chosen)).check()
     except UserError as error:
         return str(error)
     return ""

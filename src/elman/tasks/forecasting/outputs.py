@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Ask = Callable[["nn.Module", Windows], Forecasts]
 SHOWN_STEPS = 12
+MOST_JUDGED = 20_000
+"""Windows that are judged when training ends, where no setting says how many: of a million that takes minutes."""
 
 
 def panels_of_part(windows: Windows, ask: Ask, model: nn.Module, targets: Sequence[str], count: int) -> list[Panel]:

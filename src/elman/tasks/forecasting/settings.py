@@ -69,7 +69,7 @@ class Settings(RecurrentSettings):
     tenth, a horizon at least."""
     validation_sample: int = 0
     """So many windows of the validation part are judged when training ends, in 16 passages spread evenly over it; 0:
-    all of them. On its way training looks at 5,000 at most."""
+    20,000 at most. On its way training looks at 5,000 at most; `elman evaluate` judges all."""
     test: float | None = None
     """Times held out at the very end: a share below 1 or a number; otherwise as `validation`."""
     split: Literal["auto", "times", "series"] = "auto"
@@ -163,6 +163,14 @@ class Settings(RecurrentSettings):
         from elman.data.timeseries.forecasting import NAMES
 
         return () if self.data in NAMES else ("data",)
+
+    def check_window(self, season: int) -> None:
+        """Raise a UserError where a forecast by the season would not see a whole one."""
+        least = season + (self.mode == "recursive")
+        if self.anchor == "season" and self.window < least:
+            raise UserError(
+                f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {self.window}"
+            )
 
     def reading(self) -> "Reading":
         """How the data are read."""

@@ -153,13 +153,13 @@ class Task(BaseTask[Settings]):
 
     def prepare(self) -> None:
         """Read and check everything that training needs."""
-        s, season = self.settings, self.fitted.season
-        least = season + (s.mode == "recursive")
-        if s.anchor == "season" and s.window < least:
-            raise UserError(
-                f"`anchor=season` needs a `window` of at least {least} rows for seasons of {season}, not {s.window}"
-            )
-        _ = self.data, self._baselines
+        self.check()
+        _ = self._baselines
+
+    def check(self) -> None:
+        """The same, without the baselines, which take a minute where windows are long."""
+        self.settings.check_window(self.fitted.season)
+        _ = self.data
 
     def findings(self) -> Sequence[str]:
         """What had to be decided in reading the series, and which settings followed."""
@@ -328,10 +328,10 @@ class Task(BaseTask[Settings]):
             the forecasts of the part beside those of the baselines.
         """
         from elman.plotting.forecast import draw_forecasts
-        from elman.tasks.forecasting.outputs import compared, panels_of_part
+        from elman.tasks.forecasting.outputs import MOST_JUDGED, compared, panels_of_part
 
         held = self.data.held
-        judged = self._judge(model, windows.passages(self.settings.validation_sample), held)
+        judged = self._judge(model, windows.passages(self.settings.validation_sample or MOST_JUDGED), held)
         own, (best, other) = judged.metrics("")["mae"], judged.best_baseline("mae")
         title = f"{where.capitalize()}: MAE {own:.3g}, {compared(own, other)} the best baseline ({best}: {other:.3g})"
         ask = partial(self.ask, past=held)
