@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from elman.__main__ import SPINS, let_waiting_threads_sleep
+
 CODE = """
 import sys
 from elman.cli.main import main
@@ -24,3 +26,16 @@ def test_nothing_heavy_is_imported_for_it(words: list[str]) -> None:
     assert imported == "[]"
     assert any("Recurrent networks" in line for line in page)
     assert any(line.startswith("Example: elman train parity") for line in page)
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_sleep_unless_told_otherwise(
+    given: dict[str, str], count: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = dict(given)
+    monkeypatch.setattr("os.environ", environment)
+    let_waiting_threads_sleep()
+    assert environment.get("GOMP_SPINCOUNT") == count
