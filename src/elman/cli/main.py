@@ -21,6 +21,20 @@ from elman.training.distributed.launcher import ProcessError, first_of_machine, 
 from elman.training.progress import use_display
 
 USER_MISTAKE = 2
+COMMANDS = (
+    ("describe", "elman.cli.description.command:describe", "Say what data are, and how to train on them."),
+    ("evaluate", "elman.cli.running:evaluate", "Measure a run on its held-out data."),
+    ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
+    ("sample", "elman.cli.running:sample", "Let a trained language model write."),
+    ("push", "elman.cli.hub.push:push", "Send a run to a hub, with a card made from it."),
+    ("serve", "elman.cli.pages.serve:serve", "Serve trained runs over HTTP."),
+    ("compare", "elman.cli.compare:compare", "Compare remedies for vanishing gradients."),
+    ("export", "elman.cli.export:export", "Take a run elsewhere: to ONNX, or to C."),
+    ("features", "elman.cli.features:features", "Turn pictures into features for captioning."),
+    ("lecture", "elman.cli.pages.lecture:lecture", "The lecture on recurrent networks, live in a browser."),
+    ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
+)
+"""Commands beside `train`, `inspect` and `data`: name, function, and what it is for."""
 INSPECTIONS = {
     "unroll": "The network unrolled over one input, forward and backward, or its computational graph.",
     "flow": "How far the gradient reaches, what in the recurrence makes it so, and what to try.",
@@ -60,19 +74,7 @@ def build_app(*, helping: bool = True, first_page: bool = False) -> App:
     if not first_page:
         _add_tasks(train, helping=helping)
     app.command(train)
-    for name, place, summary in (
-        ("describe", "elman.cli.description.command:describe", "Say what data are, and how to train on them."),
-        ("evaluate", "elman.cli.running:evaluate", "Measure a run on its held-out data."),
-        ("predict", "elman.cli.predict:predict", "Put questions to a trained run."),
-        ("sample", "elman.cli.running:sample", "Let a trained language model write."),
-        ("push", "elman.cli.hub.push:push", "Send a run to a hub, with a card made from it."),
-        ("serve", "elman.cli.pages.serve:serve", "Serve trained runs over HTTP."),
-        ("compare", "elman.cli.compare:compare", "Compare remedies for vanishing gradients."),
-        ("export", "elman.cli.export:export", "Take a run elsewhere: to ONNX."),
-        ("features", "elman.cli.features:features", "Turn pictures into features for captioning."),
-        ("lecture", "elman.cli.pages.lecture:lecture", "The lecture on recurrent networks, live in a browser."),
-        ("info", "elman.cli.info:info", "Versions, threads, and which backend runs the recurrence."),
-    ):
+    for name, place, summary in COMMANDS:
         flags = () if name == "predict" else ("--help", "-h")  # predict's help depends on the run
         app.command(place, name=name, help=summary, help_flags=flags, help_epilogue=_example(place) if helping else "")
     inspect = App(name="inspect", help="See inside a run.", help_epilogue="Example: elman inspect flow runs/parity")

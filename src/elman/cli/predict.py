@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
@@ -92,7 +93,7 @@ def predict_command(name: str, run: Path) -> Any:
     def command(
         *inputs: str, out: Path | None = None, json: bool = False, weights: Weights = "best", **given: Any
     ) -> None:
-        answer(run, list(inputs), module.Options(**given), out, weights, json=json)
+        answer(run, module, list(inputs), module.Options(**given), out, weights, json=json)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     takes = Annotated[str, Parameter(name="INPUT", help=f"The {module.Task.inputs}.")]
@@ -112,11 +113,13 @@ def predict_command(name: str, run: Path) -> Any:
     return command
 
 
-def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights: Any, *, json: bool) -> None:
+def answer(
+    run: Path, package: ModuleType, inputs: list[str], options: Any, out: Path | None, weights: Any, *, json: bool
+) -> None:
     """Predict and print: at once where the task's predictions come one by one, else all together."""
     if out is not None:
         check_output(out)
-    task, found = _asked(run, inputs, options, weights)
+    task, found = _asked(run, package, inputs, options, weights)
     predictions = []
     for prediction in found:
         if json:
@@ -139,15 +142,16 @@ def answer(run: Path, inputs: list[str], options: Any, out: Path | None, weights
         say("written: " + ", ".join(map(str, task.write(predictions, out))))
 
 
-def _asked(run: Path, inputs: list[str], options: Any, weights: Any) -> tuple[Task[Any], Iterable[Prediction]]:
+def _asked(
+    run: Path, package: ModuleType, inputs: list[str], options: Any, weights: Any
+) -> tuple[Task[Any], Iterable[Prediction]]:
     """The run's task and its predictions, as they come: of a few texts without torch, where that is possible."""
-    module = task_module(task_name_of(run))
-    if module.Task.takes == "texts":
-        check_texts(inputs, module.Task.inputs, file=hasattr(options, "file"))
+    if package.Task.takes == "texts":
+        check_texts(inputs, package.Task.inputs, file=hasattr(options, "file"))
     if weights == "best":
         from elman.training.predicting.without_torch import predict_without_torch
 
-        if known := predict_without_torch(run, module, inputs, options):
+        if known := predict_without_torch(run, package, inputs, options):
             return known
     from elman.run import load
 

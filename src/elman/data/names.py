@@ -9,6 +9,7 @@ from pathlib import Path
 from elman.atomic_io import write_text
 from elman.data.io.json_files import read_json
 from elman.errors import UserError
+from elman.runtime.files import has_control
 
 MOST = 1_000_000
 """Names of one list; the output layer has a unit for each."""
@@ -49,5 +50,5 @@ def _wrong(names: Sequence[str]) -> str:
         return f"have {next(name for name in names if names.count(name) > 1)!r} twice"
     if "" in names:
         return "have an empty one"
-    odd = [name for name in names if any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in name)]
+    odd = [name for name in names if has_control(name)]
     return f"have {odd[0]!r}, which has a control character" if odd else ""

@@ -85,12 +85,13 @@ def names_in(path: Path) -> tuple[str, ...]:
     good = isinstance(names, list) and names and all(isinstance(name, str) and name for name in names)
     if not good or len(set(names)) < len(names):
         raise UserError(f"{path} is damaged: it holds no list of different names; {COPY}")
-    if odd := next((name for name in names if _has_control(name)), ""):
+    if odd := next((name for name in names if has_control(name)), ""):
         raise UserError(f"{path} is damaged: its names have {odd[:40]!r}, which has a control character; {COPY}")
     return tuple(names)
 
 
-def _has_control(name: str) -> bool:
+def has_control(name: str) -> bool:
+    """Whether a name has a control character, or half of one that takes two in UTF-16."""
     return any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in name)
 
 
