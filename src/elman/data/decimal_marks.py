@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
@@ -12,7 +13,7 @@ _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-_ONCE = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+ONCE = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 """1.002: a thousand and two, or one and a little."""
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_POINT = re.compile(r"[+-]?(0?\.\d+|0\d*\.\d*|\d+\.(\d{1,2}|\d{4,}))([eE][+-]?\d+)?")
@@ -22,10 +23,25 @@ _NOTHING_SHOWS = "nothing shows marks of thousands"
 
 Points = Literal["", "thousands", "decimal"]
 """How points are read that could be either, "" where they leave no choice."""
+_UNREAD: tuple[Points, str] = "", ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How the numbers in each column of a table are written.
+
+    Attributes:
+        decimal: the decimal mark of each column whose commas show it, "," or "."; "" where it has none, or they show
+            none.
+        points: how each column's points are read, and why; see `read_marks`.
+    """
+
+    decimal: list[str]
+    points: list[tuple[Points, str]]
 
 
 def plain_numbers(
-    columns: Sequence[Sequence[str]], *, typed: bool = False, thousands: Sequence[bool] = ()
+    columns: Sequence[Sequence[str]], *, typed: bool = False, marks: Marks | None = None
 ) -> list[list[str]]:
     """Columns of cells, those with decimal commas or marks between thousands written as Python writes numbers.
 
@@ -33,55 +49,60 @@ def plain_numbers(
     it (1002,51 or 1.002,5 or 0,100), and stands between thousands where one shows that (1,002.5 or 1,002,500). 1,002
     alone shows neither: such a column is left, unless another one shows what commas are.
     Where one column has decimal commas, points between groups of three are marks of thousands in the others; else see
-    `read_points`.
+    `read_marks`.
 
     Arguments:
         typed: the cells were numbers already, as a spreadsheet keeps them, so that their points are decimal.
-        thousands: columns whose points are known to stand between thousands, where nothing shows otherwise.
+        marks: what `read_marks` found in the columns, where it was asked before.
     """
-    marks = decimal_marks(columns)
-    if typed and not any(marks):
-        return [list(cells) for cells in columns]
-    points = [] if typed else [points for points, _ in read_points(columns, thousands)]
+    if typed:
+        marks = Marks(decimal_marks(columns), [_UNREAD] * len(columns))
+    elif marks is None:
+        marks = read_marks(columns)
     written = []
-    for mark, point, cells in zip(marks, points or [""] * len(marks), columns, strict=True):
-        grouped = not mark and "," in marks and any("." in cell for cell in cells)
-        if point == "thousands" or (grouped and all(THOUSANDS.fullmatch(cell) for cell in cells if "." in cell)):
+    for mark, (points, _), cells in zip(marks.decimal, marks.points, columns, strict=True):
+        pointed = [cell for cell in cells if "." in cell] if not mark and "," in marks.decimal else []
+        if points == "thousands" or (pointed and all(map(THOUSANDS.fullmatch, pointed))):
             mark = ","
-        written.append([_plain(cell, mark) for cell in cells])
+        written.append([_plain(cell, mark) for cell in cells] if mark else list(cells))
     return written
 
 
-def read_points(columns: Sequence[Sequence[str]], thousands: Sequence[bool] = ()) -> list[tuple[Points, str]]:
-    """How each column's points are read where all have three digits after them, as 1.002 has, and why.
+def read_marks(columns: Sequence[Sequence[str]], thousands: Sequence[bool] = ()) -> Marks:
+    """How the numbers of columns are written, their points too where all have three digits after them, as 1.002 has.
 
-    No other column may show what they are. Numbers without a point beside them tell: where 1.050 ends in a zero, a
-    program that leaves out ".000" would have written 1.05, so that its point stands between thousands; else the
+    No other column may show what such points are. Numbers without a point beside them tell: where 1.050 ends in a
+    zero, a program that leaves out ".000" would have written 1.05, so that its point stands between thousands; else the
     reading counts that brings both sorts of numbers nearer to each other in size.
+
+    Arguments:
+        thousands: columns whose points are known to stand between thousands, where nothing shows otherwise.
     """
-    marks = decimal_marks(columns)
-    nothing: tuple[Points, str] = "", ""
-    if "," in marks:
-        return [nothing] * len(marks)
-    if any(DECIMAL_POINT.fullmatch(cell.strip()) for cells in columns for cell in cells):
-        return [nothing] * len(marks)
-    cells_of = [[cell.strip() for cell in cells] for cells in columns]
-    found = [nothing if mark else _points(cells) for mark, cells in zip(marks, cells_of, strict=True)]
+    decimal = decimal_marks(columns)
+    nothing = Marks(decimal, [_UNREAD] * len(decimal))
+    if "," in decimal:
+        return nothing
+    pointed = ["." in "".join(cells) for cells in columns]
+    some = (cell for cells, has in zip(columns, pointed, strict=True) if has for cell in cells)
+    if any(DECIMAL_POINT.fullmatch(cell.strip()) for cell in some):
+        return nothing
+    found = [
+        _points([cell.strip() for cell in cells]) if has and not mark else _UNREAD
+        for mark, has, cells in zip(decimal, pointed, columns, strict=True)
+    ]
     known: tuple[Points, str] = "thousands", "training had it so"
     open_ = [why == _NOTHING_SHOWS and any(thousands[place : place + 1]) for place, (_, why) in enumerate(found)]
-    return [known if is_open else one for is_open, one in zip(open_, found, strict=True)]
+    return Marks(decimal, [known if is_open else one for is_open, one in zip(open_, found, strict=True)])
 
 
-def point_notes(
-    names: Sequence[str], columns: Sequence[Sequence[str]], *, commas: bool, thousands: Sequence[bool] = ()
-) -> list[str]:
+def point_notes(names: Sequence[str], columns: Sequence[Sequence[str]], marks: Marks, *, commas: bool) -> list[str]:
     """What is to be said of columns whose points were read one way and could be read another.
 
     Arguments:
         commas: whether commas part the cells: a point is decimal then where nothing shows otherwise.
     """
     found = []
-    for name, cells, (points, why) in zip(names, columns, read_points(columns, thousands), strict=True):
+    for name, cells, (points, why) in zip(names, columns, marks.points, strict=True):
         if points and not (commas and why == _NOTHING_SHOWS):
             cell = next(cell.strip() for cell in cells if "." in cell)
             way = "with the point between thousands" if points == "thousands" else "with a decimal point"
@@ -91,14 +112,13 @@ def point_notes(
 
 
 def _points(cells: Sequence[str]) -> tuple[Points, str]:
-    numeric = [cell for cell in cells if not _is_missing(cell)]
-    pointed = [cell for cell in numeric if "." in cell]
-    whole = [cell for cell in numeric if "." not in cell]
+    pointed = [cell for cell in cells if "." in cell]  # which no cell has that stands for a missing number
+    whole = [cell for cell in cells if "." not in cell and not _is_missing(cell)]
     if not pointed or not all(map(THOUSANDS.fullmatch, pointed)) or not all(map(WHOLE.fullmatch, whole)):
         return "", ""
     if any(cell.lstrip("+-").startswith("0") for cell in pointed):
         return "", ""
-    if twice := next((cell for cell in pointed if not _ONCE.fullmatch(cell)), ""):
+    if twice := next((cell for cell in pointed if not ONCE.fullmatch(cell)), ""):
         return "thousands", f"{twice} can be nothing else"
     sizes = [abs(int(cell)) for cell in whole if int(cell)]
     if any(size >= 1000 for size in sizes):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.data.decimal_marks import decimal_marks, plain_numbers, read_points
+from elman.data.decimal_marks import plain_numbers, read_marks
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
 from elman.data.io.files import ANY_SIZE, check_file, file_kind, read_content, reading_samples
@@ -69,8 +69,9 @@ def table_facts(path: Path) -> list[Fact]:
     width = max(map(len, records))
     rows = [record for record in records[1:] if len(record) == width]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    marks = set(decimal_marks(columns))
-    between = any(points == "thousands" for points, _ in read_points(columns))
+    read = read_marks(columns)
+    marks = set(read.decimal)
+    between = any(points == "thousands" for points, _ in read.points)
     points = any("." in cell and is_number(cell) for record in rows for cell in record)
     if "," in marks:
         found.append(Fact("decimal mark", ",", "comma", brief="decimal comma"))

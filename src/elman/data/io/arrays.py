@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.decimal_marks import no_number, plain_numbers, read_points
+from elman.data.decimal_marks import no_number, plain_numbers, read_marks
 from elman.data.io.delimited import read_records
 from elman.data.io.folders import class_files, part_named
 from elman.data.io.numpy_files import read_npz_arrays
@@ -128,11 +128,12 @@ def read_csv_values(path: Path) -> NDArray[np.float32]:
         if len(cells) != len(records[0][1]):
             raise UserError(f"{path} line {line} has {len(cells)} columns where those above have {len(records[0][1])}")
     written = [list(column) for column in zip(*(cells for _, cells in records), strict=True)]
-    for cells, (points, why) in zip(written, read_points(written), strict=True):
+    marks = read_marks(written)
+    for cells, (points, why) in zip(written, marks.points, strict=True):
         if points == "thousands":  # other files of the same data may not show it
             cell = next(cell for cell in cells if "." in cell)
             raise UserError(f"{path}: the point of {cell} stands between thousands, since {why}; write it without")
-    columns = plain_numbers(written)
+    columns = plain_numbers(written, marks=marks)
     rows: list[list[float]] = []
     for (line, given), numbers in zip(records, zip(*columns, strict=True), strict=True):
         for cell, plain in zip(given, numbers, strict=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.decimal_marks import no_number, plain_numbers, point_notes, read_points
+from elman.data.decimal_marks import no_number, plain_numbers, point_notes, read_marks
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import delimiter_in, read_delimited
 from elman.data.io.files import bytes_to_read, check_file, file_kind, read_bytes
@@ -47,7 +47,7 @@ def read_table(
         raise UserError(f"cannot tell the format of {path}; give a {', '.join(_SUFFIXES[:-1])} or .parquet file")
     if kind == ".parquet":
         return checked_table(_parquet(path), str(path), texts=texts)
-    stored = stored_table(path, texts)
+    stored = stored_table(path, texts, thousands=bool(thousands))
     if stored is not None:
         return checked_table(stored, str(path))
     read = read_delimited(path)
@@ -58,18 +58,16 @@ def read_table(
     counted = Counter(read.header)
     if twice := [name for name, times in counted.items() if times > 1]:
         raise UserError(f"{path} has two columns called {twice[0]!r}; rename one")
-    typed = kind == ".xlsx"
-    known = [name in thousands for name in read.header]
-    if notes is not None and not typed:
+    typed, cells_of = kind == ".xlsx", read.columns()
+    marks = None if typed else read_marks(cells_of, [name in thousands for name in read.header])
+    if notes is not None and marks is not None:
         commas = delimiter_in(path) == ","
-        notes += [
-            f"{path}, {note}" for note in point_notes(read.header, read.columns(), commas=commas, thousands=known)
-        ]
-    columns = dict(zip(read.header, plain_numbers(read.columns(), typed=typed, thousands=known), strict=True))
+        notes += [f"{path}, {note}" for note in point_notes(read.header, cells_of, marks, commas=commas)]
+    columns = dict(zip(read.header, plain_numbers(cells_of, typed=typed, marks=marks), strict=True))
     columns |= {name: read.column(name) for name in columns.keys() & set(texts)}
     made = {name: pd.Series(cells) if name in texts else _typed(cells) for name, cells in columns.items()}
     table = checked_table(pd.DataFrame(made), str(path))
-    points = [] if typed else read_points(read.columns(), known)
+    points = [] if marks is None else marks.points
     table.attrs["thousands"] = [name for name, (way, _) in zip(read.header, points, strict=False) if way == "thousands"]
     return table
 

@@ -35,6 +35,7 @@ def decimals(count: int = 200, form: str = "{:.2f}") -> list[str]:
 
 
 WHOLE = [str(number - 50) for number in range(200)]
+THREE_DECIMALS = [f"{n + 1}.125" for n in range(200)]
 STORED = {
     "numbers": table(HOURS, decimals(), WHOLE),
     "T between": table([hour.replace(" ", "T") + ":00" for hour in HOURS], decimals()),
@@ -72,10 +73,16 @@ STORED = {
     "infinite": table(HOURS, [*decimals(198), "inf", "1e400"]),
     "no end of line": table(HOURS, decimals())[:-1],
     "17 digits": table(HOURS, decimals(form="{:.17g}")),
+    "three decimals": table(HOURS, THREE_DECIMALS, WHOLE),
+    "three decimals, 0 and missing ones": table(HOURS, ["0", "", "NA", "-0", *THREE_DECIMALS[4:]], WHOLE),
+    "three decimals that are 0": table(HOURS, [f"{n + 1}.000" for n in range(200)], WHOLE),
 }
 WEIGHED = {
-    "points between thousands": table(HOURS, [f"{n + 1}.000" for n in range(200)], WHOLE),
-    "points that may be anything": table(HOURS, [f"{n + 1}.125" for n in range(200)], WHOLE),
+    "three decimals beside whole numbers": table(HOURS, [*THREE_DECIMALS[:-1], "800"]),
+    "three decimals beside whole numbers, then 0": table(HOURS, ["800", "0", *THREE_DECIMALS[2:]]),
+    "points that can only be between thousands": table(HOURS, [*THREE_DECIMALS[:-1], "1.250.000"]),
+    "three decimals between semicolons": table(HOURS, THREE_DECIMALS, WHOLE, delimiter=";"),
+    "three decimals among texts": table(HOURS, ["x", *THREE_DECIMALS[1:]]),
     "commas between thousands": table(HOURS, [f'"{n + 1},250.5"' for n in range(200)]),
     "commas that show nothing": table(HOURS, [f"{n + 1},250" for n in range(200)], delimiter=";"),
     "commas, then points": table(
@@ -159,6 +166,17 @@ def test_a_plain_table_is_stored(
         assert stored_tables.stored_table(path, texts) is not None
         check_same(read_table(path, texts=texts, notes=notes), expected)
     assert notes == expected_notes
+
+
+@pytest.mark.parametrize("case", ["three decimals", "numbers"])
+def test_points_that_training_had_between_thousands_are_weighed(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, STORED[case])
+    read_table(path)  # stored as decimals
+    read = read_table(path, thousands=("a",))
+    check_same(read, in_memory(path, monkeypatch, thousands=("a",)))
+    assert read.attrs.get("thousands", []) == (["a"] if case == "three decimals" else [])
 
 
 @pytest.mark.parametrize("more", ["", "T12:30:15", " 12:30:15.125"])

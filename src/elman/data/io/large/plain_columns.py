@@ -1,7 +1,7 @@
 """What the columns of a large table hold, found block by block: whole numbers, numbers, times, or texts.
 
 It is what `elman.data.io.tables.read_table` finds with all cells before it. Where these have to be weighed against each
-other, as points that may stand between thousands, a table is refused here.
+other, as 1.250 beside 800, whose point may stand between thousands, a table is refused here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elman.data.decimal_marks import DECIMAL_POINT, THOUSANDS, THREE, WHOLE
+from elman.data.decimal_marks import DECIMAL_POINT, ONCE, THOUSANDS, THREE, WHOLE
 from elman.data.io.large.plain_text import NotPlainError
 from elman.errors import optional_imports
 
@@ -27,6 +27,7 @@ FEW = 50
 """Times that differ, up to which a column of them may be one of categories, which are called as its cells are."""
 _NUMBER_WITH_COMMA = r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?"
 _DECIMAL_COMMA = r"[+-]?\d+,\d+"
+_ZERO = r"[+-]?0+"
 
 
 class Kind(IntEnum):
@@ -60,6 +61,12 @@ class PlainColumn:
         self._begun = False
         self._times: set[str] = set()  # a few that differ
         self.pointed = self.decimal_point = self.not_thousands = self.commas = self.decimal_comma = False
+        self._twice = self._whole = False  # 1.250.000, and numbers without a point, but 0
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether all numbers with a point are as 1.250, and none beside them tells how to read them."""
+        return self.kind is Kind.NUMBER and not (self.not_thousands or self._twice or self._whole)
 
     def add(self, cells: pa.Array) -> Any:
         """The cells of a block: an array of `DTYPES`, or Arrow's texts with None where one is missing.
@@ -136,9 +143,13 @@ class PlainColumn:
 
         if self.decimal_point and self.not_thousands:
             return
-        some = cells.filter(pc.match_substring(cells, "."))
+        pointed = pc.match_substring(cells, ".")
+        if not self._whole:
+            self._whole = not pc.all(pc.or_(pointed, _match(cells, _ZERO))).as_py()
+        some = cells.filter(pointed)
         if len(some):
             self.pointed = True
+            self._twice |= not pc.all(_match(some, ONCE.pattern)).as_py()
             self.decimal_point |= pc.any(_match(some, DECIMAL_POINT.pattern)).as_py()
             self.not_thousands |= not pc.all(_match(some, THOUSANDS.pattern)).as_py()
 
@@ -168,9 +179,13 @@ class PlainColumn:
         return Kind.TEXT, cells
 
 
-def check_marks(columns: Sequence[PlainColumn]) -> None:
-    """Raise `NotPlainError` unless the columns together leave no choice of how points and commas are to be read."""
-    plain = all(column.not_thousands for column in columns if column.pointed)
+def check_marks(columns: Sequence[PlainColumn], *, decimal: bool) -> None:
+    """Raise `NotPlainError` unless the columns together leave no choice of how points and commas are to be read.
+
+    Arguments:
+        decimal: whether points count as decimal where nothing shows otherwise.
+    """
+    plain = all(column.not_thousands or (decimal and column.shows_nothing) for column in columns if column.pointed)
     with_commas = [column for column in columns if column.commas]
     if with_commas:
         shown = any(column.decimal_comma for column in with_commas)

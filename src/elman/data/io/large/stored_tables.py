@@ -34,7 +34,7 @@ FIT_IN_MEMORY = 64_000_000
 PACKED_RATIO = 4
 """How many times its own size a packed file is taken to hold."""
 _MOST_COLUMNS = 200
-_FORMAT = 2  # of entries, and of what is read into them
+_FORMAT = 3  # of entries, and of what is read into them
 _KINDS = (".csv", ".tsv")
 log = logging.getLogger("elman")
 
@@ -53,13 +53,14 @@ class Facts:
     kinds: list[Kind]
 
 
-def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
+def stored_table(path: Path, texts: Collection[str], *, thousands: bool = False) -> pd.DataFrame | None:
     """What `elman.data.io.tables.read_table` makes of a large .csv or .tsv file, its columns mapped into memory.
 
     None where the file is small, or has to be weighed as a whole.
 
     Arguments:
         texts: columns whose cells stay the texts that they are.
+        thousands: whether there are columns whose points stand between thousands where nothing shows otherwise.
 
     Raises:
         UserError: the file cannot be read, or changes meanwhile; the cache cannot be used, and the file is very large.
@@ -70,7 +71,7 @@ def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
     if size <= LARGE_BYTES:
         return None
     try:
-        return _stored(path, texts)
+        return _stored(path, texts, thousands)
     except entries.CacheError as error:
         if size > FIT_IN_MEMORY:
             raise
@@ -78,15 +79,16 @@ def stored_table(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
         return None
 
 
-def _stored(path: Path, texts: Collection[str]) -> pd.DataFrame | None:
+def _stored(path: Path, texts: Collection[str], thousands: bool) -> pd.DataFrame | None:
     entries.make_ready()
     before = signature(path)
-    key = entries.key_of("table", _FORMAT, content_digest(path), file_kind(path), packed_by(path), sorted(texts))
+    form = file_kind(path), packed_by(path), sorted(texts), thousands
+    key = entries.key_of("table", _FORMAT, content_digest(path), *form)
     with entries.made_once(key):
         facts, columns = _load(key)
         if facts is None:
             log.info("%s is large: it is read once, and from then on from the cache", path)
-            made = _make(key, path, texts)
+            made = _make(key, path, texts, thousands)
             check_untouched(path, before)
             # of texts that are damaged Arrow would look for some where no file is, and be ended
             texts_of = [_ending(number) for number, kind in enumerate(made.kinds) if kind is Kind.TEXT]
@@ -138,7 +140,7 @@ def _read_texts(path: Path) -> Any:
     return known[cells.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
 
 
-def _make(key: str, path: Path, texts: Collection[str]) -> Facts:
+def _make(key: str, path: Path, texts: Collection[str], thousands: bool) -> Facts:
     """Read a table into files."""
     try:
         names, delimiter = plain_header(path)
@@ -151,15 +153,17 @@ def _make(key: str, path: Path, texts: Collection[str]) -> Facts:
                 for name, kind in zip(names, kinds, strict=True)
             ]
             try:
-                return _written(key, path, names, columns, delimiter)
+                return _written(key, path, names, columns, delimiter, decimal=delimiter == "," and not thousands)
             except ChangedKindError:
                 kinds = [column.kind for column in columns]
     except NotPlainError:
         return Facts(False, 0, [], [])
 
 
-def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColumn], delimiter: str) -> Facts:
-    """Read all rows, and write them."""
+def _written(
+    key: str, path: Path, names: list[str], columns: Sequence[PlainColumn], delimiter: str, *, decimal: bool
+) -> Facts:
+    """Read all rows, and write them; `decimal` as in `check_marks`."""
     rows = 0
     with ExitStack() as whole:
         parts = [whole.enter_context(whole_file(file)) for file in _files(key, len(names))]
@@ -172,7 +176,7 @@ def _written(key: str, path: Path, names: list[str], columns: Sequence[PlainColu
                 rows += len(batch)
         if not rows:
             raise NotPlainError
-        check_marks(columns)
+        check_marks(columns, decimal=decimal)
         for column in columns:
             column.end()
     return Facts(True, rows, names, [column.kind for column in columns])
