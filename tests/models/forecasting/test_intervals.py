@@ -17,7 +17,7 @@ from elman.models.config import RecurrentConfig
 from elman.models.forecasting.conformal import enough_of
 from elman.models.forecasting.forecaster import Anchor, DirectForecaster, Forecaster, Layout, RecursiveForecaster
 from elman.models.forecasting.heads import make_head
-from elman.models.forecasting.inference import ask, calibrate
+from elman.models.forecasting.inference import ask, ask_scaled, calibrate, learn_from_validation
 
 FREQUENCIES = ("h", "D", "W", "MS", "QS", "30min", "YS", "B", "min", "1")
 
@@ -105,6 +105,33 @@ def test_a_share_of_the_network_moves_the_interval_with_its_point() -> None:
     torch.testing.assert_close(anchor, values[-1:].expand(4, 5, 1))
     torch.testing.assert_close(point, anchor + 0.25 * (whole - anchor))
     torch.testing.assert_close(high - low, whole_high - whole_low)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] == "direct"])
+def test_validation_asks_the_network_once(case: tuple[str, str, Anchor, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    one = random_series(3)
+    cutting = Cutting("none", (), 1, 8, 4, 0.3, 0.1, "times")
+    data = cut_and_scale(SourceSeries((one,), Roles("t", ("y",)), FREQUENCIES[0], "auto", "t"), cutting)
+    model, scale, windows = untrained(*case, 3), data.fitted.scales[""], data.validation
+    assert isinstance(model, DirectForecaster)
+    asked: list[int] = []
+    numbers = model.numbers
+    monkeypatch.setattr(model, "numbers", lambda *given: asked.append(given[0].shape[1]) or numbers(*given))
+    blended = (lambda _, scaled: scale.in_units(scaled), np.ones((len(windows), 1))) if case[3] else None
+    with torch.no_grad():
+        found = learn_from_validation(model, windows, 0.8, blended=blended, calibrated=True)
+        assert sum(asked) == len(windows)
+        again = ask_scaled(model, windows, 0.8)
+        assert torch.equal(found[0], again[0])
+        assert found[1] is not None
+        assert again[1] is not None
+        assert all(map(torch.equal, found[1], again[1]))
+        assert bool(model.widen.any())
+        if case[3]:
+            asked.clear()
+            with model.alone():
+                ask_scaled(model, windows, 0.8)
+            assert not asked
 
 
 def test_what_was_filled_in_calibrates_nothing() -> None:

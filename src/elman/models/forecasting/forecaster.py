@@ -92,6 +92,7 @@ class DirectForecaster(Forecaster):
     line_ahead: Tensor
     line_bias: Tensor
     share: Tensor
+    anchors_alone = False
 
     def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, *, dropout: float = 0.0) -> None:
         read = shape.hidden_size + layout.horizon * layout.known
@@ -116,13 +117,12 @@ class DirectForecaster(Forecaster):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The anchor without anything of the network's, while this lasts; for a blended forecaster."""
-        share = self.share.clone()
-        self.share.zero_()
+        """The anchor without the network, which is not asked, while this lasts; for a blended forecaster."""
+        self.anchors_alone = True
         try:
             yield
         finally:
-            self.share.copy_(share)
+            self.anchors_alone = False
 
     def numbers(self, values: Tensor, known: Tensor) -> Tensor:
         """What the head takes, (F, B, Y, Q), relative to the anchor."""
@@ -144,11 +144,15 @@ class DirectForecaster(Forecaster):
 
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
         """Points and intervals of all steps at once; shapes as in `Forecaster.forecast`."""
-        numbers, anchors = self.numbers(values, known).float(), self._anchors(values, known)
-        bounds, point = self.head.interval(numbers), self.head.point(numbers)
-        if self.layout.blended:
-            anchors = anchors + (self.share - 1) * point  # the interval goes with its point
-        return point + anchors, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
+        if self.anchors_alone:
+            return self._anchors(values, known), None
+        answers, bounds, anchors = self.parts(values, known)
+        return joined(answers, bounds, anchors, self.share if self.layout.blended else None)
+
+    def parts(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None, Tensor]:
+        """The network's answers and the ends of their intervals, and the anchors that they are added to."""
+        numbers = self.numbers(values, known).float()
+        return self.head.point(numbers), self.head.interval(numbers), self._anchors(values, known)
 
     def _relative(self, values: Tensor) -> Tensor:
         layout = self.layout
@@ -247,6 +251,18 @@ class RecursiveForecaster(Forecaster):
 
     def _relative(self, targets: Tensor) -> Tensor:
         return difference(targets, self.lag) if self.lag else targets
+
+
+def joined(
+    answers: Tensor, bounds: Bounds | None, anchors: Tensor, share: Tensor | None
+) -> tuple[Tensor, Bounds | None]:
+    """Points and the ends of their intervals: a share of the network's answers (all of them for None) and the anchors.
+
+    Answers, bounds and anchors are of one shape.
+    """
+    if share is not None:
+        anchors = anchors + (share - 1) * answers  # the interval goes with its point
+    return answers + anchors, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
 
 
 def _summed(losses: Tensor, observed: Tensor | None) -> tuple[Tensor, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elman.data.batching import batches_by_length
-from elman.data.timeseries.windows import Windows
+from elman.data.timeseries.windows import WindowBatch, Windows
 from elman.metrics.forecasting import Forecasts, Values, errors
 from elman.models.forecasting.conformal import (
     FEWEST_SCORES,
@@ -21,7 +22,7 @@ from elman.models.forecasting.conformal import (
     recent_widening,
     widening,
 )
-from elman.models.forecasting.forecaster import DirectForecaster, Forecaster, RecursiveForecaster
+from elman.models.forecasting.forecaster import Bounds, DirectForecaster, Forecaster, RecursiveForecaster, joined
 
 STEPS_AT_ONCE = 1 << 16
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -34,19 +35,38 @@ PATHS = 200
 
 InUnits = Callable[[int, Any], Values]
 """From the number of a series and scaled targets (..., Y) to their own units."""
+Scaled = tuple[Tensor, Bounds | None]
+"""Points (W, F, Y), and the ends of their intervals."""
+Follow = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Shows how far work is: from what is counted, and how many there are, to what is called with how many are done."""
 
 
-def ask(model: Forecaster, windows: Windows, level: float, in_units: InUnits, past: Windows | None = None) -> Forecasts:
+@contextmanager
+def _unseen(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    yield lambda done: None
+
+
+def ask(
+    model: Forecaster,
+    windows: Windows,
+    level: float,
+    in_units: InUnits,
+    past: Windows | None = None,
+    scaled: Scaled | None = None,
+    follow: Follow = _unseen,
+) -> Forecasts:
     """Forecasts for all windows, with intervals that are widened (or narrowed, to the point at most).
 
     Arguments:
         past: windows of the same series in time; by those that have ended before a forecast begins its interval is
             widened. Without them, and where they are too few, by what validation said.
+        scaled: what `ask_scaled` gave for the windows, where it was asked before.
+        follow: shows how far it is.
     """
-    point, bounds = ask_scaled(model, windows, level)
+    point, bounds = ask_scaled(model, windows, level, follow) if scaled is None else scaled
     if bounds is None:
         return Forecasts(_restored(point, windows, in_units))
-    widen = torch.maximum(_widening(model, windows, level, past), (bounds[0] - bounds[1]) / 2)
+    widen = torch.maximum(_widening(model, windows, level, past, follow), (bounds[0] - bounds[1]) / 2)
     lower, upper = torch.minimum(bounds[0] - widen, point), torch.maximum(bounds[1] + widen, point)
     return Forecasts(*(_restored(part, windows, in_units) for part in (point, lower, upper)))
 
@@ -61,31 +81,79 @@ def _restored(scaled: Tensor, windows: Windows, in_units: InUnits) -> Values:
     return out
 
 
-def ask_scaled(model: Forecaster, windows: Windows, level: float) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+def ask_scaled(model: Forecaster, windows: Windows, level: float, follow: Follow = _unseen) -> Scaled:
     """Points (W, F, Y) and the ends of intervals, scaled as the network has them, not yet widened."""
     device = next(model.parameters()).device
-    size = max(1, STEPS_AT_ONCE // windows.window)
-    points, lower, upper = [], [], []
-    for chosen in batches_by_length(np.zeros(len(windows)), size):
-        batch = windows.batch(chosen).to(device)
+
+    def answers(batch: WindowBatch) -> Scaled:
         if isinstance(model, RecursiveForecaster):
-            point, bounds = model.forecast(batch.values, batch.known, PATHS, level)
-        else:
-            point, bounds = model.forecast(batch.values, batch.known)
-        points.append(point.transpose(0, 1).cpu())
-        if bounds is not None:
-            lower.append(bounds[0].transpose(0, 1).cpu())
-            upper.append(bounds[1].transpose(0, 1).cpu())
-    return torch.cat(points), (torch.cat(lower), torch.cat(upper)) if lower else None
+            return model.forecast(batch.values, batch.known, PATHS, level)
+        return model.forecast(batch.values, batch.known)
+
+    found = [answers(batch.to(device)) for batch in _batches(windows, follow)]
+    return _together(point for point, _ in found), _ends(bounds for _, bounds in found)
 
 
-def calibrate(model: Forecaster, windows: Windows, level: float) -> None:
+def _batches(windows: Windows, follow: Follow = _unseen) -> Iterator[WindowBatch]:
+    """All windows, some at once."""
+    size = max(1, STEPS_AT_ONCE // windows.window)
+    with follow("windows forecast", len(windows)) as done:
+        for number, chosen in enumerate(batches_by_length(np.zeros(len(windows)), size), 1):
+            yield windows.batch(chosen)
+            done(min(len(windows), number * size))
+
+
+def _together(parts: Iterable[Tensor]) -> Tensor:
+    """(W, F, Y) of the batches' (F, B, Y)."""
+    return torch.cat([part.transpose(0, 1).cpu() for part in parts])
+
+
+def _ends(found: Iterable[Bounds | None]) -> Bounds | None:
+    bounds = [ends for ends in found if ends is not None]
+    return (_together(low for low, _ in bounds), _together(high for _, high in bounds)) if bounds else None
+
+
+def learn_from_validation(
+    model: Forecaster, windows: Windows, level: float, *, blended: tuple[InUnits, Values] | None, calibrated: bool
+) -> Scaled:
+    """Set what validation decides: the share of the network's answers, and how wide intervals are.
+
+    The network is asked once.
+
+    Arguments:
+        windows: of the validation part.
+        blended: None where the share stays; else from scaled targets to their units, and what errors are divided by.
+        calibrated: whether to set the width.
+
+    Returns:
+        what `ask_scaled` gives for the windows from now on.
+    """
+    if blended is None:
+        scaled = ask_scaled(model, windows, level)
+    else:
+        assert isinstance(model, DirectForecaster)
+        device = next(model.parameters()).device
+        found = [model.parts(*batch.to(device)[:2]) for batch in _batches(windows)]
+        answers, anchors = _together(one[0] for one in found), _together(one[2] for one in found)
+        parts = answers, _ends(one[1] for one in found), anchors
+        whole = joined(*parts, None)[0]
+        model.share.fill_(_best_share(anchors, whole, windows, *blended))
+        scaled = joined(*parts, model.share.cpu())
+    if calibrated:
+        calibrate(model, windows, level, scaled)
+    return scaled
+
+
+def calibrate(model: Forecaster, windows: Windows, level: float, scaled: Scaled | None = None) -> None:
     """Set `model.widen` so that intervals cover `level` of these windows: conformalised quantile regression.
 
     Romano, Patterson and Candes (2019), equations 6 to 8, for each step ahead and target by itself; with fewer than
     `FEWEST_TO_CALIBRATE` windows for all steps together, and with fewer than `FEWEST_SCORES` values not at all.
+
+    Arguments:
+        scaled: as in `ask`.
     """
-    _, bounds = ask_scaled(model, windows, level)
+    _, bounds = ask_scaled(model, windows, level) if scaled is None else scaled
     if bounds is None or len(windows) * windows.horizon < FEWEST_SCORES or len(windows) < FEWEST_WINDOWS:
         return
     missed = lacking(bounds, windows)
@@ -94,32 +162,27 @@ def calibrate(model: Forecaster, windows: Windows, level: float) -> None:
     model.widen.copy_(enough_of(missed, level, dim=0).expand_as(model.widen))
 
 
-def blend(model: DirectForecaster, windows: Windows, in_units: InUnits, sizes: Values) -> None:
-    """Set the share of the network's answers that is added to the anchor to the one that forecasts windows best.
+def _best_share(anchor: Tensor, whole: Tensor, windows: Windows, in_units: InUnits, sizes: Values) -> float:
+    """The share of the network's answers, added to the anchor, that forecasts windows best.
 
     The share 0 is the anchor alone, 1 the network as it was trained: a weighted mean of both between them.
-
-    Arguments:
-        sizes: (W, Y) what errors are divided by.
     """
-    model.share.fill_(1.0)
-    whole, _ = ask_scaled(model, windows, 0.0)
-    with model.alone():
-        anchor, _ = ask_scaled(model, windows, 0.0)
     truth, found = windows.truth(), []
     for share in SHARES:
         points = _restored(anchor + share * (whole - anchor), windows, in_units)
         found.append(errors(points, truth, sizes)["mase"])
     best = int(np.argmin(found))
-    model.share.fill_(SHARES[best] if found[best] < WORTH * found[0] else 0.0)
+    return SHARES[best] if found[best] < WORTH * found[0] else 0.0
 
 
-def _widening(model: Forecaster, windows: Windows, level: float, past: Windows | None) -> Tensor:
+def _widening(
+    model: Forecaster, windows: Windows, level: float, past: Windows | None, follow: Follow = _unseen
+) -> Tensor:
     """(W, F, Y) or (F, Y) what to add on either side of each interval."""
     steady = widening(model, windows.horizon)
     known = None if past is None else past_of(windows, past)
     if known is None or len(known) < FEWEST_TO_CALIBRATE:
         return steady
-    _, bounds = ask_scaled(model, known, level)
+    _, bounds = ask_scaled(model, known, level, follow)
     assert bounds is not None, "asked where there are intervals"
     return recent_widening(lacking(bounds, known), known.places, windows.places, level, steady)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from elman.errors import UserError
 from elman.tasks.forecasting.settings import Options, Settings
+from elman.training.progress import display
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from elman.data.timeseries.windows import WindowBatch, Windows
     from elman.metrics.forecasting import Forecasts
     from elman.models.forecasting.heads import Head
-    from elman.models.forecasting.inference import InUnits
+    from elman.models.forecasting.inference import InUnits, Scaled
     from elman.tasks.forecasting.anchors import AnchorTrial
     from elman.tasks.forecasting.evaluation import Baselines, Judged
     from elman.training.report import Report
@@ -235,43 +236,41 @@ class Task(BaseTask[Settings]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Errors on the validation part beside the best baseline's; also calibrates the intervals there."""
-        from elman.models.forecasting.forecaster import DirectForecaster, Forecaster
-        from elman.models.forecasting.inference import blend, calibrate
+        from elman.models.forecasting.forecaster import Forecaster
+        from elman.models.forecasting.inference import learn_from_validation
         from elman.tasks.forecasting.evaluation import naive_errors
 
         assert isinstance(model, Forecaster)
-        if self.settings.combine == "anchor":
-            assert isinstance(model, DirectForecaster)
-            blend(
-                model,
-                self._seen_in_training,
-                self._in_units(self._seen_in_training),
-                naive_errors(self._seen_in_training, self.fitted),
-            )
-        if self.settings.calibrate != "none":
-            calibrate(model, self._seen_in_training, self.settings.level)
-        return self._judge(model, self._seen_in_training).metrics("")
+        s, seen = self.settings, self._seen_in_training
+        blended = (self._in_units(seen), naive_errors(seen, self.fitted)) if s.combine == "anchor" else None
+        calibrated = s.calibrate != "none"
+        scaled = learn_from_validation(model, seen, s.level, blended=blended, calibrated=calibrated)
+        return self._judge(model, seen, scaled=scaled).metrics("")
 
-    def ask(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Forecasts:
+    def ask(
+        self, model: nn.Module, windows: Windows, past: Windows | None = None, scaled: Scaled | None = None
+    ) -> Forecasts:
         """Forecasts for windows; their intervals calibrated by `past` windows of the same series, where asked for."""
         from elman.models.forecasting.forecaster import Forecaster
         from elman.models.forecasting.inference import ask
 
         assert isinstance(model, Forecaster)
         past = past if self.settings.calibrate == "recent" else None
-        return ask(model, windows, self.settings.level, self._in_units(windows), past)
+        return ask(model, windows, self.settings.level, self._in_units(windows), past, scaled, display().counting)
 
     def _in_units(self, windows: Windows) -> InUnits:
         scales = [self.fitted.scales[series.raw.name] for series in windows.series]
         return lambda number, scaled: scales[number].in_units(scaled)
 
-    def _judge(self, model: nn.Module, windows: Windows, past: Windows | None = None) -> Judged:
+    def _judge(
+        self, model: nn.Module, windows: Windows, past: Windows | None = None, scaled: Scaled | None = None
+    ) -> Judged:
         from elman.metrics.forecasting import Forecasts
         from elman.models.forecasting.forecaster import DirectForecaster
         from elman.tasks.forecasting.evaluation import ALONE, NETWORK, Judged, naive_errors
 
         by = {
-            NETWORK: self.ask(model, windows, past),
+            NETWORK: self.ask(model, windows, past, scaled),
             **(self._seen_baselines if windows is self._seen_in_training else self._baselines(windows)),
         }
         if self.settings.combine == "anchor":

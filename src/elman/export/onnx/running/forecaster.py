@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
@@ -38,8 +35,6 @@ class ExportedForecaster(ExportedNetwork):
 class ExportedDirectForecaster(ExportedForecaster, DirectForecaster):
     """In the place of a `DirectForecaster`."""
 
-    anchors_alone = False
-
     def forecast(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None]:
         """Points (F, B, Y) and the ends of their intervals, before `widen`."""
         if self.anchors_alone:
@@ -47,15 +42,6 @@ class ExportedDirectForecaster(ExportedForecaster, DirectForecaster):
         names = [f"scaled_{name}" for name in ("forecast", "lower", "upper")]
         point, *ends = self.ask([name for name in names if name in self.session.outputs], values, known)
         return point, (ends[0], ends[1]) if ends else None
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """The anchor without the network, while this lasts."""
-        self.anchors_alone = True
-        try:
-            yield
-        finally:
-            self.anchors_alone = False
 
 
 class ExportedRecursiveForecaster(ExportedForecaster, RecursiveForecaster):
