@@ -10,6 +10,7 @@ from elman.errors import UserError
 from elman.export.onnx.file import is_export
 from elman.tasks import task_module
 from elman.training.predicting.inputs import inputs_of, named, text_of
+from elman.training.progress import display
 from elman.training.report import Report
 from elman.training.run_folder import RunFolder, settings_from
 from elman.training.task import Prediction, Task
@@ -67,7 +68,7 @@ class Run:
             raise UserError(
                 f"`data` names {len(given)} things, and a {self.task.name} run takes {what}; leave some out"
             )
-        with torch.no_grad():
+        with torch.no_grad(), display().doing("measuring"):
             return self.task.examine(self.model, *map(Path, given))
 
     def predict(self, inputs: Any, options: Any = None) -> list[Prediction]:
@@ -84,7 +85,7 @@ class Run:
         import torch
 
         given = inputs_of(inputs, self.task)
-        with torch.no_grad():
+        with torch.no_grad(), display().doing("predicting"):
             return self.task.predict(self.model, given, self._options(options))
 
     def stream(self, inputs: list[Any], options: Any = None) -> Iterator[Prediction]:
@@ -118,7 +119,8 @@ class Run:
         """
         from elman.export import export
 
-        return export(self, to, None if out is None else Path(out), precision)
+        with display().doing("exporting, and comparing with the run"):
+            return export(self, to, None if out is None else Path(out), precision)
 
     def _options(self, options: Any) -> Any:
         kind = self.task.options_type

@@ -17,6 +17,7 @@ from elman.training.checks.data_digest import check_digest, save_digest
 from elman.training.checks.settings_table import settings_of
 from elman.training.distributed.launcher import number_of_processes, one_in_place_of_several, restarts
 from elman.training.predicting.inputs import named
+from elman.training.progress import display
 from elman.training.run_folder import RunFolder
 from elman.training.run_lock import RunLock, check_idle
 from elman.training.settings import write_choices
@@ -59,7 +60,8 @@ def train(
     if number_of_processes() == 1:
         if one_in_place_of_several():
             log.warning("%s", ONE_PROCESS)
-        task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
+        with display().doing("reading the data"):
+            task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
         with optional_imports():
             from elman.training.optim import start_accelerator
         return _train(task_name, task, asked, folder, start_accelerator(task.settings), resume=resume)
@@ -110,7 +112,8 @@ def _train(
             if accelerator.is_main_process:
                 if not resume:
                     _check_free(folder)
-                task.prepare()
+                with display().doing("preparing the data, and what to compare with"):
+                    task.prepare()
                 told = [] if resume else what_was_read(task, described=searches)
                 lock = held.enter_context(RunLock(folder.path))
                 remove_leftovers(folder.path, alone=True)
@@ -132,7 +135,8 @@ def _train(
         except NotFiniteError as error:
             raise UserError(f"{error}; {what_to_try(error, task.settings, folder)}") from error
         if accelerator.is_main_process:
-            finish(task, folder)
+            with display().doing("drawing how it went"):
+                finish(task, folder)
     return result
 
 

@@ -15,6 +15,7 @@ from tests.cli.quick_runs import make_run
 from tests.cli.surroundings import STYLE, Terminal, called
 
 from elman.__main__ import _stop
+from elman.cli import progress
 from elman.cli.main import main
 from elman.cli.messages import as_options
 from elman.cli.progress import NowAndThen, TerminalDisplay
@@ -206,6 +207,26 @@ def test_something_is_said_while_nobody_looks(capsys: pytest.CaptureFixture[str]
     quiet(lambda: "too early")
     at_once(lambda: "7 of 9")
     assert capsys.readouterr().err == "elman: 7 of 9\n"
+
+
+def test_what_is_done_is_said_after_a_while_unless_it_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SOON", 0.01)
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    shown, said = TerminalDisplay(), ""
+    end = time.monotonic() + 60
+    with shown.doing("reading the data"):
+        while said.count("\n") < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert said.splitlines()[:2] == ["elman: reading the data ...", "elman: reading the data ..., 0 s so far"]
+    capsys.readouterr()
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.01)
+    with shown.counting("files", 1000), shown.doing("reading"):
+        time.sleep(0.1)
+    time.sleep(0.05)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("command", [["info"], ["compare", "--help"], ["predict", "run", "01"]])

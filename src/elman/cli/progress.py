@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from elman.cli.messages import raw_error, say
@@ -22,6 +23,8 @@ WIDE, NARROW = 110, 64
 """Columns of a terminal from which on a training has a bar and its speed, and the time that is left."""
 QUIET_SECONDS = 30.0
 """Where there is no terminal: how long nothing is said while work goes on."""
+SOON = 4.0
+"""Seconds after which it is said what is done, where that cannot be counted."""
 
 
 class TerminalDisplay(Display):
@@ -33,6 +36,36 @@ class TerminalDisplay(Display):
 
     def __init__(self, into: Path | None = None) -> None:
         self._into = into
+        self._counted = False  # a bar, or lines of it, are shown
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """A line after a few seconds, and others now and then, while nothing is counted."""
+        ended = Event()
+
+        def tell() -> None:
+            begin, wait = time.monotonic(), SOON
+            while not ended.wait(wait):
+                if not self._counted:
+                    since = time.monotonic() - begin
+                    say(f"{what} ..." if wait == SOON else f"{what} ..., {since:.0f} s so far")
+                wait = QUIET_SECONDS
+
+        thread = Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        before, self._counted = self._counted, True
+        try:
+            yield
+        finally:
+            self._counted = before
 
     def training(self, steps: int, start: int, unit: str) -> Bar:
         """The bar of a training, under a line that says where it goes."""
@@ -51,12 +84,14 @@ class TerminalDisplay(Display):
         err = _error_console()
         if not err.is_terminal:
             now_and_then = NowAndThen()
-            yield lambda done: now_and_then(lambda: f"{description}: {done:,} of {total:,}")
+            with self._counting():
+                yield lambda done: now_and_then(lambda: f"{description}: {done:,} of {total:,}")
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
         name = _words("{task.description}")
-        with _progress(err, name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()) as bar:
+        columns = name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()
+        with self._counting(), _progress(err, *columns) as bar:
             task = bar.add_task(description, total=total)
             yield lambda done: bar.update(task, completed=done)
 
@@ -66,7 +101,8 @@ class TerminalDisplay(Display):
         err = _error_console()
         if not err.is_terminal:
             now_and_then = NowAndThen()
-            yield lambda done, total: now_and_then(lambda: f"{name}: {done / 1e6:.1f} MB of {total / 1e6:.1f}")
+            with self._counting():
+                yield lambda done, total: now_and_then(lambda: f"{name}: {done / 1e6:.1f} MB of {total / 1e6:.1f}")
             return
         from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -77,7 +113,7 @@ class TerminalDisplay(Display):
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        with _progress(err, *columns) as bar:
+        with self._counting(), _progress(err, *columns) as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
 

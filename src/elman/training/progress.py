@@ -47,6 +47,11 @@ class Display:
         """Follow `total` pieces of work; what is yielded is called with how many are done."""
         yield lambda done: None
 
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Take in what is done while this lasts, which cannot be counted: "reading the data"."""
+        yield
+
     def text(self, piece: str) -> None:
         """Take in a piece of a text while it is made; a line break ends it."""
 

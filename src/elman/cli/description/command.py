@@ -17,6 +17,7 @@ from elman.cli.suggestions import TASK_OF
 from elman.cli.train import free_folder
 from elman.errors import UserError
 from elman.tasks import task_module
+from elman.training.progress import display
 
 if TYPE_CHECKING:
     from elman.data.description.facts import Description
@@ -67,7 +68,7 @@ def describe(
         "captions": captions,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value not in (None, (), "", "auto", "refuse")}
-    with reading_samples(MOST, FILES) as sample:
+    with display().doing("looking at the data"), reading_samples(MOST, FILES) as sample:
         guess, found, name = _described(data, task, given, sample)
     found = replace(found, notes=(*found.notes, *_sampled(sample)))
     command = _command(name, guess, found, given)
@@ -90,7 +91,7 @@ def _what_stops(name: str, guess: Guess, found: Description, given: dict[str, An
     if "data" in chosen:
         guess = replace(guess, data=(str(chosen.pop("data")),))
     try:
-        with _quiet(logging.CRITICAL):
+        with display().doing("trying whether training can begin"), _quiet(logging.CRITICAL):
             module.Task.new(_settings(module, guess, chosen)).check()
     except UserError as error:
         return str(error)
