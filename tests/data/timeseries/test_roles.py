@@ -11,11 +11,19 @@ import pytest
 
 from elman.data.description.kinds import guess_kind
 from elman.data.description.series import describe_series
-from elman.data.timeseries.facts import find_season
-from elman.data.timeseries.forecasting import Cutting, Reading, cut_and_scale, read_all_series, read_other, read_source
+from elman.data.timeseries.facts import facts_of, find_season, repeats
+from elman.data.timeseries.forecasting import (
+    Cutting,
+    Reading,
+    SourceSeries,
+    cut_and_scale,
+    read_all_series,
+    read_other,
+    read_source,
+)
 from elman.data.timeseries.roles import Roles, roles_of
 from elman.data.timeseries.scaling import FittedSeries
-from elman.data.timeseries.table import read_series
+from elman.data.timeseries.table import TimeSeries, read_series
 from elman.errors import UserError
 
 HOURS = pd.date_range("2020-01-01", periods=400, freq="h")
@@ -183,6 +191,33 @@ def test_the_index_that_pandas_writes_without_a_name_is_the_time(tmp_path: Path)
     read = read_all_series(str(tmp_path / "t.csv"), READING)
     assert (read.roles.time, read.roles.targets, read.frequency, read.notes) == ("", ("v",), "D", ())
     assert "the column without a name" in describe_series(read).brief()
+
+
+@pytest.mark.parametrize("season", [24, 1440])
+def test_the_usual_season_is_seen_under_noise_that_hides_each_change(season: int) -> None:
+    generator = np.random.default_rng(season)
+    time, noise = np.arange(20 * season), generator.normal(size=20 * season)
+    wave = 2 * np.cos(2 * np.pi * time / season)
+    values = (wave + noise + 0.001 * time)[:, None]
+    table = TimeSeries(
+        "",
+        pd.date_range("2020", periods=len(time), freq="h" if season == 24 else "min"),
+        values,
+        np.zeros((len(time), 0)),
+    )
+    read = SourceSeries((table,), Roles("t", ("y",)), "h" if season == 24 else "min", "auto", "t")
+    assert facts_of(read).found_season == season
+    assert repeats([wave + noise], season)
+    assert not repeats([wave + noise], season * 3 // 4)
+    assert not repeats([np.zeros(20 * season)], season)
+
+
+def test_no_season_is_seen_in_noise_and_walks() -> None:
+    generator = np.random.default_rng(0)
+    for season in (7, 24, 300):
+        steps = generator.normal(size=(100, 10 * season))
+        assert sum(repeats([noise], season) for noise in steps) <= 4
+        assert sum(repeats([np.cumsum(walk)], season) for walk in steps) <= 4
 
 
 def test_no_season_where_no_change_agrees_with_another() -> None:

@@ -19,6 +19,10 @@ LONGEST_SEASON = 400
 """Rows of a season that is looked for, at most."""
 CLEAR = 0.3
 """The autocorrelation of changes, one season apart, from which on a season is believed."""
+_SURE = 5.0
+"""Standard errors above 0 that seasons must follow the mean of the others by, to be seen."""
+_FEWEST = 8
+"""Seasons of which every other tells of the rest, at least."""
 _SERIES = 50  # so many series are looked at for their season and how they vary
 _HELD = 0.2  # the share at the end that is not looked at
 _LOOKED_AT = 1 << 18
@@ -72,10 +76,13 @@ def facts_of(read: SourceSeries) -> SeriesFacts:
     usual = season_of(frequency)
     some = [series[i] for i in np.unique(np.linspace(0, len(series) - 1, _SERIES).astype(int))]
     parts = [one.values[: max(2, round((1 - _HELD) * len(one))), : len(read.roles.targets)] for one in some]
+    found = find_season([part[:, 0] for part in parts])
+    if found == 1 and repeats([part[:, 0] for part in parts], usual):
+        found = usual  # longer than what is looked for, or with small steps under more noise
     return SeriesFacts(
         frequency=frequency,
         usual_season=usual,
-        found_season=find_season([part[:, 0] for part in parts]),
+        found_season=found,
         lengths=tuple(map(len, series)),
         behind=tuple(round(steps_between(end, last, frequency)) for end in ends),
         total=1 + round(steps_between(first, last, frequency)),
@@ -117,6 +124,30 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
     # two or three seasons agree nearly as well as one: the first that does is the season
     best = int(next(lag for lag in peaks if mean[lag] >= 0.9 * mean[best]))
     return best if mean[best] >= CLEAR else 1
+
+
+def repeats(series: Sequence[NDArray[np.float64]], season: int) -> bool:
+    """Whether the even seasons follow the mean of the odd ones, each less its own mean and the trend of all.
+
+    How closely is each one's coefficient of regression on that mean: 1 where seasons are alike but for noise, and 0 but
+    for chance where they are not.
+    """
+    found: list[float] = []
+    for values in series:
+        count = min(len(values), _LOOKED_AT) // season if season > 1 else 0
+        if count < _FEWEST:
+            continue
+        seasons = values[-count * season :].reshape(count, season)
+        means = seasons.mean(axis=1, keepdims=True)
+        slope = (means[-1, 0] - means[0, 0]) / ((count - 1) * season)
+        within = seasons - means - slope * (np.arange(season) - (season - 1) / 2)
+        profile = within[1::2].mean(axis=0)
+        if (size := float(profile @ profile)) > 0:
+            found += (within[::2] @ profile / size).tolist()
+    if len(found) < _FEWEST // 2:
+        return False
+    mean, error = float(np.mean(found)), float(np.std(found, ddof=1)) / len(found) ** 0.5
+    return mean > 0.5 and mean > _SURE * error
 
 
 def _proportional(parts: Sequence[NDArray[np.float64]], season: int) -> bool:
