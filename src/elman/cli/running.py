@@ -111,9 +111,11 @@ def sample(
             show(f"--- sample {number + 1} of {samples}")
         pieces = write(prompt, length, temperature, seed + number, top_k, top_p)
         show(prompt, end="")
-        for piece in pieces:
-            show(piece, end="")
-        show("")
+        try:
+            for piece in pieces:
+                show(piece, end="")
+        finally:  # after Ctrl-C too: what is said then stands on a line of its own
+            show("")
 
 
 def _writer(run: Path, weights: Literal["best", "last"], precision: str, tokens: int) -> Callable[..., Iterator[str]]:

@@ -26,7 +26,9 @@ def class_names(labels: Sequence[str], source: str, place: Place) -> tuple[str, 
 def names_of(counts: Mapping[str, int], source: str, place: Callable[[str], str]) -> tuple[str, ...]:
     """The same by how often each label comes; `place` is where a label stands first. Raises as `class_names`."""
     if len(counts) < 2:
-        only = f"every example is {next(iter(counts))!r}" if counts else "there are no examples"
+        if not counts:
+            raise UserError(f"{source} has no examples; a classifier needs at least two classes, give some of each")
+        only = f"every example is {next(iter(counts))!r}"
         raise UserError(f"{source}: {only}; a classifier needs at least two classes; give examples of another")
     for label, count in counts.items():
         if count == 1:

@@ -157,7 +157,7 @@ def test_empty_texts_are_counted_said_and_skipped(tmp_path):
         ),
         ("a.csv", "text,verdict,x\na,1,2\n", ["no column is called label", "'x'", "`label_column`"]),
         ("a.csv", "text,label\na,yes\nb,yes\n", ["every example is 'yes'", "two classes"]),
-        ("a.csv", "text,label\n", ["there are no examples", "two classes"]),
+        ("a.csv", "text,label\n", ["has no examples", "two classes"]),
         ("a.csv", CSV + "hm,maybe\n", ["class 'maybe' has one example", "a.csv line 42"]),
         ("a.csv", CSV + "a,b,yes\n", ["a.csv line 42 has 3 columns where the first line has 2"]),
         ("a.csv", CSV + "a\n", ["a.csv line 42 has 1 columns"]),
