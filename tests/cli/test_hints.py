@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.cli.surroundings import called
 
 from elman.run import load
+from elman.training.tensor_files import read_tensors, write_tensors
 
 OLD_RUNS = Path(__file__).parents[1] / "old_runs" / "runs_v0_1"
 RUNS = sorted(path.name for path in OLD_RUNS.iterdir() if (path / "settings.toml").exists())
@@ -83,3 +86,18 @@ def test_standard_input() -> None:
     assert called([*words, "-", "--json"], stdin=b"1011") == called([*words, "1011", "--json"])
     assert "standard input is empty; give strings of 0s and 1s" in called([*words, "-"], stdin=b"\n")[2]
     assert "'01' is given beside -" in called([*words, "01", "-"], stdin=b"1")[2]
+
+
+def test_flow_calls_for_no_remedy_where_every_answer_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(OLD_RUNS)  # where its data lie
+    run = tmp_path / "run"
+    shutil.copytree(OLD_RUNS / "speech-class", run)
+    said = []
+    for accuracy in (0.5, 1.0):
+        tensors, header = read_tensors(run / "model.safetensors")
+        write_tensors(run / "model.safetensors", tensors, {**header, "accuracy": accuracy})
+        said.append(json.loads(called(["inspect", "flow", str(run), "--json"])[1])["verdict"])
+    assert all(one.startswith("Gradients vanish in ") for one in said)
+    assert "try --" in said[0]
+    assert said[1].endswith("every answer of its validation part is right (validation accuracy 1).")
+    assert said[0].split("; try")[0] == said[1].split("; the run needs no mending for it")[0]
