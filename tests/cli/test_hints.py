@@ -101,3 +101,13 @@ def test_flow_calls_for_no_remedy_where_every_answer_is_right(tmp_path: Path, mo
     assert "try --" in said[0]
     assert said[1].endswith("every answer of its validation part is right (validation accuracy 1).")
     assert said[0].split("; try")[0] == said[1].split("; the run needs no mending for it")[0]
+
+
+def test_no_table_of_mistakes_where_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copytree(OLD_RUNS, tmp_path / "runs")
+    monkeypatch.chdir(tmp_path / "runs")
+    code, out, _ = called(["evaluate", "sentiment-words"])
+    assert code == 0
+    assert "the most confident mistakes: none" in out
+    assert "probability" not in out
+    assert (tmp_path / "runs" / "sentiment-words" / "mistakes.csv").read_text().startswith("true class,answer")
