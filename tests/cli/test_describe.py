@@ -140,3 +140,18 @@ def test_of_a_large_table_of_numbers_the_beginning_is_weighed(
     assert code == 0
     assert f"{path}: the first 2.0 kB of {len(path.read_text()) / 1000:.1f} kB are described" in told["notes"]
     assert told["command"][:3] == ["elman", "train", "forecasting"]
+
+
+def test_a_column_of_texts_that_is_not_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{n},the food of day {n} was fine,{n % 2}\n" for n in range(40))
+    (tmp_path / "a.csv").write_text("id,remarks,score\n" + rows)
+    code, out, err = run(capsys, "describe", str(tmp_path / "a.csv"), "--task", "sentiment", "--label-column", "score")
+    assert (code, err) == (0, "")
+    assert "--text-column remarks --label-column score" in out.splitlines()[-1]
+    (tmp_path / "one.csv").write_text("comments\n" + "".join(f"the food of day {n} was fine\n" for n in range(400)))
+    code, out, err = run(capsys, "describe", str(tmp_path / "one.csv"))
+    assert (code, err) == (0, "")
+    assert "elman train language" in out
+    code, out, err = run(capsys, "describe", str(tmp_path / "one.csv"), "--task", "sentiment")
+    assert code == 2
+    assert "its only column is 'comments', and texts with labels take two" in err

@@ -62,7 +62,21 @@ WRONG: dict[str, str] = {
     "predict run --bogus": "there is no option --bogus; elman predict run --help lists the options",
     "predict run 01 --out x": "there is no option --out; elman predict run --help lists the options",
     "predict run 01 --wieghts last": "there is no option --wieghts; did you mean: elman predict run 01 --weights last",
-    "inspect flow run --input x": "there is no option --input; elman inspect flow --help lists the options",
+    "inspect flow run --input x": "elman inspect flow has no option --input: it looks at the next training batch; elman"
+    " inspect flow --help lists the options",
+    "inspect flow run 01": "'01' is one word too many: elman inspect flow takes no such word; quote what has blanks in"
+    " it, or: elman inspect flow run",
+    "inspect unroll run 01": "'01' is one word too many: elman inspect unroll takes it by --input: elman inspect unroll"
+    " run --input 01",
+    "inspect units run 0 1 1": "'0' and what follows are words too many: elman inspect units takes it by --input: elman"
+    " inspect units run --input '0 1 1'",
+    "sample run Once": "'Once' is one word too many: elman sample takes it by --prompt: elman sample run --prompt Once",
+    "evaluate run a.csv b.csv": "'a.csv' and what follows are words too many: elman evaluate takes it by --data: elman"
+    " evaluate run --data a.csv b.csv",
+    "evaluate -": "- stands for standard input, which elman evaluate does not read; give the text or name a file",
+    "inspect unroll run --text -": "- stands for standard input, which elman inspect unroll does not read; give the"
+    " text or name a file",
+    "sample run -": "- stands for standard input, which elman sample does not read; say --prompt-file -",
     "predict --json": "--json comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]",
     "predict both --beam two": "--beam is 'two'; give a whole number",
     "inspect unroll run": "nothing to look at; give one: --input 1000010101 for instance, or --text with the file that"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from elman.data.decimal_marks import plain_numbers
+from elman.data.decimal_marks import no_number, plain_numbers
 from elman.data.io.arrays import read_csv_values
 from elman.data.io.tables import numbers, read_table
 from elman.errors import UserError
@@ -90,3 +91,21 @@ def test_series_in_class_folders(tmp_path: Path) -> None:
     path.write_text("x;y\n0,5;1\n1,5;1\nno;2\n", encoding="utf-8")
     with pytest.raises(UserError, match="line 4: 'no' is no number"):
         read_csv_values(path)
+
+
+@pytest.mark.parametrize("mark", ["-", "--", "–", ".", ":"])
+def test_a_mark_that_may_be_0_is_asked_about(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"t,v\n1,2\n2,{mark}\n3,4\n")
+    table = read_table(tmp_path / "a.csv")
+    assert table["v"].tolist() == ["2", mark, "4"]  # of a column of texts it is one of them
+    with pytest.raises(
+        UserError, match="some write it for a missing one, some for 0; leave the cell empty, or write 0"
+    ):
+        numbers(table, ["v"], "a.csv")
+
+
+def test_what_is_no_number_may_be_left_empty(tmp_path: Path) -> None:
+    for cell in ("", "NA", "N/A", "n/a"):
+        (tmp_path / "a.csv").write_text(f"t,v\n1,2\n2,{cell}\n3,4\n")
+        assert math.isnan(numbers(read_table(tmp_path / "a.csv"), ["v"], "a.csv")[1, 0])
+    assert no_number("x").endswith("mend it, or leave the cell empty where the number is missing")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import elman
 from elman.errors import UserError
 from elman.insight.bptt import norms
 from elman.insight.gradient_flow import gradient_flow
+from elman.insight.verdict import headline
 from tests.insight.plain import unroll
 
 T, B, INPUTS, H = 9, 3, 4, 5
@@ -340,3 +343,18 @@ def test_weights_that_are_not_finite_are_named() -> None:
         module.weight_hh_l0[0, 1] = math.nan
     with pytest.raises(UserError, match=r"RNN.weight_hh_l0 has 1 of 4 values that are not finite"):
         gradient_flow(module, torch.randn(5, 4, 3))
+
+
+def test_the_numbers_of_the_verdict_can_be_checked_one_against_another() -> None:
+    """The first steps shrink the gradient faster than the others: the mean of all does not give where 1 % is left."""
+    carried = torch.tensor([1.0, *(0.3**k for k in range(1, 6)), *(0.3**5 * 0.5**k for k in range(1, 36))]).double()
+    layer = replace(_scaled_identity(0.5).layers[0], carried=carried)
+    said = headline(layer)
+    numbers = r"times (\S+) over (\d+) steps \((\S+) a step on average\), under 1 % after (\d+): times (\S+) \((\S+) a"
+    found = re.search(numbers, said)
+    assert found, said
+    ratio, far, factor, reach, left, near = map(float, found.groups())
+    assert (far, reach) == (40, 4)
+    assert factor**far == pytest.approx(ratio, rel=0.05)
+    assert near**reach == pytest.approx(left, rel=0.05)
+    assert left < 0.01 < factor**reach

@@ -14,7 +14,7 @@ import elman
 from elman.cli.hub.addresses import with_local_runs
 from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, show_notes
 from elman.cli.progress import TerminalDisplay
-from elman.cli.suggestions import advice
+from elman.cli.suggestions import advice, lone_hyphen
 from elman.cli.terminal.help_text import command_help, recipes_help
 from elman.errors import UserError
 from elman.training.distributed.launcher import ProcessError, first_of_machine, let_the_first_speak
@@ -169,6 +169,8 @@ def _run(build: Callable[[], App], words: list[str], *, debug: bool) -> None:
 
         app.console = help_console()
     try:
+        if wrong := lone_hyphen(app, words):
+            raise UserError(wrong)
         words = run_first(with_local_runs(words))
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

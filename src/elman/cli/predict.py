@@ -19,6 +19,7 @@ from elman.cli.settings_file import check_words
 from elman.cli.suggestions import advice
 from elman.cli.terminal.characters import printable
 from elman.data.io.files import path_kind
+from elman.data.io.lines import STANDARD_INPUT, arriving_lines
 from elman.errors import UserError
 from elman.export.at_path import holds_run, task_name_of
 from elman.tasks import task_module
@@ -49,18 +50,16 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
         raise UserError("RUN is an empty word; give the folder of a run, or an exported file")
     run = Path(tokens[place])
     name = task_name_of(run)
-    rest = [*tokens[:place], *tokens[place + 1 :]]
-    if "file" in {field.name for field in fields(task_module(name).Options)}:
-        rest = with_standard_input(rest)
+    rest, lines = with_standard_input([*tokens[:place], *tokens[place + 1 :]], task_module(name))
     called = shell_words(["elman", "predict", str(run)])
     usage = f"Usage: {printable(called)} INPUT... [OPTIONS]"
     app = App(name=called, usage=usage, help_flags=sorted(HELP_FLAGS), version_flags=[], config=check_options)
     app.suppress_keyboard_interrupt = False  # it would exit without a word
-    app.default(predict_command(name, run))
-    app.help_epilogue = shell_words(["Example:", "elman", "predict", str(run), *task_module(name).Task.predict_example])
+    app.default(predict_command(name, run, lines))
     if HELP_FLAGS.intersection(rest):
         from elman.cli.terminal.console import help_console
 
+        app.help_epilogue = shell_words(["Example:", "elman", "predict", str(run), *examples(name, run)])
         app.console = help_console()
     try:
         app(rest, exit_on_error=False, print_error=False, result_action="return_value")
@@ -68,10 +67,49 @@ def predict(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> No
         raise UserError(advice(error, app, rest)) from error
 
 
-def with_standard_input(words: list[str]) -> list[str]:
-    """The words with a lone hyphen, which stands for standard input, as `file=-`."""
+def examples(name: str, run: Path) -> tuple[str, ...]:
+    """Inputs that the run takes; those of its task where the run's settings cannot be read."""
+    from elman.training.run_folder import RunFolder, settings_from
+
+    module, folder = task_module(name), RunFolder(run)
+    try:
+        settings = settings_from(module.Settings, folder.read()[1], folder.settings)
+    except UserError:
+        return tuple(module.Task.predict_example)
+    return tuple(module.Task.examples_for(settings))
+
+
+def with_standard_input(words: list[str], package: ModuleType) -> tuple[list[str], bool]:
+    """The words with a lone hyphen, which stands for standard input, as `file=-`; or without it, and True.
+
+    That is: the lines of standard input are the texts, for a task that has no option for a file of them.
+
+    Raises:
+        UserError: the task takes files, not texts.
+    """
     lone = [word == "-" and (not place or words[place - 1] != "--file") for place, word in enumerate(words)]
-    return [part for word, alone in zip(words, lone, strict=True) for part in (["--file", "-"] if alone else [word])]
+    if not any(lone):
+        return words, False
+    if package.Task.takes != "texts":
+        raise UserError(f"- stands for standard input, and a {package.NAME} run takes {package.Task.inputs}; name them")
+    has_file = "file" in {field.name for field in fields(package.Options)}
+    instead = ["--file", "-"] if has_file else []
+    kept = [part for word, alone in zip(words, lone, strict=True) for part in (instead if alone else [word])]
+    return kept, not has_file
+
+
+def lines_of_standard_input(inputs: Sequence[str], what: str) -> list[str]:
+    """The lines of standard input that are not empty, as the inputs.
+
+    Raises:
+        UserError: there are none, or `inputs` are given beside them.
+    """
+    if inputs:
+        raise UserError(f"{inputs[0][:40]!r} is given beside -, which stands for standard input; leave one of them out")
+    found = [line for lines in arriving_lines(STANDARD_INPUT, 64) for line in lines if line.strip()]
+    if not found:
+        raise UserError(f"standard input is empty; give {what}, one a line")
+    return found
 
 
 def _run_place(tokens: Sequence[str]) -> int | None:
@@ -86,14 +124,19 @@ def check_options(app: App, commands: tuple[str, ...], arguments: ArgumentCollec
     check_words(arguments)
 
 
-def predict_command(name: str, run: Path) -> Any:
-    """The command for one run of the task `name`."""
+def predict_command(name: str, run: Path, lines: bool = False) -> Any:
+    """The command for one run of the task `name`.
+
+    Arguments:
+        lines: whether its inputs are the lines of standard input.
+    """
     module = task_module(name)
 
     def command(
         *inputs: str, out: Path | None = None, json: bool = False, weights: Weights = "best", **given: Any
     ) -> None:
-        answer(run, module, list(inputs), module.Options(**given), out, weights, json=json)
+        asked = lines_of_standard_input(inputs, module.Task.inputs) if lines else list(inputs)
+        answer(run, module, asked, module.Options(**given), out, weights, json=json)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     takes = Annotated[str, Parameter(name="INPUT", help=f"The {module.Task.inputs}.")]
@@ -147,7 +190,7 @@ def _asked(
 ) -> tuple[Task[Any], Iterable[Prediction]]:
     """The run's task and its predictions, as they come: of a few texts without torch, where that is possible."""
     if package.Task.takes == "texts":
-        check_texts(inputs, package.Task.inputs, file=hasattr(options, "file"))
+        check_texts(inputs, package.Task.inputs, option="file" if hasattr(options, "file") else "")
     if weights == "best":
         from elman.training.predicting.without_torch import predict_without_torch
 
@@ -159,11 +202,16 @@ def _asked(
     return loaded.task, loaded.stream(inputs, options)
 
 
-def check_texts(inputs: Sequence[str], what: str, *, file: bool = False) -> None:
-    """Raise a UserError where the name of a file was typed and its content is what was meant."""
+def check_texts(inputs: Sequence[str], what: str, *, option: str = "") -> None:
+    """Raise a UserError where the name of a file was typed and its content is what was meant.
+
+    Arguments:
+        what: the inputs that the run takes.
+        option: the one that takes a file, if there is one.
+    """
     for given in inputs:
         if Path(given).suffix and os.path.isfile(given):  # of a long text it says no, without an error
-            how = f"say `file={given}`" if file else 'give the text itself: "$(cat FILE)"'
+            how = f"say `{option}={given}`" if option else 'give the text itself: "$(cat FILE)"'
             raise UserError(f"{given} is a file, and this run takes {what}; {how}")
 
 

@@ -52,7 +52,8 @@ def evaluate(
 
     on = " on " + " and ".join(map(str, data)) if data else ""
     title = f"{run}: {loaded.task.name}, weights of step {loaded.header['step']}{on}"
-    shown = [rich_table(table) for table in report.tables if not table.only_file]
+    tables = [table for table in report.tables if not table.only_file]
+    shown = [rich_table(table) if table.rows else f"{table.title}: none" for table in tables]
     show_rich(metrics_table(title, report.metrics), *shown)
     if written:
         show_rich("written: " + ", ".join(map(str, written)))

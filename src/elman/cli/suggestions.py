@@ -31,6 +31,8 @@ TASK_OF = {
     "pictures": "series",
 }
 """The task that trains on a dataset, by the dataset's kind in the registry."""
+GIVEN_BY = ("--input", "--prompt", "--data")
+"""Options that take what a command is about: a word that stands alone is meant for the one that the command has."""
 
 
 def advice(error: CycloptsError, app: App, words: Sequence[str]) -> str:
@@ -101,7 +103,9 @@ def unknown_option(app: App, words: Sequence[str]) -> str:
             bare = {option.lstrip("-"): option for option in known}  # dashes, which all have, are no likeness
             near = [bare[one] for one in difflib.get_close_matches(name.lstrip("-"), bare, n=1)]
             if not near:
-                return f"there is no option {name}; {_command(apps)} --help lists the options"
+                batch = ": it looks at the next training batch" if name in ("--input", "--text") else ""
+                what = f"{_command(apps)} has no option {name}{batch}" if batch else f"there is no option {name}"
+                return f"{what}; {_command(apps)} --help lists the options"
             meant = [*rest[:place], near[0] + equals + value, *rest[place + 1 :]]
             return f"there is no option {name}; did you mean: {_whole(app, chain, meant)}"
     return ""
@@ -156,7 +160,46 @@ def _too_many(unused: Sequence[str], app: App, words: Sequence[str]) -> str:
             left.reverse()
             left.remove(one)
             left.reverse()
+    if "inspect" in chain and (why := _not_inspected(rest)):
+        return f"{word!r} is one word too many: {why}"
+    if meant := _given_by(apps[-1], rest, unused):
+        what = "is one word" if len(unused) == 1 else "and what follows are words"
+        return (
+            f"{word!r} {what} too many: {_command(apps)} takes it by {meant[0]}: {_whole(app, chain, [*left, *meant])}"
+        )
     return f"{word!r} is one word too many: {takes}; quote what has blanks in it, or: {_whole(app, chain, left)}"
+
+
+def _given_by(app: App, rest: Sequence[str], unused: Sequence[str]) -> list[str]:
+    """Words that stand alone with the option of `GIVEN_BY` that they are meant for; empty for none."""
+    known = {name: argument for argument in app.assemble_argument_collection() for name in argument.names}
+    by = next((name for name in GIVEN_BY if name in known), "")
+    if not by or not unused or any(word.partition("=")[0] == by for word in rest):
+        return []
+    if by != "--data":
+        return [by, " ".join(unused)]  # a text without its quotes
+    return [by, *unused] if len(unused) == 1 or get_origin(known[by].hint) is tuple else []
+
+
+def _not_inspected(rest: Sequence[str]) -> str:
+    """Why the run that is named shows no inputs; "" where it does, or no run is named."""
+    from elman.export.at_path import holds_run, task_name_of
+    from elman.tasks import task_module
+
+    run = next((Path(word) for word in rest if holds_run(Path(word))), None)
+    return "" if run is None else task_module(task_name_of(run)).Task.why_not_inspected()
+
+
+def lone_hyphen(app: App, words: Sequence[str]) -> str:
+    """What to say of a hyphen, which stands for standard input, where the command does not read that; "" if it does."""
+    before = list(words[: words.index("--")]) if "--" in words else list(words)
+    if before[:1] == ["predict"] or not any(
+        word == "-" and last != "--prompt-file" for last, word in zip(["", *before], before, strict=False)
+    ):
+        return ""
+    chain = app.parse_commands(list(words))[1]
+    how = "say --prompt-file -" if before[0] == "sample" else "give the text or name a file"
+    return f"- stands for standard input, which {_command(chain)} does not read; {how}"
 
 
 def _kind(hint: Any) -> str:

@@ -19,6 +19,8 @@ WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_POINT = re.compile(r"[+-]?(0?\.\d+|0\d*\.\d*|\d+\.(\d{1,2}|\d{4,}))([eE][+-]?\d+)?")
 """A number whose point can only be decimal."""
 
+NO_VALUE = frozenset({"-", "--", "–", "—", ".", "..", "...", ":"})
+"""What spreadsheets, statistical programs and offices write for a missing number, or for one that is 0: it is asked."""
 _NOTHING_SHOWS = "nothing shows marks of thousands"
 
 Points = Literal["", "thousands", "decimal"]
@@ -157,7 +159,10 @@ def no_number(cell: str) -> str:
         return (
             f"{cell!r} is one number with a decimal comma and another with a mark of thousands; write it with a point"
         )
-    return f"{cell[:40]!r} is no number; mend it"
+    if cell.strip() in NO_VALUE:
+        what = "some write it for a missing one, some for 0"
+        return f"{cell.strip()!r} is no number: {what}; leave the cell empty, or write 0"
+    return f"{cell[:40]!r} is no number; mend it, or leave the cell empty where the number is missing"
 
 
 def _mark(cells: Iterable[str]) -> str:

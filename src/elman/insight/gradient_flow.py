@@ -162,7 +162,7 @@ def flow_table(flow: GradientFlow, verdict: str) -> Group:
         from rich.text import Text
 
     norms = Table("layer", "kind", title="Gradient", title_justify="left")
-    for heading in ("‖dC/dh‖\nnear", "‖dC/dh‖\nfar", "carried,\nfar/near", "a step", "under\n1 % after"):
+    for heading in ("‖dC/dh‖\nnear", "‖dC/dh‖\nfar", "carried,\nfar/near", "mean,\na step", "under\n1 % after"):
         norms.add_column(heading, justify="right")
     weights = Table("layer", "gate", title="Recurrent weights", title_justify="left")
     for heading in ("largest\nsing. value", "spectral\nradius", "1/γ", "saturated"):

@@ -59,7 +59,7 @@ class LayerFlow:
 
     @property
     def factor(self) -> float:
-        """The carried gradient's mean factor from one step to the one before it."""
+        """The carried gradient's mean factor (geometric) from one step to the one before it, while any is left."""
         alive = int((self.carried > 0).sum())
         if alive < 2:
             return 0.0

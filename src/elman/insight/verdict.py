@@ -47,13 +47,26 @@ def headline(layer: LayerFlow) -> str:
         return f"The gradient is not finite in {layer.name}"
     if far == 0:
         return f"The loss reaches the first step of {layer.name} only, so there is no distance to judge"
-    change = f"{amount(layer.ratio)} over {far} steps, {layer.factor:.3g} a step"
+    change = f"{amount(layer.ratio)} over {far} steps{_a_step(layer.factor, far, how=' on average')}"
     if layer.state == "exploding":
         top = float(layer.carried.max() / layer.carried[0])
         return f"Gradients explode in {layer.name}: times {amount(top)} at most within {far} steps"
     if layer.state == "vanishing":
-        return f"Gradients vanish in {layer.name}: times {change}, under 1 % after {layer.reach} steps"
+        return f"Gradients vanish in {layer.name}: times {change}{_under_one_percent(layer)}"
     return f"Gradients flow in {layer.name}: times {change}"
+
+
+def _a_step(factor: float, steps: int, *, how: str = "") -> str:
+    """The mean factor of so many steps, with digits enough that its power is what they make together."""
+    return f" ({factor:.{2 + len(str(steps))}g} a step{how})" if factor else ""
+
+
+def _under_one_percent(layer: LayerFlow) -> str:
+    """Where less than 1 % is left, how much it is: the first steps are often not as the others."""
+    if layer.reach is None or layer.reach >= len(layer.carried) - 1:
+        return ""
+    left = float(layer.carried[layer.reach] / layer.carried[0])
+    return f", under 1 % after {layer.reach}: times {amount(left)}{_a_step(left ** (1 / layer.reach), layer.reach)}"
 
 
 def amount(value: float) -> str:

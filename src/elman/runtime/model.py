@@ -54,7 +54,7 @@ class Model(ABC):
         several = isinstance(inputs, list | tuple)
         given = list(inputs) if several and not self.is_one(inputs) else [inputs]
         if not given:
-            raise UserError(f"nothing to predict; give at least one input to this {self.task} run")
+            raise UserError(f"nothing to predict; a {self.task} run takes {self.takes}")
         known = self.options()
         if unknown := next((name for name in options if name not in known), None):
             has = ", ".join(f"`{name}`" for name in known) or "none"

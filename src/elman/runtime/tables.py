@@ -82,7 +82,8 @@ def number_of(cell: str, place: str) -> float:
         return float("nan")
     if not _is_number(cell):
         raise UserError(
-            f"{place}: {cell.strip()[:40]!r} is no number; write it with a point, without marks of thousands"
+            f"{place}: {cell.strip()[:40]!r} is no number; write it with a point, without marks of thousands;"
+            " leave the cell of a missing one empty"
         )
     return float(cell)
 

@@ -137,9 +137,10 @@ def train(
             is_best = False
             if due["eval_every"]:
                 metrics = evaluate(task, bare, accelerator, bar)
+                best_before = state.judge.best
                 is_best = state.judge.update(metrics[task.metric], state.step, settings.schedule)
                 note({f"validation_{name}": value for name, value in metrics.items()})
-                bar.line(evaluation_line(state, task.metric, metrics))
+                bar.line(evaluation_line(state, task.metric, metrics, best_before))
             if saving:
                 save()
             if is_best and accelerator.is_main_process:  # after the checkpoint, from which they can be made again

@@ -127,14 +127,19 @@ def window_metrics(state: TrainState, rate: float, unit: str) -> dict[str, float
     }
 
 
-def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float]) -> str:
-    """One line about an evaluation: the metrics of the validation part, and the best so far."""
+def evaluation_line(state: TrainState, metric: str, metrics: dict[str, float], before: float | None) -> str:
+    """One line about an evaluation: the metrics of the validation part, and the best so far.
+
+    Arguments:
+        before: the best of the evaluations before this one; none where it is the first. What is better than that in
+            digits alone that are not shown is not called better.
+    """
     own = {name: value for name, value in metrics.items() if not name.startswith("best_baseline")}  # it stays the same
     first = {name: value for name, value in own.items() if name in (metric, "loss")} | own
     shown = "  ".join(f"{name} {figure(value)}" for name, value in list(first.items())[:SHOWN])
-    best = (
-        "  best so far"
-        if state.judge.evaluations_since == 0
-        else f"  best {metric} {figure(state.judge.best or 0.0)} at {state.judge.best_step}"
-    )
-    return f"step {state.step:>6}  validation {shown}{best}"
+    best = figure(state.judge.best or 0.0)
+    if state.judge.evaluations_since:
+        ending = f"  best {metric} {best} at {state.judge.best_step}"
+    else:
+        ending = "" if before is not None and figure(before) == best else "  best so far"
+    return f"step {state.step:>6}  validation {shown}{ending}"

@@ -91,7 +91,7 @@ class Task(ABC, Generic[S]):
 
     name: ClassVar[str]
     """The name on the command line."""
-    inputs: ClassVar[str]
+    inputs: str
     """What `predict` takes, for its help: "texts"."""
     options_type: ClassVar[type[Any]]
     """A frozen dataclass of what `predict` can be told beside its inputs."""
@@ -116,7 +116,7 @@ class Task(ABC, Generic[S]):
     """Whether `stream` gives predictions as they come, and takes its inputs from elsewhere when there are none."""
     predict_help: ClassVar[str] = ""
     """The help of `elman predict`; a general sentence otherwise."""
-    predict_example: ClassVar[tuple[str, ...]] = ("INPUT",)
+    predict_example: tuple[str, ...] = ("INPUT",)
     """Words that stand after the run in the example of that help."""
     writes: ClassVar[str] = ""
     """What `write` makes of predictions, for the help: "a table and a picture"; empty for nothing."""
@@ -133,6 +133,11 @@ class Task(ABC, Generic[S]):
         self.folder = folder
         self.begins = folder is None
         self.choices: list[Choice] = []
+
+    @classmethod
+    def examples_for(cls, settings: S) -> tuple[str, ...]:
+        """What `predict_example` is for a run of these settings."""
+        return cls.predict_example
 
     @classmethod
     def new(cls, settings: S) -> Self:
@@ -323,13 +328,28 @@ class Task(ABC, Generic[S]):
         """The part of a run's model that `elman.insight` is to look into; all of it by default."""
         return model
 
+    @property
+    def inspection_input(self) -> str:
+        """What `inspection_example` may be given, for messages; empty where it takes nothing."""
+        return "" if self.why_not_inspected() else self.predict_example[0]
+
+    @classmethod
+    def why_not_inspected(cls) -> str:
+        """Why no input can be looked at, and what looks at the network without one; "" where one can."""
+        if cls.inspection_example is not Task.inspection_example:
+            return ""
+        return (
+            f"a {cls.name} run has no inputs that can be looked at one by one; elman inspect flow and elman inspect"
+            " states look at the next training batch, without an input"
+        )
+
     def inspection_example(self, model: nn.Module, given: str) -> InspectionExample:
         """One input as `elman.insight` takes it: `insight.unroll(model, example.inputs, example.targets)`.
 
         Raises:
             UserError: an input that the task cannot read, or a task whose inputs cannot be looked at one by one.
         """
-        raise UserError(f"a {self.name} run has no inputs that can be looked at one by one")
+        raise UserError(self.why_not_inspected())
 
     def show_states(self, batch: Any, space: StateSpace) -> tuple[Figure, list[str]] | None:
         """A picture of the task's own of where the states go on a batch, and what it shows in words; None for none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data.description.kinds import guess_kind
+from elman.data.description.kinds import guess_kind, only_texts
 from elman.errors import UserError
 
 
@@ -85,3 +85,30 @@ def test_what_nothing_tells_is_asked_about(tmp_path: Path) -> None:
 def test_another_kind_that_it_could_be_is_named(tmp_path: Path) -> None:
     rows = "".join(f"{text} word,{text} wort\n" for text in "abcab")
     assert guess_kind([str(put(tmp_path / "a.csv", "source,target\n" + rows))]).kind == "parallel text"
+
+
+WORDS = "".join(f"{n},the food of day {n} was fine,{n % 2}\n" for n in range(9))
+
+
+@pytest.mark.parametrize("header", ["comments", "text", "my notes"])
+def test_a_single_column_of_texts_is_text(header: str, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", header + "\n" + "".join(f"the food of day {n} was fine\n" for n in range(9)))
+    assert guess_kind([str(path)]).kind == "text"
+
+
+def test_the_only_column_of_long_texts_is_that_of_the_texts(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", "id,remarks,label\n" + WORDS)
+    guess = guess_kind([str(path)])
+    assert (guess.kind, guess.others) == ("labelled text", ("table",))
+    assert only_texts(path) == "remarks"
+    assert only_texts(put(tmp_path / "b.csv", "id,text,label\n" + WORDS)) == ""
+    assert (
+        only_texts(put(tmp_path / "c.csv", "id,a,b\n" + "".join(f"{n},it was fine,so it was\n" for n in range(9))))
+        == ""
+    )
+
+
+def test_numbers_whose_column_is_one_of_texts_for_a_dash(tmp_path: Path) -> None:
+    rows = "".join(f"2020-01-{day:02d},{'-' if day == 7 else day}\n" for day in range(1, 30))
+    with pytest.raises(UserError, match=r"of column 'sales', '-' is no number: .*leave the cell empty, or write 0"):
+        guess_kind([str(put(tmp_path / "a.csv", "date,sales\n" + rows))])

@@ -1,6 +1,8 @@
 """Reading text: what is there comes back exactly, what is wrong is named with its place."""
 
+import gzip
 import os
+import subprocess
 
 import pytest
 
@@ -89,3 +91,21 @@ def test_split_keeps_every_character_in_order():
 def test_share_that_leaves_nothing(text, share, says):
     with pytest.raises(UserError, match=says):
         split_text(text, share)
+
+
+@pytest.mark.parametrize("name", ["sales.csv", "my sales.csv.gz", "notes", "a.b.txt"])
+def test_the_command_that_converts_a_file_writes_a_new_one(tmp_path, name):
+    text = "naïve\n" * 3
+    raw = text.encode("latin-1")
+    path = written(tmp_path / name, gzip.compress(raw) if name.endswith(".gz") else raw)
+    with pytest.raises(UserError) as caught:
+        read_text([path])
+    done = subprocess.run(["sh", "-c", str(caught.value).split("with: ")[1]], capture_output=True, check=True)
+    assert done.stdout == b""
+    (new,) = set(tmp_path.iterdir()) - {path}
+    assert new.name == {
+        "sales.csv": "sales-utf8.csv",
+        "my sales.csv.gz": "my sales-utf8.csv",
+        "notes": "notes-utf8",
+    }.get(name, "a.b-utf8.txt")
+    assert read_text([new]) == text

@@ -17,7 +17,7 @@ from elman.errors import UserError
 from elman.tasks.language import task as language
 from elman.tasks.memory import task as parity
 from elman.training.loop import train
-from elman.training.monitoring.gradient_monitor import MonitorHook, remedies
+from elman.training.monitoring.gradient_monitor import MonitorHook, remedies, remedies_of_run
 from elman.training.monitoring.metrics_log import Row, read_metrics
 from elman.training.optim import start_accelerator
 from elman.training.run_folder import RunFolder
@@ -187,3 +187,18 @@ def test_a_model_without_a_recurrent_layer_is_refused_before_training(tmp_path: 
 def test_a_negative_interval_is_refused() -> None:
     with pytest.raises(UserError, match="`watch`"):
         TrainingSettings(watch=-1)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "mended"),
+    [({"accuracy": 1.0}, False), ({"whole_right": 1.0}, False), ({"accuracy": 0.99}, True), ({}, True)],
+)
+def test_a_run_that_is_right_on_all_its_validation_part_needs_no_remedy(
+    metrics: dict[str, float], mended: bool
+) -> None:
+    settings = parity.Settings()
+    advice = remedies_of_run(settings, {"step": 5, **metrics})
+    for state in ("vanishing", "exploding"):
+        assert (advice[state] == remedies(settings)[state]) == mended
+        assert ("needs no mending" in advice[state]) != mended
+    assert advice["not finite"] == remedies(settings)["not finite"]

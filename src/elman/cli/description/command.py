@@ -102,7 +102,7 @@ def _described(
     data: tuple[str, ...], task: str | None, given: dict[str, Any], sample: Sample
 ) -> tuple[Guess, Description, str]:
     """What the data are taken for, the description, and the task that trains on them; "" for none."""
-    from elman.data.description.kinds import Guess, guess_kind
+    from elman.data.description.kinds import Guess, guess_kind, only_texts
     from elman.data.description.recordings import describe_recording
 
     if task is not None:
@@ -116,6 +116,8 @@ def _described(
     name = task or TASK_OF[guess.kind]
     if name in _NUMBERS:
         sample.most = MOST_NUMBERS
+    if name == "sentiment" and "text_column" not in given and (texts := only_texts(Path(data[0]).expanduser())):
+        guess = replace(guess, settings={**guess.settings, "text_column": texts})
     module = task_module(name)
     if "data" not in {field.name for field in fields(module.Settings)}:
         raise UserError(f"the task {name} makes its data; there is nothing to describe")

@@ -35,16 +35,22 @@ def look_at(run: Run, given: str | None, file: Path | None) -> InspectionExample
     Raises:
         UserError: neither or both are given, or the task cannot read it.
     """
+    from elman.cli.predict import check_texts
     from elman.data.io.text import read_text
 
+    task = run.task
+    if not task.inspection_input:
+        return run.inspection_example(given or "")  # it says why there is none
     if (given is None) == (file is None):
         what = "nothing to look at; give" if given is None else "`input` and `text` are both given; give only"
-        example = shell_words(["--input", run.task.predict_example[0]])
-        raise UserError(f"{what} one: {example} for instance, or --text with the file that holds it")
+        example = shell_words(["--input", task.inspection_input])
+        held = "" if task.inputs_are_files else ", or --text with the file that holds it"
+        raise UserError(f"{what} one: {example} for instance{held}")
     if file is not None:
-        given = str(file) if run.task.inputs_are_files else read_text([file])
-    assert given is not None
-    return run.inspection_example(given)
+        given = str(file) if task.inputs_are_files else read_text([file])
+    elif not task.inputs_are_files:
+        check_texts([str(given)], task.inputs, option="text")
+    return run.inspection_example(str(given))
 
 
 def answer(

@@ -20,10 +20,10 @@ def flow(run: RunPath, /, *, out: Out = None, json: Json = False, weights: Weigh
     """
     from elman.insight import gradient_flow, plot_gradient_flow, save_figure
     from elman.run import load
-    from elman.training.monitoring.gradient_monitor import remedies
+    from elman.training.monitoring.gradient_monitor import remedies_of_run
 
     loaded = load(run, weights=weights)
-    advice = remedies(loaded.task.settings)
+    advice = remedies_of_run(loaded.task.settings, loaded.header)
     found = gradient_flow(loaded.inspected, loaded.batch(), loaded.cost, remedies=advice)
     written = save_figure(plot_gradient_flow(found), folder_for(out, run) / "flow")
     answer([found.table(as_options(found.verdict))], _facts(found), written, json=json, run=run)

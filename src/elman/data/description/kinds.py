@@ -12,15 +12,17 @@ from typing import Any, Literal
 from elman.data.audio.io import SUFFIXES as SOUNDS
 from elman.data.audio.recordings import FSDD
 from elman.data.datasets.registry import CATALOGUE
+from elman.data.decimal_marks import no_number
 from elman.data.description.facts import Column, listed
 from elman.data.description.formats import HEAD, columns_of
 from elman.data.image.dataset import FLICKR8K
 from elman.data.image.io import SUFFIXES as PICTURES
 from elman.data.io.columns import LABEL_NAMES, TEXT_NAMES, Columns
 from elman.data.io.delimited import Delimited, read_delimited
-from elman.data.io.files import exists, file_kind, is_folder, list_folder, read_content, reading_samples
+from elman.data.io.files import exists, file_kind, is_file, is_folder, list_folder, read_content, reading_samples
 from elman.data.io.folders import part_paths
-from elman.data.io.text import decode_utf8
+from elman.data.io.large.plain_columns import MISSING
+from elman.data.io.text import decode_utf8, is_number
 from elman.data.packed import PACKED
 from elman.data.text.classification import NAMES as LABELLED
 from elman.data.text.corpora import names_a_corpus
@@ -162,7 +164,12 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
         )
     if len(table.header) == 2 and names_languages(table.header):
         found.append(("parallel text", "two columns that are called as languages"))
-    wordy = [column for column in columns if column.type == "texts" and _words(table, column) >= _WORDY]
+    wordy = _wordy(table, columns)
+    labels = next((column for column in columns if column.name.lower() in LABEL_NAMES), None)
+    if labels and not found and len(wordy) == 1 and _are_labels(labels, wordy[0], len(table.records)):
+        found.append(("labelled text", f"the texts of {wordy[0].name!r}, and a column that is called as labels are"))
+    if len(wordy) == len(columns) == 1:
+        found.append(("text", "a single column of texts"))
     if Columns().unnamed(table.header, table.records) or (
         len(columns) == 2 and wordy and _labels(columns, wordy[0], len(table.records))
     ):
@@ -174,12 +181,43 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
     if not found:
         shown = listed([f"{column.name!r} ({column.type})" for column in columns])
         raise UserError(
-            f"{path}: nothing tells what it is for; its columns are {shown};"
-            " say with `task` what is to be trained on it, and which column is which"
+            f"{path}: nothing tells what it is for; its columns are {shown}{_nearly_numbers(table, columns)};"
+            " say with `task` what is to be trained on it, and which column is which: with `text_column` and"
+            " `label_column`, or `time` and `target`"
         )
     (kind, why), *rest = found
     others = tuple(dict.fromkeys(other for other, _ in rest if other != kind))
     return Guess(kind, names, why, others)
+
+
+def _nearly_numbers(table: Delimited, columns: Sequence[Column]) -> str:
+    """What keeps a column of numbers from being one: the first cell that is none; "" where there is no such column."""
+    for column in columns:
+        cells = [cell for cell in table.column(column.name) if cell not in MISSING]
+        wrong = [cell for cell in cells if not is_number(cell)]
+        if column.type == "texts" and wrong and 2 * len(wrong) < len(cells):
+            return f"; of column {column.name!r}, {no_number(wrong[0])}"
+    return ""
+
+
+def only_texts(path: Path) -> str:
+    """The only column of long texts in a table that calls none as texts are called; "" where there is none such."""
+    if not is_file(path) or file_kind(path) not in (".csv", ".tsv", ".xlsx"):
+        return ""
+    with reading_samples(HEAD, 1):
+        table = read_delimited(path, fill=True)
+    small = {name.lower() for name in table.header}
+    if small & set(TEXT_NAMES) or len(small) < 2 or (len(small) == 2 and small & set(LABEL_NAMES)):
+        return ""
+    if Columns().unnamed(table.header, table.records):
+        return ""
+    wordy = _wordy(table, columns_of(table))
+    return wordy[0].name if len(wordy) == 1 else ""
+
+
+def _wordy(table: Delimited, columns: Sequence[Column]) -> list[Column]:
+    """Columns that hold texts rather than names."""
+    return [column for column in columns if column.type == "texts" and _words(table, column) >= _WORDY]
 
 
 def _is_packed(column: Column) -> bool:
@@ -200,7 +238,10 @@ def _words(table: Delimited, column: Column) -> float:
 
 
 def _labels(columns: Sequence[Column], text: Column, rows: int) -> bool:
-    label = next(column for column in columns if column is not text)
+    return _are_labels(next(column for column in columns if column is not text), text, rows)
+
+
+def _are_labels(label: Column, text: Column, rows: int) -> bool:
     return 1 < label.distinct <= max(2, _FEW * rows) and label.distinct < text.distinct
 
 

@@ -29,6 +29,11 @@ class Columns:
         Raises:
             UserError: a column that was named is not there, or one that was not cannot be told.
         """
+        if len(header) == 1:
+            raise UserError(
+                f"{path}: its only column is {header[0]!r}, and texts with labels take two; texts alone are for a"
+                " language model (elman train language)"
+            )
         text = known_column(self.text, header, path) if self.text else _usual(header, TEXT_NAMES)
         label = known_column(self.label, header, path) if self.label else _usual(header, LABEL_NAMES)
         if len(header) == 2:  # the one leaves the other

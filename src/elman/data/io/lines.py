@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Queue
 from typing import IO
 
+from elman.data.io.text import converting
 from elman.errors import UserError
 
 STANDARD_INPUT = "-"
@@ -79,7 +80,8 @@ def _read(file: IO[bytes], name: str, arrived: Queue[_Arrived], unwanted: thread
                 return
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        end = UserError(f"{where} line {number} is not UTF-8 (byte 0x{byte:02x}); convert it")
+        how = "iconv -f ISO-8859-1 -t UTF-8" if name == STANDARD_INPUT else converting(Path(name))
+        end = UserError(f"{where} line {number} is not UTF-8 (byte 0x{byte:02x}); convert it, for instance with: {how}")
     except (OSError, ValueError) as error:  # ValueError: the file was closed, because nobody reads on
         end = UserError(f"cannot read {where} after line {number}: {error}")
     else:

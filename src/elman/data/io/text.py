@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elman.data.io.files import read_content
+from elman.data.packed import packed_by, unpacked_name
 from elman.errors import UserError
 
 BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -78,7 +79,7 @@ def not_text(path: Path, raw: bytes, offset: int = 0) -> UserError:
     """The complaint about bytes that begin as UTF-16 or have a NUL byte; they stand at `offset` in the file."""
     mark = BYTE_ORDER_MARKS.get(raw[:2]) if not offset else None
     if mark:
-        return UserError(f"{path} is {mark}, not UTF-8; convert it with: iconv -f {mark} -t UTF-8 {path}")
+        return UserError(f"{path} is {mark}, not UTF-8; convert it with: {converting(path, mark)}")
     nul = offset + raw.find(b"\0")
     return UserError(f"{path} is not text: it has a NUL byte at byte offset {nul}; give a text file in UTF-8")
 
@@ -87,8 +88,19 @@ def not_utf8(path: Path, byte: int, offset: int, line: int) -> UserError:
     """The complaint about a byte that is not UTF-8."""
     return UserError(
         f"{path} is not UTF-8: byte 0x{byte:02x} at byte offset {offset} (line {line});"
-        f" convert it, for instance with: iconv -f ISO-8859-1 -t UTF-8 {path}"
+        f" convert it, for instance with: {converting(path)}"
     )
+
+
+def converting(path: Path, encoding: str = "ISO-8859-1") -> str:
+    """The command of a shell that writes the text of a file, packed or not, as UTF-8 into a new file beside it."""
+    import shlex
+
+    name, packer = unpacked_name(path.name), packed_by(path)
+    new = path.with_name(f"{Path(name).stem}-utf8{Path(name).suffix}")
+    old = shlex.quote(str(path))
+    source = f"{packer} -dc {old} | iconv -f {encoding} -t UTF-8" if packer else f"iconv -f {encoding} -t UTF-8 {old}"
+    return f"{source} > {shlex.quote(str(new))}"
 
 
 def line_blocks(pieces: Iterable[str]) -> Iterator[str]:

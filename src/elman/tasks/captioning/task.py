@@ -260,6 +260,11 @@ class Task(BaseTask[Settings]):
         """Not where captions are drawn."""
         return options.temperature == 0
 
+    @property
+    def inspection_input(self) -> str:
+        """One picture, or a file of features where no others are known."""
+        return "picture.jpg" if self.seen.maker else "features.npz"
+
     def inspection_example(self, model: nn.Module, file: str) -> InspectionExample:
         """A picture, or the first of a file of features, to look at: the network while it writes its greedy caption.
 

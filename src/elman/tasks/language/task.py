@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -204,6 +205,15 @@ class Task(BaseTask[Settings]):
             if ids := self.vocabulary.encode(character):
                 return ids
         return [0]
+
+    @property
+    def inspection_input(self) -> str:
+        """A text of at least two tokens that the vocabulary has."""
+        for text in ("The end", "the end"):
+            with contextlib.suppress(UserError):
+                self.vocabulary.encode(text)
+                return text
+        return self.vocabulary.decode(range(max(len(self.vocabulary) - 2, 0), len(self.vocabulary)))
 
     def inspection_example(self, model: nn.Module, text: str) -> InspectionExample:
         """A text to look at: y_t should be the token after the t-th, and after the last there is none.

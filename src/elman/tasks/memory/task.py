@@ -32,6 +32,12 @@ PREDICTIONS: dict[str, type[Prediction]] = {
     "adding": SumPrediction,
     "copy": CopyPrediction,
 }
+INPUTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "parity": ("strings of 0s and 1s", ("1000010101", "100011")),
+    "adding": ("texts of numbers, two of them marked", ("0.1 0.5* 0.3 0.8*",)),
+    "copy": ("ten digits 0 to 7", ("0123456712",)),
+}
+"""What `predict` takes, by problem, and examples."""
 
 
 class Task(BaseTask[Settings]):
@@ -39,15 +45,21 @@ class Task(BaseTask[Settings]):
 
     name = "parity"
     inputs = "strings of 0s and 1s; adding: numbers, two of them marked ('0.1 0.5* 0.3 0.8*'); copy: ten digits 0 to 7"
-    predict_example = ("1000010101", "100011")
+    predict_example: tuple[str, ...] = ("1000010101", "100011")
     options_type = Options
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         super().__init__(settings, folder)
         per_problem: dict[str, AnswerKind] = {"adding": "number", "copy": "classes at every step"}
         self.answer_kind = per_problem.get(settings.problem, "classes")
+        self.inputs, self.predict_example = INPUTS[settings.problem]
         self.unit = "symbols" if settings.problem == "copy" else "answers"
         self.loss_unit = "squared error" if settings.problem == "adding" else f"nats per {self.unit[:-1]}"
+
+    @classmethod
+    def examples_for(cls, settings: Settings) -> tuple[str, ...]:
+        """Those of the problem."""
+        return INPUTS[settings.problem][1]
 
     @cached_property
     def memory(self) -> Memory:

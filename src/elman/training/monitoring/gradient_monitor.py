@@ -5,7 +5,7 @@ What is looked at is the batch that comes next, with the state that is carried i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from accelerate import Accelerator
@@ -75,6 +75,23 @@ class MonitorHook:
         except TooShortError as error:
             self._watch.once("short", f"step {step}: {error}")
             return {}
+
+
+WHOLLY_RIGHT = ("accuracy", "whole_right")
+"""Metrics of validation that are 1 where every answer is right."""
+
+
+def remedies_of_run(settings: TrainingSettings, metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The same as `remedies`, and for a run that does its job that it needs none.
+
+    Arguments:
+        metrics: of the validation part, as the weights' header has them.
+    """
+    found = remedies(settings)
+    if right := next((name for name in WHOLLY_RIGHT if metrics.get(name) == 1), None):
+        none = f"the run needs no mending for it: every answer of its validation part is right (validation {right} 1)"
+        found |= {"vanishing": none, "exploding": none}
+    return found
 
 
 def remedies(settings: TrainingSettings) -> dict[str, str]:

@@ -19,7 +19,7 @@ def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
     several = isinstance(inputs, list | tuple)
     given = list(inputs) if several else [inputs]
     if not given:
-        raise UserError(f"nothing to predict; give at least one input to this {task.name} run")
+        raise UserError(f"nothing to predict; a {task.name} run takes {task.inputs}")
     if several and task.takes == "arrays" and all(isinstance(one, int | float) for one in given):
         given = [given]  # one series as a list of numbers
     for number, one in enumerate(given, 1):
@@ -27,6 +27,8 @@ def inputs_of(inputs: Any, task: Task[Any]) -> list[Any]:
         array = task.takes == "arrays" and (hasattr(one, "__array__") or isinstance(one, list | tuple))
         if not (text or array):
             raise UserError(f"input {number} of {len(given)} is {named(one)}; a {task.name} run takes {task.inputs}")
+        if task.takes != "texts" and isinstance(one, str) and not one:
+            raise UserError(f"input {number} of {len(given)} is an empty word; a {task.name} run takes {task.inputs}")
         if task.takes == "texts":
             given[number - 1] = text_of(one, f"input {number} of {len(given)}")
     return [part for one in given for part in _with_folders(task.input_from(one), task)]
