@@ -19,7 +19,7 @@ WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_POINT = re.compile(r"[+-]?(0?\.\d+|0\d*\.\d*|\d+\.(\d{1,2}|\d{4,}))([eE][+-]?\d+)?")
 """A number whose point can only be decimal."""
 
-NO_VALUE = frozenset({"-", "--", "–", "—", ".", "..", "...", ":"})
+NO_VALUE = frozenset({"-", 2 * "-", "–", "—", ".", "..", "...", ":"})
 """What spreadsheets, statistical programs and offices write for a missing number, or for one that is 0: it is asked."""
 _NOTHING_SHOWS = "nothing shows marks of thousands"
 
