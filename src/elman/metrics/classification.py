@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data.batching import batches_by_length, lengths_of, pad_sequences
-from elman.errors import optional_imports
 
 STEPS_AT_ONCE = 1 << 16
 """Steps of all sequences of an evaluation's batch together, at most: long sequences come in smaller batches."""
@@ -43,26 +42,16 @@ class Answers:
 
     def confusion(self) -> NDArray[np.int64]:
         """(C, C) how many of each true class (row) were given each class (column)."""
-        with optional_imports():
-            from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-        counts: Tensor = multiclass_confusion_matrix(self.given, self.truth, num_classes=self.scores.shape[1])
-        return counts.numpy()
+        classes = self.scores.shape[1]  # counted here: to import torchmetrics takes two seconds
+        pairs = torch.bincount(self.truth * classes + self.given, minlength=classes * classes)
+        return pairs.view(classes, classes).numpy()
 
     def by_class(self) -> NDArray[np.float64]:
         """(C, 3) precision, recall and F1 of each class; 0 where nothing can be divided."""
-        with optional_imports():
-            from torchmetrics.functional.classification import (
-                multiclass_f1_score,
-                multiclass_precision,
-                multiclass_recall,
-            )
-
-        columns = [
-            measure(self.given, self.truth, num_classes=self.scores.shape[1], average="none").double()
-            for measure in (multiclass_precision, multiclass_recall, multiclass_f1_score)
-        ]
-        return torch.stack(columns, dim=1).numpy()
+        counts = self.confusion()
+        right, given, true = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
+        shares = [(right, given), (right, true), (2 * right, given + true)]
+        return np.stack([part / np.maximum(whole, 1) for part, whole in shares], axis=1)
 
     def mistakes(self, count: int) -> list[int]:
         """The wrong answers that were given most confidently, the worst first."""
