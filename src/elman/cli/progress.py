@@ -115,6 +115,10 @@ class LineByLine(Bar):
         """Take in how many steps are done."""
         self._done = done
 
+    def planned(self, steps: int) -> None:
+        """Take in how many steps there are in all."""
+        self._steps = steps
+
     def metrics(self, loss: float, speed: float) -> None:
         """Say training loss and speed now and then."""
         self._now_and_then(
@@ -133,7 +137,7 @@ class TrainingBar(Bar):
     def __init__(self, err: SafeConsole, steps: int, start: int, unit: str) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._unit, self._err = unit, err
+        self._unit, self._err, self._steps = unit, err, steps
         left = _words("left"), TimeRemainingColumn(elapsed_when_finished=False)
         columns: list[Any] = [MofNCompleteColumn(), _words("{task.fields[metrics]}")]  # never cut: these are numbers
         if err.width >= WIDE:
@@ -153,6 +157,12 @@ class TrainingBar(Bar):
     def step(self, done: int) -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=done)
+
+    def planned(self, steps: int) -> None:
+        """Make the bar as long."""
+        if steps != self._steps:
+            self._steps = steps
+            self._progress.update(self._task, total=steps)
 
     def metrics(self, loss: float, speed: float) -> None:
         """Show loss and speed beside the bar."""

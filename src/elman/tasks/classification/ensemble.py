@@ -5,6 +5,7 @@ N sequences, T steps, B in a batch, K members, C classes.
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 S = TypeVar("S", bound=EnsembleSettings)
+MOST_COMPARING = 0.2
+"""The share of a training's minutes that simple methods may take."""
+log = logging.getLogger("elman")
 
 
 class MemberBatch(NamedTuple):
@@ -71,6 +75,22 @@ class EnsembleTask(ClassificationTask[S]):
     @abstractmethod
     def baselines(self) -> list[Baseline]:
         """What simple methods reach on the validation part; none where that would take long."""
+
+    @cached_property
+    def _kept_baselines(self) -> list[Baseline]:
+        return self.baselines()
+
+    def comparing_takes(self) -> float:
+        """Seconds that `baselines` takes, about; next to nothing by default."""
+        return 0.0
+
+    def compare(self, seconds: float) -> None:
+        """Compute the baselines, unless they take more than a fifth of the time."""
+        super().compare(seconds)
+        if self.comparing_takes() > MOST_COMPARING * seconds:
+            log.info("no simple method beside the network: it would take too much of the time")
+            self._kept_baselines = []
+        _ = self._kept_baselines
 
     def held_out(self) -> NDArray[np.bool_]:
         """(Q, N) whether a training example must not be learned from for the answer to one that is judged: one fold."""
@@ -175,7 +195,7 @@ class EnsembleTask(ClassificationTask[S]):
         import torch
 
         super().finish(folder, model)
-        baselines = self.baselines()
+        baselines = self._kept_baselines
         if baselines:
             with torch.no_grad():
                 own = self.evaluate(model)["accuracy"]

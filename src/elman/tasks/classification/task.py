@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from elman.data.names import read_names, save_names
+from elman.errors import MissingPackageError
 from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
 from elman.training.report import Report, Table
@@ -53,6 +55,7 @@ class ClassificationTask(Task[S]):
     """Batches, loss, metrics and tables of a classifier; the task says where its examples come from."""
 
     data_files: ClassVar[int] = 1
+    looks_at_end: ClassVar[int] = 2
     loss_unit = "nats per sequence"
 
     def __init__(self, settings: S, folder: Path | None = None) -> None:
@@ -187,6 +190,15 @@ class ClassificationTask(Task[S]):
         ]
         columns = ("true class", "answer", "probability", "example")
         return counts, classes, Table("mistakes", f"{where}: the most confident mistakes", columns, tuple(wrong))
+
+    def compare(self, seconds: float) -> None:
+        """Import what counts the confusions: that takes seconds."""
+        import torch
+
+        from elman.metrics.classification import Answers
+
+        with contextlib.suppress(MissingPackageError):
+            Answers(torch.eye(2), torch.arange(2)).confusion()
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw the curves, and the confusions of the validation part."""
