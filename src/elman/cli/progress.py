@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ class TerminalDisplay(Display):
 
     def __init__(self, into: Path | None = None) -> None:
         self._into = into
+        self._shown = threading.Lock()  # a terminal has one bar at a time
 
     def training(self, steps: int, start: int, unit: str) -> Bar:
         """The bar of a training, under a line that says where it goes."""
@@ -40,14 +42,22 @@ class TerminalDisplay(Display):
         since = f", {start:,} of them done" if start else ""
         say(f"training{where}, {steps:,} steps{since}")
         err = _error_console()
-        return TrainingBar(err, steps, start, unit) if err.is_terminal else LineByLine(steps, start, unit)
+        return TrainingBar(err, steps, start, unit, self._shown) if err.is_terminal else LineByLine(steps, start, unit)
 
     @contextmanager
     def counting(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar for work that can be counted, or a line now and then; none where it is short."""
-        if total < LONG:
+        """A bar for work that can be counted, or a line now and then; none where it is short, or part of other work."""
+        if total < LONG or not self._shown.acquire(blocking=False):
             yield lambda done: None
             return
+        try:
+            with self._counted(description, total) as done:
+                yield done
+        finally:
+            self._shown.release()
+
+    @contextmanager
+    def _counted(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         err = _error_console()
         if not err.is_terminal:
             now_and_then = NowAndThen()
@@ -134,10 +144,10 @@ class LineByLine(Bar):
 class TrainingBar(Bar):
     """A progress bar, and a line above it for each evaluation."""
 
-    def __init__(self, err: SafeConsole, steps: int, start: int, unit: str) -> None:
+    def __init__(self, err: SafeConsole, steps: int, start: int, unit: str, shown: threading.Lock) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._unit, self._err, self._steps = unit, err, steps
+        self._unit, self._err, self._steps, self._shown = unit, err, steps, shown
         left = _words("left"), TimeRemainingColumn(elapsed_when_finished=False)
         columns: list[Any] = [MofNCompleteColumn(), _words("{task.fields[metrics]}")]  # never cut: these are numbers
         if err.width >= WIDE:
@@ -148,11 +158,14 @@ class TrainingBar(Bar):
         self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
 
     def __enter__(self) -> Bar:
+        self._alone = self._shown.acquire(blocking=False)
         self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
+        if self._alone:
+            self._shown.release()
 
     def step(self, done: int) -> None:
         """Move the bar."""

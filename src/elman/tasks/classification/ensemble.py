@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from elman.tasks.classification.comparison import Baseline, say_comparison
 from elman.tasks.classification.settings import EnsembleSettings
 from elman.tasks.classification.task import ClassificationTask, Examples, LabelledBatch, Part
+from elman.training.progress import display
 from elman.training.settings import CHOICES, Choice
 from elman.training.task import Carry, Loss
 
@@ -175,7 +176,8 @@ class EnsembleTask(ClassificationTask[S]):
 
         examples = self.examples("train")
         judged = torch.from_numpy(self._left_out_of.any(axis=0))
-        each = answer(EachMember(model), examples.sequences, examples.labels)
+        with display().counting("judging, sequences", len(examples)) as counted:
+            each = answer(EachMember(model), examples.sequences, examples.labels, counted)
         shares = each.scores.log_softmax(-1).masked_fill(~torch.from_numpy(self._left_out_of.T)[..., None], -torch.inf)
         return Answers(shares.logsumexp(1)[judged].log_softmax(-1), each.truth[judged])
 

@@ -14,6 +14,7 @@ from elman.data.names import read_names, save_names
 from elman.errors import MissingPackageError
 from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
+from elman.training.progress import display
 from elman.training.report import Report, Table
 from elman.training.task import Carry, Loss, Prediction, Task
 
@@ -149,7 +150,8 @@ class ClassificationTask(Task[S]):
     def _ask(self, model: nn.Module, examples: Examples) -> Answers:
         from elman.metrics.classification import answer
 
-        return answer(model, examples.sequences, examples.labels)
+        with display().counting("judging, sequences", len(examples)) as counted:
+            return answer(model, examples.sequences, examples.labels, counted)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
         """Metrics on the validation and the test part; confusion, classes and mistakes of the test part.
