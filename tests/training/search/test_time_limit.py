@@ -15,13 +15,16 @@ from elman.cli import STARTED
 from elman.cli import train as command
 from elman.errors import UserError
 from elman.run import load
+from elman.tasks import task_module
 from elman.tasks.series import Settings, Task
+from elman.tasks.speech.transcripts import TranscriptTask
 from elman.training.loop import Result
 from elman.training.search import budget, halving, search
 from elman.training.search.halving import Outcome, tune
 from elman.training.search.time_limit import TimeLimit
 from elman.training.search.trial import Times
 from elman.training.settings import TrainingSettings
+from elman.training.task import Task as BaseTask
 from elman.training_run import train
 
 
@@ -137,3 +140,10 @@ def test_simple_methods_that_take_long_are_left_out(data: str, monkeypatch: pyte
     task = Task.new(Settings(data=data))
     task.compare(30.0)
     assert task._kept_baselines
+
+
+@pytest.mark.parametrize("name", ["language", "translation", "captioning", "speech"])
+def test_no_time_is_kept_for_looks_that_no_plot_needs(name: str) -> None:
+    found = TranscriptTask if name == "speech" else task_module(name).Task
+    assert found.finish is BaseTask.finish
+    assert found.looks_at_end == 0

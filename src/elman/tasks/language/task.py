@@ -44,6 +44,7 @@ class Task(BaseTask[Settings]):
     """A language model on one text."""
 
     name = "language"
+    looks_at_end = 0
     inputs = "prompts"
     predict_example = ("The ",)
     options_type = Options
