@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +38,12 @@ ONE_PROCESS = "accelerate launch has started one process; for two on processors:
 
 
 def train(
-    task_name: str, settings: TrainingSettings | Mapping[str, Any], out: str | Path, *, resume: bool = False
+    task_name: str,
+    settings: TrainingSettings | Mapping[str, Any],
+    out: str | Path,
+    *,
+    resume: bool = False,
+    since: float | None = None,
 ) -> Result:
     """Train a model into the folder `out`, or go on with the run that is there, to more steps if so many are asked for.
 
@@ -47,10 +55,12 @@ def train(
         settings: the task's `Settings`, or a dictionary of them: {"data": "reviews.csv", "steps": 500}.
         resume: go on with the run in the folder. Under a launcher that starts what fails again (torchrun's
             max-restarts), which knows one command alone, it begins where there is none.
+        since: the `time.perf_counter()` from which `minutes` count; that of the call by default.
 
     Raises:
         UserError: wrong data, a folder that holds another run, settings that do not fit the run to resume.
     """
+    since = time.perf_counter() if since is None else since
     module = task_module(task_name)
     asked: TrainingSettings = settings_of(module.Settings, settings) if isinstance(settings, Mapping) else settings
     if not isinstance(asked, module.Settings):
@@ -64,7 +74,7 @@ def train(
             task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
         with optional_imports():
             from elman.training.optim import start_accelerator
-        return _train(task_name, task, asked, folder, start_accelerator(task.settings), resume=resume)
+        return _train(task_name, task, asked, folder, start_accelerator(task.settings), since, resume=resume)
 
     with optional_imports():
         from elman.training.distributed.agreement import agreed, first_alone_speaks, noticing_lost_processes
@@ -78,7 +88,7 @@ def train(
         with agreed(accelerator):
             task = _task_to_resume(task_name, asked, folder) if resume else module.Task.new(asked)
             check_shares(task.settings, accelerator)
-        return _train(task_name, task, asked, folder, accelerator, resume=resume)
+        return _train(task_name, task, asked, folder, accelerator, since, resume=resume)
 
 
 def _train(
@@ -87,6 +97,7 @@ def _train(
     asked: TrainingSettings,
     folder: RunFolder,
     accelerator: Accelerator,
+    since: float,
     *,
     resume: bool,
 ) -> Result:
@@ -98,14 +109,16 @@ def _train(
         from elman.training.run_state import NotFiniteError
         from elman.training.search.halving import write_outcomes
         from elman.training.search.search import searched
+        from elman.training.search.time_limit import TimeLimit
 
     outcomes: list[Outcome] = []
+    limit = TimeLimit(asked.minutes, since) if asked.minutes and not resume else None
     searches = not resume and bool(asked.minutes or asked.tune)
     if searches:
         _check_free(folder)  # before minutes are spent
         if description := task.understood():
             log.info("%s", description.brief())
-        task, outcomes = searched(task, asked, accelerator)
+        task, outcomes = searched(task, asked, accelerator, limit)
     with contextlib.ExitStack() as held:
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         with agreed(accelerator):
@@ -126,8 +139,10 @@ def _train(
                         log.info("%s", line)
         if accelerator.num_processes > 1:
             prepare_others(task, folder.path, accelerator)
+        if limit:
+            limit.changed = functools.partial(_plan_again, task_name, task, folder)
         try:
-            result = train_loop(task, task.settings, folder, accelerator, resume=resume)
+            result = train_loop(task, task.settings, folder, accelerator, resume=resume, limit=limit)
         except KeyboardInterrupt:
             if not folder.checkpoint.exists():
                 log.warning("nothing is saved yet in %s; the same command begins again", folder.path)
@@ -138,6 +153,14 @@ def _train(
             with display().doing("drawing how it went"):
                 finish(task, folder)
     return result
+
+
+def _plan_again(task_name: str, task: Task[Any], folder: RunFolder, settings: TrainingSettings) -> None:
+    """Go on to another number of steps: written down before a step that the old one would not explain."""
+    task.settings = replace(task.settings, steps=settings.steps)
+    task.choices = [replace(one, value=settings.steps) if one.setting == "steps" else one for one in task.choices]
+    write_choices(folder.path, task.choices)
+    folder.write_settings(task_name, task.settings)
 
 
 def _check_free(folder: RunFolder) -> None:

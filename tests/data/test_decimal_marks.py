@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data.decimal_marks import no_number, plain_numbers
 from elman.data.io.arrays import read_csv_values
 from elman.data.io.tables import numbers, read_table
 from elman.errors import UserError
+from elman.runtime.text.decimal_marks import no_number, plain_numbers
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,32 @@ def test_without_the_native_library_numbers_are_the_same(here: Path, monkeypatch
             [one.to_json() for one in load(name).predict(EXPECTED[name]["inputs"])],
             EXPECTED[name]["best"]["predictions"],
         )
+
+
+def test_numbers_with_decimal_commas_are_read_as_the_run_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(OLD_RUNS / "data", tmp_path / "data")
+    waves = begun(tmp_path / "waves", "series", data="data/waves.npz", hidden_size=7, members=1, folds=0)
+    rows = ["a;b", *(f"{step},5;-0,{step}25" for step in range(10, 22))]
+    files = {
+        "semicolons.csv": rows,
+        "named.csv": ["sep=;", *rows],
+        "tabs.csv": [row.replace(";", "\t") for row in rows],
+    }
+    for name, lines in files.items():
+        Path(name).write_text("\n".join(lines))
+        want = [one.to_json() for one in elman.load(waves).predict(name)]
+        assert_alike([one.to_json() for one in load(waves).predict(name)], want)
+    days = [f"2020-01-{day:02};{day % 7},{day:02};1.0{day:02},5" for day in range(1, 29)]
+    Path("sales.csv").write_text("\n".join(["date;sold;cost", *days]))
+    sales = begun(tmp_path / "sales", "forecasting", data="sales.csv", target=("sold",), window=4, horizon=2)
+    want = [one.to_json() for one in elman.load(sales).predict("sales.csv")]
+    assert_alike([one.to_json() for one in load(sales).predict("sales.csv")], want)
+
+
+def test_a_comma_that_may_be_either_is_said(here: Path) -> None:
+    Path("either.csv").write_text("a;b\n1,002;3\n2,004;4\n")
+    with pytest.raises(UserError, match=r"either.csv row 1: '1,002' is one number with a decimal comma and another"):
+        load("series-memory").predict("either.csv")

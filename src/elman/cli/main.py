@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 import elman
+from elman import cli
 from elman.cli.hub.addresses import with_local_runs
 from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, show_notes
 from elman.cli.progress import TerminalDisplay
@@ -104,6 +106,8 @@ def _example(place: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `elman` command."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is not None:
+        cli.started = time.perf_counter()  # in a process that has run for long
     first = all(word.startswith("-") for word in words)
     run_app(lambda: build_app(helping=asks_for_help(words) and not first, first_page=first), words)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from elman.cli.messages import raw_error, say
@@ -36,7 +36,7 @@ class TerminalDisplay(Display):
 
     def __init__(self, into: Path | None = None) -> None:
         self._into = into
-        self._counted = False  # a bar, or lines of it, are shown
+        self._shown = Lock()  # a terminal has one bar at a time
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
@@ -46,7 +46,7 @@ class TerminalDisplay(Display):
         def tell() -> None:
             begin, wait = time.monotonic(), SOON
             while not ended.wait(wait):
-                if not self._counted:
+                if not self._shown.locked():
                     since = time.monotonic() - begin
                     say(f"{what} ..." if wait == SOON else f"{what} ..., {since:.0f} s so far")
                 wait = QUIET_SECONDS
@@ -59,50 +59,59 @@ class TerminalDisplay(Display):
             ended.set()
             thread.join()
 
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
-        before, self._counted = self._counted, True
-        try:
-            yield
-        finally:
-            self._counted = before
-
     def training(self, steps: int, start: int, unit: str) -> Bar:
         """The bar of a training, under a line that says where it goes."""
         where = "" if self._into is None else f" into {self._into}"
         since = f", {start:,} of them done" if start else ""
         say(f"training{where}, {steps:,} steps{since}")
         err = _error_console()
-        return TrainingBar(err, steps, start, unit) if err.is_terminal else LineByLine(steps, start, unit)
+        return TrainingBar(err, steps, start, unit, self._shown) if err.is_terminal else LineByLine(steps, start, unit)
 
     @contextmanager
     def counting(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar for work that can be counted, or a line now and then; none where it is short."""
-        if total < LONG:
+        """A bar for work that can be counted, or a line now and then; none where it is short, or part of other work."""
+        if total < LONG or not self._shown.acquire(blocking=False):
             yield lambda done: None
             return
+        try:
+            with self._counted(description, total) as done:
+                yield done
+        finally:
+            self._shown.release()
+
+    @contextmanager
+    def _counted(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         err = _error_console()
         if not err.is_terminal:
             now_and_then = NowAndThen()
-            with self._counting():
-                yield lambda done: now_and_then(lambda: f"{description}: {done:,} of {total:,}")
+            yield lambda done: now_and_then(lambda: f"{description}: {done:,} of {total:,}")
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
         name = _words("{task.description}")
         columns = name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()
-        with self._counting(), _progress(err, *columns) as bar:
+        with _progress(err, *columns) as bar:
             task = bar.add_task(description, total=total)
             yield lambda done: bar.update(task, completed=done)
 
     @contextmanager
     def downloading(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar for bytes that come in, or a line now and then."""
+        """A bar for bytes that come in, or a line now and then; none where it is part of other work."""
+        if not self._shown.acquire(blocking=False):
+            yield lambda done, total: None
+            return
+        try:
+            with self._downloaded(name) as done:
+                yield done
+        finally:
+            self._shown.release()
+
+    @contextmanager
+    def _downloaded(self, name: str) -> Iterator[Callable[[int, int], None]]:
         err = _error_console()
         if not err.is_terminal:
             now_and_then = NowAndThen()
-            with self._counting():
-                yield lambda done, total: now_and_then(lambda: f"{name}: {done / 1e6:.1f} MB of {total / 1e6:.1f}")
+            yield lambda done, total: now_and_then(lambda: f"{name}: {done / 1e6:.1f} MB of {total / 1e6:.1f}")
             return
         from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -113,7 +122,7 @@ class TerminalDisplay(Display):
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        with self._counting(), _progress(err, *columns) as bar:
+        with _progress(err, *columns) as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
@@ -151,6 +160,10 @@ class LineByLine(Bar):
         """Take in how many steps are done."""
         self._done = done
 
+    def planned(self, steps: int) -> None:
+        """Take in how many steps there are in all."""
+        self._steps = steps
+
     def metrics(self, loss: float, speed: float) -> None:
         """Say training loss and speed now and then."""
         self._now_and_then(
@@ -166,10 +179,10 @@ class LineByLine(Bar):
 class TrainingBar(Bar):
     """A progress bar, and a line above it for each evaluation."""
 
-    def __init__(self, err: SafeConsole, steps: int, start: int, unit: str) -> None:
+    def __init__(self, err: SafeConsole, steps: int, start: int, unit: str, shown: Lock) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._unit, self._err = unit, err
+        self._unit, self._err, self._steps, self._shown = unit, err, steps, shown
         left = _words("left"), TimeRemainingColumn(elapsed_when_finished=False)
         columns: list[Any] = [MofNCompleteColumn(), _words("{task.fields[metrics]}")]  # never cut: these are numbers
         if err.width >= WIDE:
@@ -180,15 +193,24 @@ class TrainingBar(Bar):
         self._task = self._progress.add_task("training", total=steps, completed=start, metrics="")
 
     def __enter__(self) -> Bar:
+        self._alone = self._shown.acquire(blocking=False)
         self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
+        if self._alone:
+            self._shown.release()
 
     def step(self, done: int) -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=done)
+
+    def planned(self, steps: int) -> None:
+        """Make the bar as long."""
+        if steps != self._steps:
+            self._steps = steps
+            self._progress.update(self._task, total=steps)
 
     def metrics(self, loss: float, speed: float) -> None:
         """Show loss and speed beside the bar."""

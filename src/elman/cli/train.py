@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from elman import cli
 from elman.cli.messages import as_options, shell_words, show_line
 from elman.cli.panels import GROUPS, in_order, setting_parameters
 from elman.cli.progress import TerminalDisplay
@@ -87,11 +88,10 @@ def train_and_show(task: str, settings: TrainingSettings, out: Path, *, resume: 
     from elman.training_run import train
 
     use_display(TerminalDisplay(into=out))
-    start = time.perf_counter()
-    result = train(task, settings, out, resume=resume)
+    result = train(task, settings, out, resume=resume, since=cli.started)
     if not result.first_process:
         return
-    minutes = (time.perf_counter() - start) / 60
+    minutes = (time.perf_counter() - cli.started) / 60
     show_line(
         f"best validation {result.metric} {figure(result.best)} at step {result.best_step} of {result.steps} "
         f"({minutes:.1f} min in all, {result.seconds / 60:.1f} of them training)"

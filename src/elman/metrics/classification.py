@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,20 +80,33 @@ def _probabilities(model: nn.Module, steps: Tensor) -> Tensor:
     return scores[0].float().softmax(-1)
 
 
-def answer(model: nn.Module, sequences: Sequence[NDArray[Any]], labels: NDArray[np.int64]) -> Answers:
+def _uncounted(done: int) -> None:
+    """Nobody counts."""
+
+
+def answer(
+    model: nn.Module,
+    sequences: Sequence[NDArray[Any]],
+    labels: NDArray[np.int64],
+    counted: Callable[[int], None] = _uncounted,
+) -> Answers:
     """Ask a classifier about every sequence, like lengths together.
 
     Arguments:
         model: takes x (T, B, ...) and lengths (B,), gives scores (B, C).
         sequences: N of shape (T_n, ...).
+        counted: called with how many are answered.
     """
     device = next(model.parameters()).device
     lengths = lengths_of(sequences)
     batch = max(1, min(512, STEPS_AT_ONCE // int(lengths.max())))
     scores: list[Tensor] = []
     order: list[NDArray[np.int64]] = batches_by_length(lengths, batch)
+    done = 0
     for chosen in order:
         x, steps = pad_sequences([sequences[index] for index in chosen])
         scores.append(model(x.to(device), steps.to(device)).float().cpu())
+        done += len(chosen)
+        counted(done)
     places = torch.from_numpy(np.argsort(np.concatenate(order), kind="stable"))
     return Answers(torch.cat(scores)[places], torch.from_numpy(labels))

@@ -23,6 +23,7 @@ from elman.training.optim import build_optimizer, clip
 from elman.training.progress import Bar, Display, display
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, accumulate, check_weights, evaluation_line, window_metrics
+from elman.training.search.time_limit import Unlimited
 from elman.training.settings import TrainingSettings
 from elman.training.signals import Interrupt
 from elman.training.task import Carries, Task
@@ -49,6 +50,7 @@ def train(
     *,
     resume: bool = False,
     checkpoints: bool = True,
+    limit: Unlimited | None = None,
 ) -> Result:
     """Train `task`'s model by `settings`, into `folder`.
 
@@ -57,6 +59,7 @@ def train(
     Arguments:
         resume: go on from the folder's checkpoint, to the same weights as a run that was never stopped.
         checkpoints: whether to save states to resume from, and metrics.csv; the best weights are saved in any case.
+        limit: when training has to end, whatever `settings.steps` says; it may plan other steps.
 
     Raises:
         UserError: the loss is not finite, a file cannot be written, or the checkpoint does not fit.
@@ -99,9 +102,10 @@ def train(
     # Reading the loss makes a GPU wait, so there it is read with the log.
     check_every = 1 if accelerator.device.type == "cpu" else settings.log_every
     pending: list[tuple[Tensor, Tensor, int]] = []
+    limit, over = limit or Unlimited(), False
     with bar, naming_the_process(accelerator), Interrupt(accelerator.num_processes == 1) as interrupt:
         clock = time.perf_counter()
-        while state.step < settings.steps and not state.judge.out_of_patience(settings.patience):
+        while not (over or state.step >= settings.steps or state.judge.out_of_patience(settings.patience)):
             rate = learning_rate(settings, state.step, state.judge.drops)
             for parameter_group in optimizer.param_groups:
                 parameter_group["lr"] = rate
@@ -114,7 +118,10 @@ def train(
             pending.append((loss.total, grad_norm, loss.count))
             state.step += 1
 
-            last = state.step == settings.steps
+            settings = limit.stepped(state.step, settings)
+            bar.planned(settings.steps)
+            over = limit.over(state.step, settings)
+            last = over or state.step == settings.steps
             due = {
                 name: last or state.step % getattr(settings, name) == 0
                 for name in ("log_every", "eval_every", "checkpoint_every")
@@ -136,7 +143,9 @@ def train(
                 check_weights(parameters, state)
             is_best = False
             if due["eval_every"]:
+                start = time.perf_counter()
                 metrics = evaluate(task, bare, accelerator, bar)
+                limit.evaluated(time.perf_counter() - start)
                 best_before = state.judge.best
                 is_best = state.judge.update(metrics[task.metric], state.step, settings.schedule)
                 note({f"validation_{name}": value for name, value in metrics.items()})

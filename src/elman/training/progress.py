@@ -21,6 +21,9 @@ class Bar:
     def step(self, done: int) -> None:
         """Take in how many steps are done."""
 
+    def planned(self, steps: int) -> None:
+        """Take in how many steps there are in all, which a training in so many minutes finds while it goes on."""
+
     def metrics(self, loss: float, speed: float) -> None:
         """Take in the training loss and the speed, in the task's units per second."""
 

@@ -108,6 +108,8 @@ class Task(ABC, Generic[S]):
     """What `Loss.count` counts, for the speed shown: "chars", "sequences"."""
     loss_unit: str = "nats"
     """The unit of the training loss, for the axis of its curve: "nats per character"."""
+    looks_at_end: ClassVar[int] = 1
+    """How often `finish` goes through the validation part, at most: `minutes` keep the time for it."""
     data_files: ClassVar[int] = 0
     """How many files or folders `examine` takes in place of the held-out data, at most."""
     inputs_are_files: ClassVar[bool] = False
@@ -230,6 +232,12 @@ class Task(ABC, Generic[S]):
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the validation part, `metric` among them; draws no random numbers."""
+
+    def compare(self, seconds: float) -> None:
+        """Compute what `finish` tells of other methods before a training in so many seconds; leave out what is long.
+
+        Nothing by default, for a task that compares with nothing, or does so in `prepare`.
+        """
 
     def finish(self, folder: RunFolder, model: nn.Module) -> None:
         """Draw what shows how training went, into the folder. The loss curve by default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from elman.tasks.series import Settings, Task
 from elman.training.search import budget, halving
 from elman.training.search.budget import check_time, fit_to_time
 from elman.training.search.halving import Outcome, tune
+from elman.training.search.time_limit import TimeLimit
 from elman.training.search.trial import Times, Trial
 from elman.training_run import train
 
@@ -49,7 +51,8 @@ def fitted(
         return Times(seconds_a_step * s.members * s.hidden_size / 32, 0.0)
 
     monkeypatch.setattr(budget, "measure", measured)
-    task = fit_to_time(Task.new(asked), asked, accelerator, 60.0)
+    limit = TimeLimit(asked.minutes, time.perf_counter())
+    task = fit_to_time(Task.new(asked), asked, accelerator, limit, 60.0)
     return task.settings, {one.setting: one.reason for one in task.choices}
 
 
@@ -163,7 +166,7 @@ def test_every_candidate_is_a_setting_that_differs(name: str) -> None:
 
 
 def test_a_resumed_run_keeps_the_settings_that_were_found(data: str, tmp_path: Path) -> None:
-    asked = Settings(data=data, minutes=0.02, batch_size=8, hidden_size=8, members=2)
+    asked = Settings(data=data, minutes=0.1, batch_size=8, hidden_size=8, members=2)
     train("series", asked, tmp_path / "run")
     steps = load(tmp_path / "run").task.settings.steps
     assert steps >= 1

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.data.decimal_marks import plain_numbers, read_marks
 from elman.data.description.facts import Column, Fact, size_of
 from elman.data.io.delimited import Delimited, delimiter_of, read_records
 from elman.data.io.files import ANY_SIZE, check_file, file_kind, read_content, reading_samples
@@ -15,6 +14,7 @@ from elman.data.io.text import decode_utf8, is_number
 from elman.data.packed import packed_by
 from elman.data.timeseries.dates import are_dates
 from elman.errors import MissingPackageError
+from elman.runtime.text.decimal_marks import plain_numbers, read_marks
 
 HEAD = 1 << 18
 """Bytes at the beginning of a file that its form is told from."""

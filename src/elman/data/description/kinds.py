@@ -12,7 +12,6 @@ from typing import Any, Literal
 from elman.data.audio.io import SUFFIXES as SOUNDS
 from elman.data.audio.recordings import FSDD
 from elman.data.datasets.registry import CATALOGUE
-from elman.data.decimal_marks import no_number
 from elman.data.description.facts import Column, listed
 from elman.data.description.formats import HEAD, columns_of
 from elman.data.image.dataset import FLICKR8K
@@ -31,6 +30,7 @@ from elman.data.timeseries.classification import NAMES as SEQUENCES
 from elman.data.timeseries.forecasting import NAMES as SERIES
 from elman.data.timeseries.roles import PARTS, part_of
 from elman.errors import UserError
+from elman.runtime.text.decimal_marks import no_number
 
 Kind = Literal["text", "labelled text", "parallel text", "captions", "audio", "table", "sequences", "recording"]
 """What data may be; the words of the catalogue of datasets."""

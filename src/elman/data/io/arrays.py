@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.decimal_marks import no_number, plain_numbers, read_marks
 from elman.data.io.delimited import read_records
 from elman.data.io.folders import class_files, part_named
 from elman.data.io.numpy_files import read_npz_arrays
 from elman.data.io.records import Record
 from elman.data.io.text import is_number, parse_number
 from elman.errors import UserError
+from elman.runtime.text.decimal_marks import no_number, plain_numbers, read_marks
 
 Array = NDArray[Any]
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.decimal_marks import no_number, plain_numbers, point_notes, read_marks
 from elman.data.io.columns import known_column
 from elman.data.io.delimited import delimiter_in, read_delimited
 from elman.data.io.files import bytes_to_read, check_file, file_kind, read_bytes
 from elman.data.io.large.plain_columns import LONGEST_CELL, MISSING
 from elman.data.io.large.stored_tables import stored_table
 from elman.errors import UserError, optional_imports
+from elman.runtime.text.decimal_marks import no_number, plain_numbers, point_notes, read_marks
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.data.decimal_marks import no_number
 from elman.data.io.columns import known_column
 from elman.data.timeseries.dates import LOOKED_AT, are_dates
 from elman.errors import UserError, optional_imports
+from elman.runtime.text.decimal_marks import no_number
 
 if TYPE_CHECKING:
     import pandas as pd

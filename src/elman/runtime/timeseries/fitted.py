@@ -43,7 +43,7 @@ class Fitted(NamedTuple):
     date_order: str
     scales: dict[str, Scale]
     thousands: Names = ()
-    """Columns that had points between thousands in training, which are not read here."""
+    """Columns that had points between thousands in training, where nothing else shows it."""
 
     @classmethod
     def load(cls, path: Path) -> Fitted:

@@ -45,11 +45,12 @@ def table_of(given: Any, fitted: Fitted, number: int) -> tuple[str, Table]:
         path = Path(given)
         if path.suffix.lower() not in (".csv", ".tsv"):
             raise UserError(f"cannot tell the format of {path}; give a .csv or .tsv file, or columns by name")
-        return str(given), read_columns(path)
+        return str(given), read_columns(path, (fitted.series_id,), fitted.thousands)
     if isinstance(given, Mapping) or hasattr(given, "columns"):
         columns = {str(name): given[name] for name in given}
         if not columns or len({len(column) for column in columns.values()}) > 1:
             raise UserError(f"input {number} has columns of different lengths, or none; give all alike")
+        _check_thousands(columns, fitted)
         return "table", columns
     if not (hasattr(given, "__array__") or isinstance(given, list | tuple)):
         raise UserError(f"input {number} is {named(given)}; give a .csv file, columns by name, or an array")
@@ -63,6 +64,14 @@ def table_of(given: Any, fitted: Fitted, number: int) -> tuple[str, Table]:
     return "table", {fitted.time: range(len(values)), fitted.targets[0]: values.tolist()}
 
 
+def _check_thousands(table: Table, fitted: Fitted) -> None:
+    """Raise a UserError where a text in a table has a mark of thousands: what files hold is read as a whole."""
+    for name in fitted.thousands:
+        for row, cell in enumerate(table.get(name, ()), 1):
+            if isinstance(cell, str) and _THOUSANDS.fullmatch(cell.strip()):
+                raise UserError(f"table row {row}, column {name!r}: {cell!r} has a mark of thousands; write it without")
+
+
 def read_series(table: Table, source: str, fitted: Fitted, missing: str, window: int, ahead: int) -> list[Series]:
     """The series of a table, each long enough to look back on.
 
@@ -74,12 +83,6 @@ def read_series(table: Table, source: str, fitted: Fitted, missing: str, window:
         _column(table, name, source)
     times = parse_times(_time_cells(table, fitted), source, fitted.date_order)
     columns = [*fitted.measured, *fitted.known]
-    for name in fitted.thousands:
-        for row, cell in enumerate(table.get(name, ()) if name in columns else (), 1):
-            if isinstance(cell, str) and _THOUSANDS.fullmatch(cell.strip()):
-                raise UserError(
-                    f"{source} row {row}, column {name!r}: {cell!r} has a mark of thousands; write it without"
-                )
     cells = np.stack([_numbers(table, name, source) for name in columns], axis=1)
     if (np.abs(cells) > LARGEST).any():
         raise UserError(f"{source}: a number is too large to compute with; give numbers up to {LARGEST:g}")

@@ -13,6 +13,7 @@ from elman.data.batching import IGNORE_INDEX, batches_by_length, pad_sequences
 from elman.insight.example import BEGIN, InspectionExample
 from elman.models.decoding.beam_search import Hypothesis, write
 from elman.tasks.captioning.prediction import WordChoice
+from elman.training.progress import display
 
 if TYPE_CHECKING:
     from elman.data.image.dataset import Captioned
@@ -81,11 +82,13 @@ def caption(
     banned = never_written(vocabulary)
     device = next(model.parameters()).device
     found: list[Hypothesis] = []
-    for some in torch.split(vectors, AT_ONCE):
-        state, memory = model.start(some.to(device))
-        begin, end = vocabulary.bos, vocabulary.eos
-        written = write(model, state, memory, begin=begin, end=end, decoding=decoding, banned=banned, seed=seed)
-        found += [one[0] for one in written]
+    with display().counting("captioning, pictures", len(vectors)) as counted:
+        for some in torch.split(vectors, AT_ONCE):
+            state, memory = model.start(some.to(device))
+            begin, end = vocabulary.bos, vocabulary.eos
+            written = write(model, state, memory, begin=begin, end=end, decoding=decoding, banned=banned, seed=seed)
+            found += [one[0] for one in written]
+            counted(len(found))
     return found
 
 

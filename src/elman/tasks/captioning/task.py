@@ -53,6 +53,7 @@ class Task(BaseTask[Settings]):
     """What is to be seen."""
 
     name = "captioning"
+    looks_at_end = 0
     inputs = "pictures, folders of pictures, or files of features"
     inputs_are_files = True
     predict_example = ("holidays",)

@@ -5,6 +5,7 @@ N sequences, T steps, B in a batch, K members, C classes.
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from elman.tasks.classification.comparison import Baseline, say_comparison
 from elman.tasks.classification.settings import EnsembleSettings
 from elman.tasks.classification.task import ClassificationTask, Examples, LabelledBatch, Part
+from elman.training.progress import display
 from elman.training.settings import CHOICES, Choice
 from elman.training.task import Carry, Loss
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from elman.training.run_folder import RunFolder
 
 S = TypeVar("S", bound=EnsembleSettings)
+MOST_COMPARING = 0.2
+"""The share of a training's minutes that simple methods may take."""
+log = logging.getLogger("elman")
 
 
 class MemberBatch(NamedTuple):
@@ -71,6 +76,21 @@ class EnsembleTask(ClassificationTask[S]):
     @abstractmethod
     def baselines(self) -> list[Baseline]:
         """What simple methods reach on the validation part; none where that would take long."""
+
+    @cached_property
+    def _kept_baselines(self) -> list[Baseline]:
+        return self.baselines()
+
+    def comparing_takes(self) -> float:
+        """Seconds that `baselines` takes, about; next to nothing by default."""
+        return 0.0
+
+    def compare(self, seconds: float) -> None:
+        """Compute the baselines, unless they take more than a fifth of the time."""
+        if self.comparing_takes() > MOST_COMPARING * seconds:
+            log.info("no simple method beside the network: it would take too much of the time")
+            self._kept_baselines = []
+        _ = self._kept_baselines
 
     def held_out(self) -> NDArray[np.bool_]:
         """(Q, N) whether a training example must not be learned from for the answer to one that is judged: one fold."""
@@ -155,7 +175,8 @@ class EnsembleTask(ClassificationTask[S]):
 
         examples = self.examples("train")
         judged = torch.from_numpy(self._left_out_of.any(axis=0))
-        each = answer(EachMember(model), examples.sequences, examples.labels)
+        with display().counting("judging, sequences", len(examples)) as counted:
+            each = answer(EachMember(model), examples.sequences, examples.labels, counted)
         shares = each.scores.log_softmax(-1).masked_fill(~torch.from_numpy(self._left_out_of.T)[..., None], -torch.inf)
         return Answers(shares.logsumexp(1)[judged].log_softmax(-1), each.truth[judged])
 
@@ -175,7 +196,7 @@ class EnsembleTask(ClassificationTask[S]):
         import torch
 
         super().finish(folder, model)
-        baselines = self.baselines()
+        baselines = self._kept_baselines
         if baselines:
             with torch.no_grad():
                 own = self.evaluate(model)["accuracy"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 from elman.data.names import read_names, save_names
 from elman.tasks.classification.prediction import ClassPrediction, aligned
 from elman.tasks.classification.settings import ClassifierSettings
+from elman.training.progress import display
 from elman.training.report import Report, Table
 from elman.training.task import Carry, Loss, Prediction, Task
 
@@ -53,6 +54,7 @@ class ClassificationTask(Task[S]):
     """Batches, loss, metrics and tables of a classifier; the task says where its examples come from."""
 
     data_files: ClassVar[int] = 1
+    looks_at_end: ClassVar[int] = 2
     loss_unit = "nats per sequence"
 
     def __init__(self, settings: S, folder: Path | None = None) -> None:
@@ -146,7 +148,8 @@ class ClassificationTask(Task[S]):
     def _ask(self, model: nn.Module, examples: Examples) -> Answers:
         from elman.metrics.classification import answer
 
-        return answer(model, examples.sequences, examples.labels)
+        with display().counting("judging, sequences", len(examples)) as counted:
+            return answer(model, examples.sequences, examples.labels, counted)
 
     def examine(self, model: nn.Module, *data: Path) -> Report:
         """Metrics on the validation and the test part; confusion, classes and mistakes of the test part.

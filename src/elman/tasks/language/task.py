@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from elman.errors import UserError
 from elman.tasks.language.prediction import Continuation
 from elman.tasks.language.settings import Options, Settings
+from elman.training.progress import display
 from elman.training.report import Report
 from elman.training.task import Carry, Loss, Prediction
 from elman.training.task import Task as BaseTask
@@ -44,6 +45,7 @@ class Task(BaseTask[Settings]):
     """A language model on one text."""
 
     name = "language"
+    looks_at_end = 0
     inputs = "prompts"
     predict_example = ("The ",)
     options_type = Options
@@ -154,10 +156,12 @@ class Task(BaseTask[Settings]):
         device = next(model.parameters()).device
         parts = self.streams_of_validation(streams, self.settings.validation_sample if streams > 1 else 0)
         nats, count, state = 0.0, 0, ()
-        for step in range(parts.chunks_per_epoch):
-            inputs, targets, _ = parts.chunk(step)
-            total, state = model(inputs.to(device), state, targets.to(device))
-            nats, count = nats + float(total), count + int((targets != IGNORE_INDEX).sum())
+        with display().counting("judging, pieces of text", parts.chunks_per_epoch) as counted:
+            for step in range(parts.chunks_per_epoch):
+                inputs, targets, _ = parts.chunk(step)
+                total, state = model(inputs.to(device), state, targets.to(device))
+                nats, count = nats + float(total), count + int((targets != IGNORE_INDEX).sum())
+                counted(step + 1)
         loss = nats / count
         per_character = loss
         if self.settings.tokens != "characters":

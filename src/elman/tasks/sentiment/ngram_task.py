@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.sentiment.ngram_sizes import WANTED, NgramSizes
 from elman.tasks.sentiment.settings import Settings
+from elman.training.progress import display
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -104,7 +105,8 @@ class NgramTask(EnsembleTask[Settings]):
 
         away = self._left_out_of
         examples = self.examples("validation" if away is None else "train")
-        found = answer(Parts(model), examples.sequences, examples.labels)
+        with display().counting("judging, sequences", len(examples)) as done:
+            found = answer(Parts(model), examples.sequences, examples.labels, done)
         own, counted = found.scores.tensor_split([found.scores.shape[1] - self._ngram_sets], dim=1)
         if away is None:
             return mean_scores(own.transpose(0, 1)), counted[:, 0], found.truth

@@ -108,6 +108,13 @@ class Task(NgramTask):
         judged, characters = self.judged("validation"), self.settings.tokens == "characters"
         return counting_baselines(train.texts, train.labels, judged, self.held_out(), characters=characters)
 
+    def comparing_takes(self) -> float:
+        """As long as for some of the texts, for each fold as many times as there are more of them."""
+        from elman.tasks.sentiment.counting import counting_takes
+
+        train, characters = self._training_part, self.settings.tokens == "characters"
+        return max(1, self.settings.folds) * counting_takes(train.texts, train.labels, characters=characters)
+
     def candidates(self) -> Sequence[Mapping[str, Any]]:
         """Other sizes, rates and ways of reading."""
         from elman.tasks.sentiment.auto import candidates

@@ -14,6 +14,7 @@ from elman.tasks.classification.ensemble import EnsembleTask
 from elman.tasks.classification.prediction import ClassPrediction
 from elman.tasks.classification.task import Examples, Part
 from elman.tasks.series.settings import Options, Settings
+from elman.training.progress import display
 from elman.training.settings import Choice
 from elman.training.task import Prediction
 
@@ -212,10 +213,15 @@ class Task(EnsembleTask[Settings]):
         from elman.data.io.records import checked
         from elman.metrics.classification import answer
 
-        read = [pair for number, given in enumerate(inputs, 1) for pair in _series(given, number)]
+        read: list[tuple[str, Record]] = []
+        with display().counting("reading, inputs", len(inputs)) as counted:
+            for number, given in enumerate(inputs, 1):
+                read += _series(given, number)
+                counted(number)
         records = checked([record for _, record in read], self.settings.interpolate, self.channels)
         unknown = np.zeros(len(records), dtype=np.int64)
-        answers = answer(model, [self.scaler(record.values) for record in records], unknown)
+        with display().counting("judging, series", len(records)) as counted:
+            answers = answer(model, [self.scaler(record.values) for record in records], unknown, counted)
         shares = answers.scores.softmax(-1).tolist()
         return [ClassPrediction.of(name, self.classes, one) for (name, _), one in zip(read, shares, strict=True)]
 

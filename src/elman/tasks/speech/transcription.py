@@ -22,6 +22,7 @@ from elman.errors import UserError
 from elman.metrics.transcription import error_rates
 from elman.models.decoding.ctc import ctc_loss, steps_needed
 from elman.runtime.ctc import Emitted, Greedy, PrefixBeam
+from elman.training.progress import display
 from elman.training.report import Table
 
 if TYPE_CHECKING:
@@ -245,17 +246,21 @@ def hear(
     """
     greedy, wide = [""] * len(utterances), [""] * len(utterances)
     nats, count = 0.0, 0
-    for chosen in batches_by_length([len(one.steps) for one in utterances], EVALUATED_TOGETHER):
-        some = [utterances[number] for number in chosen]
-        batch = make_batch(some)
-        device = next(model.parameters()).device
-        scores = model(batch.x.to(device), batch.lengths.to(device)).float().log_softmax(-1)
-        nats += float(ctc_loss(scores, batch.lengths, batch.targets.to(device), batch.target_lengths))
-        count += len(batch.targets)
-        for column, number in enumerate(chosen.tolist()):
-            own = scores[: int(batch.lengths[column]), column].cpu()
-            greedy[number] = written(decode(own, 1), symbols, kind)
-            wide[number] = written(decode(own, beam), symbols, kind) if beam > 1 else greedy[number]
+    done = 0
+    with display().counting("transcribing, recordings", len(utterances)) as counted:
+        for chosen in batches_by_length([len(one.steps) for one in utterances], EVALUATED_TOGETHER):
+            some = [utterances[number] for number in chosen]
+            batch = make_batch(some)
+            device = next(model.parameters()).device
+            scores = model(batch.x.to(device), batch.lengths.to(device)).float().log_softmax(-1)
+            nats += float(ctc_loss(scores, batch.lengths, batch.targets.to(device), batch.target_lengths))
+            count += len(batch.targets)
+            for column, number in enumerate(chosen.tolist()):
+                own = scores[: int(batch.lengths[column]), column].cpu()
+                greedy[number] = written(decode(own, 1), symbols, kind)
+                wide[number] = written(decode(own, beam), symbols, kind) if beam > 1 else greedy[number]
+                done += 1
+                counted(done)
     truth = [text_of([symbols[number - 1] for number in one.symbols], kind) for one in utterances]
     return Transcription(truth, greedy, wide, nats / max(1, count))
 

@@ -17,6 +17,7 @@ from elman.errors import UserError
 from elman.models.decoding.beam_search import Hypothesis, write
 from elman.models.decoding.config import Decoding
 from elman.models.decoding.scheduled_sampling import mixed
+from elman.training.progress import display
 from elman.training.report import Table
 
 if TYPE_CHECKING:
@@ -133,11 +134,14 @@ def translate(
         options: the search; its greatest length holds for all, and a short source's own is shorter.
     """
     found: list[list[Hypothesis]] = [[] for _ in sources]
-    for numbers in _together([len(one) for one in sources], options.beam):
-        for number, written in zip(
-            numbers, _search(model, [sources[i] for i in numbers], codes, options, seed), strict=True
-        ):
-            found[number] = written
+    done = 0
+    with display().counting("translating, texts", len(sources)) as counted:
+        for numbers in _together([len(one) for one in sources], options.beam):
+            together = _search(model, [sources[i] for i in numbers], codes, options, seed)
+            for number, written in zip(numbers, together, strict=True):
+                found[number] = written
+            done += len(numbers)
+            counted(done)
     return found
 
 

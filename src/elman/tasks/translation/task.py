@@ -45,6 +45,7 @@ class Task(BaseTask[Settings]):
     """A translator of one language into another."""
 
     name = "translation"
+    looks_at_end = 0
     inputs = "texts to translate; without any, standard input is read, a text a line"
     data_files: ClassVar[int] = 2
     streaming: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from accelerate import Accelerator
 
 from elman.errors import UserError
+from elman.training.checks.ranges import STEPS
+from elman.training.search.time_limit import TimeLimit
 from elman.training.search.trial import Times, measure
 from elman.training.settings import Choice, TrainingSettings
 from elman.training.task import Task
@@ -32,7 +35,9 @@ def check_time(asked: TrainingSettings) -> None:
         raise UserError("`steps` and `minutes` both say how long to train; leave one of the two out")
 
 
-def fit_to_time(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator, seconds: float) -> Task[Any]:
+def fit_to_time(
+    task: Task[Any], asked: TrainingSettings, accelerator: Accelerator, limit: TimeLimit, seconds: float
+) -> Task[Any]:
     """The task with as many steps, and where the data leave it open as large a network, as the time allows.
 
     A step is timed. Where the time is short of half the steps that the data ask for, there are fewer networks, then
@@ -41,11 +46,13 @@ def fit_to_time(task: Task[Any], asked: TrainingSettings, accelerator: Accelerat
     Arguments:
         task: with settings found from its data.
         asked: the settings as they were asked for, of which some are open.
-        seconds: that training may take.
+        limit: it is told how many steps there may be, and how long a look at the validation part takes.
+        seconds: that measuring and training may take.
     """
     names = asked.left_open()
     by_data = "steps" in names
     wanted = task.settings.steps
+    end = time.perf_counter() + seconds
     times = measure(task, accelerator, MEASURED * seconds)
     while by_data and _steps(times, task.settings, seconds) < FEWER * wanted:
         smaller = _smaller(task.settings, names, _steps(times, task.settings, seconds) / wanted)
@@ -53,6 +60,9 @@ def fit_to_time(task: Task[Any], asked: TrainingSettings, accelerator: Accelerat
             break
         task = _changed(task, smaller, "less would be left of the steps that the data ask for", asked)
         times = measure(task, accelerator, MEASURED * seconds)
+    limit.evaluation = times.evaluation
+    limit.check("reading the data and one look at the validation part")
+    seconds = min(end - time.perf_counter(), limit.left())
     possible = _steps(times, task.settings, seconds)
     members = _members(task.settings)
     if by_data and possible > MORE * wanted and "members" in names and members > 1:
@@ -61,7 +71,9 @@ def fit_to_time(task: Task[Any], asked: TrainingSettings, accelerator: Accelerat
             task = _changed(task, {"members": more}, "there is time for more networks", asked)
             times = measure(task, accelerator, MEASURED * seconds)
             possible = _steps(times, task.settings, seconds)
-    steps = max(1, min(possible, int(MORE * wanted)) if by_data else possible)
+    limit.evaluation = times.evaluation
+    limit.most = int(MORE * wanted) if by_data else STEPS.most
+    steps = max(1, min(possible, int(limit.most)))
     reason = f"{asked.minutes:g} minutes are allowed, and a step takes {1000 * times.step:.3g} ms"
     chosen: dict[str, Any] = {"steps": steps}
     if "eval_every" in names:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +53,9 @@ class Outcome:
         return " ".join(f"{name}={value}" for name, value in self.changes.items()) or "as the data ask"
 
 
-def tune(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator) -> tuple[Task[Any], list[Outcome]]:
+def tune(
+    task: Task[Any], asked: TrainingSettings, accelerator: Accelerator, until: float = math.inf
+) -> tuple[Task[Any], list[Outcome]]:
     """The task with the settings that do best of some, and what each of them reached.
 
     All candidates are trained for a quarter of the steps, by the whole schedule; the best third, and what the best two
@@ -61,6 +65,7 @@ def tune(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator) -> 
     Arguments:
         task: with settings found from its data.
         asked: the settings as they were asked for: what was set there is not searched.
+        until: the `time.perf_counter()` after which no other candidate is begun.
 
     Raises:
         UserError: the task has nothing to search.
@@ -77,7 +82,11 @@ def tune(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator) -> 
     def run(changes: Sequence[Mapping[str, Any]], steps: int) -> list[Outcome]:
         found = []
         for number, change in enumerate(changes, 1):
+            if outcomes and time.perf_counter() > until:
+                log.info("tuning, %d steps: the time for it is over after %d of %d", steps, number - 1, len(changes))
+                break
             found.append(_tried(task, change, steps, accelerator))
+            outcomes.append(found[-1])
             reached = figure(found[-1].metrics[task.metric])
             log.info(
                 "tuning, %d steps, %d of %d: %s: %s %s",
@@ -88,7 +97,6 @@ def tune(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator) -> 
                 task.metric,
                 reached,
             )
-        outcomes.extend(found)
         return sorted(found, key=lambda one: _order(task, one))
 
     first = run([{}, *candidates], max(1, round(FIRST * full)))
@@ -96,10 +104,9 @@ def tune(task: Task[Any], asked: TrainingSettings, accelerator: Accelerator) -> 
     changed = [change for change in best if change]
     if len(changed) > 1 and not changed[0].keys() & changed[1].keys():
         best.append({**changed[0], **changed[1]})
-    if {} not in best:
-        best.append({})
+    best = [{}, *(one for one in best if one)]  # first, so that others have something to be compared with
     last = run(best, max(1, round(2 * FIRST * full)))
-    return _chosen(task, last, len(outcomes)), outcomes
+    return _chosen(task, last or first, len(outcomes)), outcomes
 
 
 def _tried(task: Task[Any], change: Mapping[str, Any], steps: int, accelerator: Accelerator) -> Outcome:

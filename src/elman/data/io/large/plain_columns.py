@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elman.data.decimal_marks import DECIMAL_POINT, ONCE, THOUSANDS, THREE, WHOLE
 from elman.data.io.large.plain_text import NotPlainError
 from elman.errors import optional_imports
+from elman.runtime.text.decimal_marks import DECIMAL_POINT, ONCE, THOUSANDS, THREE, WHOLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
