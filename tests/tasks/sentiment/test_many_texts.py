@@ -14,6 +14,7 @@ from tests.cli.quick_runs import make_run, write_data
 from elman.cli.main import main
 from elman.cli.predict import with_standard_input
 from elman.run import load
+from elman.tasks import sentiment
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_standard_input(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         monkeypatch.setattr(sys, "stdin", stream)
         code, out, _ = typed(capsys, "predict", str(run), *words, "--json")
         assert (code, inputs(out)) == (0, ["it was bad", "schön"])
-    assert with_standard_input(["a", "-", "--file", "-"]) == ["a", "--file", "-", "--file", "-"]
+    assert with_standard_input(["a", "-", "--file", "-"], sentiment) == (["a", "--file", "-", "--file", "-"], False)
 
 
 def test_a_folder_of_texts(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
