@@ -23,7 +23,7 @@ from elman.training.predicting.inputs import named
 from elman.training.progress import display
 from elman.training.run_folder import RunFolder
 from elman.training.run_lock import RunLock, check_idle
-from elman.training.settings import write_choices
+from elman.training.settings import Choice, write_choices
 from elman.training.task import Task
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _train(
     outcomes: list[Outcome] = []
     limit = TimeLimit(asked.minutes, since) if asked.minutes and not resume else None
     searches = not resume and bool(asked.minutes or asked.tune)
+    if resume and asked.minutes:
+        log.info("`minutes` were for the training that began; it goes on to its %s steps", f"{task.settings.steps:,}")
     if searches:
         _check_free(folder)  # before minutes are spent
         if description := task.understood():
@@ -155,10 +157,11 @@ def _train(
     return result
 
 
-def _plan_again(task_name: str, task: Task[Any], folder: RunFolder, settings: TrainingSettings) -> None:
+def _plan_again(task_name: str, task: Task[Any], folder: RunFolder, settings: TrainingSettings, reason: str) -> None:
     """Go on to another number of steps: written down before a step that the old one would not explain."""
     task.settings = replace(task.settings, steps=settings.steps)
-    task.choices = [replace(one, value=settings.steps) if one.setting == "steps" else one for one in task.choices]
+    steps = Choice("steps", settings.steps, reason)
+    task.choices = [steps if one.setting == "steps" else one for one in task.choices]
     write_choices(folder.path, task.choices)
     folder.write_settings(task_name, task.settings)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.old_runs.test_old_runs import OLD_RUNS
 
 import elman
+from elman.cli import progress
 from elman.cli.progress import TerminalDisplay
 from elman.training.progress import Display, use_display
 
@@ -67,6 +68,7 @@ def test_many_series_are_counted(recorder: Recorder) -> None:
 
 def test_a_terminal_has_one_bar_at_a_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress, "BAR_AFTER", -1.0)
     shown = TerminalDisplay()
     with shown.counting("outer", 200) as outer, shown.counting("inner", 300) as inner:
         inner(300)

@@ -73,9 +73,10 @@ WRONG: dict[str, str] = {
     "sample run Once": "'Once' is one word too many: elman sample takes it by --prompt: elman sample run --prompt Once",
     "evaluate run a.csv b.csv": "'a.csv' and what follows are words too many: elman evaluate takes it by --data: elman"
     " evaluate run --data a.csv b.csv",
-    "evaluate -": "- stands for standard input, which elman evaluate does not read; give the text or name a file",
-    "inspect unroll run --text -": "- stands for standard input, which elman inspect unroll does not read; give the"
-    " text or name a file",
+    "evaluate -": "- stands for standard input, which elman evaluate does not read; name what it is to take",
+    "inspect unroll run --text -": "- stands for standard input, which --text does not read; --text=- takes the sign"
+    " as it is",
+    "train parity --out -": "- stands for standard input, which --out does not read; --out=- takes the sign as it is",
     "sample run -": "- stands for standard input, which elman sample does not read; say --prompt-file -",
     "predict --json": "--json comes before the run; the run comes first: elman predict RUN INPUT... [OPTIONS]",
     "predict both --beam two": "--beam is 'two'; give a whole number",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from elman.training.task import Prediction, Task
 
 HELP_FLAGS = {"--help", "-h"}
+OF_OPTIONS = ("--file", "--out", "--weights")
+"""Options of every task after which a hyphen is theirs."""
 HELP = """Usage: elman predict RUN INPUT... [OPTIONS]
 
 Put questions to a trained run. What it takes, its task says: elman predict RUN --help.
@@ -87,7 +89,8 @@ def with_standard_input(words: list[str], package: ModuleType) -> tuple[list[str
     Raises:
         UserError: the task takes files, not texts.
     """
-    lone = [word == "-" and (not place or words[place - 1] != "--file") for place, word in enumerate(words)]
+    before = ["", *words]
+    lone = [word == "-" and last not in OF_OPTIONS for last, word in zip(before, words, strict=False)]
     if not any(lone):
         return words, False
     if package.Task.takes != "texts":

@@ -23,6 +23,8 @@ WIDE, NARROW = 110, 64
 """Columns of a terminal from which on a training has a bar and its speed, and the time that is left."""
 QUIET_SECONDS = 30.0
 """Where there is no terminal: how long nothing is said while work goes on."""
+BAR_AFTER = 1.0
+"""Seconds that work goes on before it has a bar, which is taken away when it is done."""
 SOON = 4.0
 """Seconds after which it is said what is done, where that cannot be counted."""
 
@@ -90,9 +92,18 @@ class TerminalDisplay(Display):
 
         name = _words("{task.description}")
         columns = name, BarColumn(), MofNCompleteColumn(), _words("left"), TimeRemainingColumn()
-        with _progress(err, *columns) as bar:
-            task = bar.add_task(description, total=total)
-            yield lambda done: bar.update(task, completed=done)
+        bar = _progress(err, *columns, transient=True)
+        task, begin = bar.add_task(description, total=total), time.monotonic()
+
+        def follow(done: int) -> None:
+            bar.update(task, completed=done)
+            if time.monotonic() - begin > BAR_AFTER:
+                bar.start()  # which does nothing the second time
+
+        try:
+            yield follow
+        finally:
+            bar.stop()
 
     @contextmanager
     def downloading(self, name: str) -> Iterator[Callable[[int, int], None]]:
@@ -240,7 +251,7 @@ def _words(format_string: str) -> Any:
     return TextColumn(format_string, markup=False)
 
 
-def _progress(err: SafeConsole, *columns: Any) -> Progress:
+def _progress(err: SafeConsole, *columns: Any, transient: bool = False) -> Progress:
     from rich.progress import Progress
 
-    return Progress(*columns, console=err)
+    return Progress(*columns, console=err, transient=transient)

@@ -193,13 +193,18 @@ def _not_inspected(rest: Sequence[str]) -> str:
 def lone_hyphen(app: App, words: Sequence[str]) -> str:
     """What to say of a hyphen, which stands for standard input, where the command does not read that; "" if it does."""
     before = list(words[: words.index("--")]) if "--" in words else list(words)
-    if before[:1] == ["predict"] or not any(
-        word == "-" and last != "--prompt-file" for last, word in zip(["", *before], before, strict=False)
-    ):
+    pairs = zip(["", *before], before, strict=False)
+    last = next((last for last, word in pairs if word == "-" and last != "--prompt-file"), None)
+    if before[:1] == ["predict"] or last is None:
         return ""
     chain = app.parse_commands(list(words))[1]
-    how = "say --prompt-file -" if before[0] == "sample" else "give the text or name a file"
-    return f"- stands for standard input, which {_command(chain)} does not read; {how}"
+    known = {name for argument in chain[-1].assemble_argument_collection() for name in argument.names}
+    what, how = _command(chain), "name what it is to take"
+    if last in known:
+        what, how = last, f"{last}=- takes the sign as it is"
+    elif before[0] == "sample":
+        how = "say --prompt-file -"
+    return f"- stands for standard input, which {what} does not read; {how}"
 
 
 def _kind(hint: Any) -> str:

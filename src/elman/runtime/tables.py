@@ -39,7 +39,7 @@ def read_rows(path: Path) -> list[list[str]]:
     try:
         rows = [
             [cell.strip() for cell in row]
-            for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+            for row in csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
             if any(map(str.strip, row))
         ]
     except csv.Error as error:

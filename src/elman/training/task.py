@@ -233,6 +233,11 @@ class Task(ABC, Generic[S]):
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the validation part, `metric` among them; draws no random numbers."""
 
+    @property
+    def depends_on_steps(self) -> bool:
+        """Whether a batch depends on how many steps there are, so that their number must not change on the way."""
+        return False
+
     def compare(self, seconds: float) -> None:
         """Compute what `finish` tells of other methods before a training in so many seconds; leave out what is long.
 

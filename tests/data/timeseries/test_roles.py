@@ -218,6 +218,8 @@ def test_no_season_is_seen_in_noise_and_walks() -> None:
         steps = generator.normal(size=(100, 10 * season))
         assert sum(repeats([noise], season) for noise in steps) <= 4
         assert sum(repeats([np.cumsum(walk)], season) for walk in steps) <= 4
+        common = [[np.cumsum(walk) + generator.normal(size=len(walk)) for _ in range(20)] for walk in steps]
+        assert sum(repeats(panel, season) for panel in common) <= 4  # one witness, not twenty
 
 
 def test_no_season_where_no_change_agrees_with_another() -> None:

@@ -50,7 +50,7 @@ def test_steps_are_planned_again_where_the_rate_does_not_depend_on_their_number(
     schedule: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, kept = Clock(monkeypatch), list[TrainingSettings]()
-    limit = TimeLimit(1.0, 0.0, changed=kept.append)
+    limit = TimeLimit(1.0, 0.0, changed=lambda planned, reason: kept.append(planned))
     settings = TrainingSettings(steps=1000, warmup=100, schedule=schedule)
     done = 0
     while done < settings.steps and not limit.over(done, settings):
@@ -60,6 +60,32 @@ def test_steps_are_planned_again_where_the_rate_does_not_depend_on_their_number(
     assert 60 * 0.85 < clock.now < 60
     assert kept == [settings]
     assert done == settings.steps  # planned, not cut short
+
+
+def test_steps_that_batches_depend_on_are_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for task, settings, depends in (
+        ("parity", {}, True),
+        ("parity", {"curriculum": 0.0}, False),
+        ("translation", {"teacher_forcing_schedule": "linear"}, True),
+        ("translation", {"teacher_forcing_schedule": "constant"}, False),
+    ):
+        module = task_module(task)
+        made = module.Task.__new__(module.Task)
+        made.settings = module.Settings(**settings)
+        assert made.depends_on_steps == depends
+    clock, limit = Clock(monkeypatch), TimeLimit(1.0, 0.0, plans_again=False)
+    settings = TrainingSettings(steps=1000, warmup=10)
+    for step in range(1, 20):
+        clock.now += 0.1
+        assert limit.stepped(step, settings) is settings
+
+
+def test_what_is_said_to_be_enough_is_enough() -> None:
+    now = time.perf_counter()
+    with pytest.raises(UserError, match=r"allow (\S+) or more") as refused:
+        TimeLimit(2.1, now - 60, looks_at_end=2, drawing=1.0, evaluation=30).check()
+    enough = float(str(refused.value).split("allow ")[1].split()[0])
+    TimeLimit(enough, now - 60, looks_at_end=2, drawing=1.0, evaluation=30).check()
 
 
 def test_a_training_that_becomes_slow_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:

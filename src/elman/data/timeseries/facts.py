@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,12 +128,12 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
 
 
 def repeats(series: Sequence[NDArray[np.float64]], season: int) -> bool:
-    """Whether the even seasons follow the mean of the odd ones, each less its own mean and the trend of all.
+    """Whether every other season follows the mean of the rest, each less its own mean and the trend of all.
 
     How closely is each one's coefficient of regression on that mean: 1 where seasons are alike but for noise, and 0 but
-    for chance where they are not.
+    for chance where they are not. What several series meet at the same time is one witness.
     """
-    found: list[float] = []
+    found: list[list[float]] = []  # of each series, the last season first
     for values in series:
         count = min(len(values), _LOOKED_AT) // season if season > 1 else 0
         if count < _FEWEST:
@@ -140,13 +141,14 @@ def repeats(series: Sequence[NDArray[np.float64]], season: int) -> bool:
         seasons = values[-count * season :].reshape(count, season)
         means = seasons.mean(axis=1, keepdims=True)
         slope = (means[-1, 0] - means[0, 0]) / ((count - 1) * season)
-        within = seasons - means - slope * (np.arange(season) - (season - 1) / 2)
+        within = (seasons - means - slope * (np.arange(season) - (season - 1) / 2))[::-1]
         profile = within[1::2].mean(axis=0)
         if (size := float(profile @ profile)) > 0:
-            found += (within[::2] @ profile / size).tolist()
-    if len(found) < _FEWEST // 2:
+            found.append((within[::2] @ profile / size).tolist())
+    together = [np.mean([one for one in row if one is not None]) for row in zip_longest(*found)]
+    if len(together) < _FEWEST // 2:
         return False
-    mean, error = float(np.mean(found)), float(np.std(found, ddof=1)) / len(found) ** 0.5
+    mean, error = float(np.mean(together)), float(np.std(together, ddof=1)) / len(together) ** 0.5
     return mean > 0.5 and mean > _SURE * error
 
 

@@ -90,17 +90,22 @@ def ask_scaled(model: Forecaster, windows: Windows, level: float, follow: Follow
             return model.forecast(batch.values, batch.known, PATHS, level)
         return model.forecast(batch.values, batch.known)
 
-    found = [answers(batch.to(device)) for batch in _batches(windows, follow)]
+    found = []
+    with follow("windows forecast", len(windows)) as done:
+        for batch in _batches(windows):
+            found.append(answers(batch.to(device)))
+            done(min(len(windows), len(found) * _at_once(windows)))
     return _together(point for point, _ in found), _ends(bounds for _, bounds in found)
 
 
-def _batches(windows: Windows, follow: Follow = _unseen) -> Iterator[WindowBatch]:
+def _at_once(windows: Windows) -> int:
+    return max(1, STEPS_AT_ONCE // windows.window)
+
+
+def _batches(windows: Windows) -> Iterator[WindowBatch]:
     """All windows, some at once."""
-    size = max(1, STEPS_AT_ONCE // windows.window)
-    with follow("windows forecast", len(windows)) as done:
-        for number, chosen in enumerate(batches_by_length(np.zeros(len(windows)), size), 1):
-            yield windows.batch(chosen)
-            done(min(len(windows), number * size))
+    for chosen in batches_by_length(np.zeros(len(windows)), _at_once(windows)):
+        yield windows.batch(chosen)
 
 
 def _together(parts: Iterable[Tensor]) -> Tensor:

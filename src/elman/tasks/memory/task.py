@@ -80,6 +80,11 @@ class Task(BaseTask[Settings]):
             model.output.requires_grad_(True)
         return model
 
+    @property
+    def depends_on_steps(self) -> bool:
+        """Where the length grows."""
+        return self.settings.curriculum > 0
+
     def batch(self, step: int, rank: int, world: int) -> ProblemBatch:
         """New sequences; their length grows over the first part of the training."""
         s = self.settings

@@ -151,6 +151,11 @@ class Task(BaseTask[Settings]):
         lengths = [len(one) + len(other) for one, other in zip(train.source, train.target, strict=True)]
         return Buckets(lengths, self.settings.effective_batch_size, self.settings.seed)
 
+    @property
+    def depends_on_steps(self) -> bool:
+        """Where the share of the teacher changes."""
+        return self.settings.teacher_forcing_schedule != "constant"
+
     def batch(self, step: int, rank: int, world: int) -> PairBatch:
         """Pairs of like length side by side."""
         from elman.data.batching import process_share

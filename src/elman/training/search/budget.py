@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from elman.errors import UserError
 from elman.training.checks.ranges import STEPS
-from elman.training.search.time_limit import TimeLimit
+from elman.training.search.time_limit import TimeLimit, reason_for
 from elman.training.search.trial import Times, measure
 from elman.training.settings import Choice, TrainingSettings
 from elman.training.task import Task
@@ -74,7 +74,7 @@ def fit_to_time(
     limit.evaluation = times.evaluation
     limit.most = int(MORE * wanted) if by_data else STEPS.most
     steps = max(1, min(possible, int(limit.most)))
-    reason = f"{asked.minutes:g} minutes are allowed, and a step takes {1000 * times.step:.3g} ms"
+    reason = reason_for(asked.minutes, times.step)
     chosen: dict[str, Any] = {"steps": steps}
     if "eval_every" in names:
         chosen["eval_every"] = max(1, round(task.settings.eval_every * steps / wanted))

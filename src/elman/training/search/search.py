@@ -46,6 +46,7 @@ def searched(
         task.prepare()  # what is read once counts as reading, not as a slow step
         limit.check()
         limit.looks_at_end, limit.drawing = task.looks_at_end, seconds_of_a_plot()
+        limit.plans_again = not task.depends_on_steps
         seconds = limit.left() / (1 + COST if asked.tune else 1)
         until = time.perf_counter() + limit.left() - seconds
         task = fit_to_time(task, asked, accelerator, limit, seconds)

@@ -39,7 +39,7 @@ class Unlimited:
         return False
 
 
-def ignore(settings: TrainingSettings) -> None:
+def ignore(settings: TrainingSettings, reason: str) -> None:
     """Keep nothing."""
 
 
@@ -48,8 +48,8 @@ class TimeLimit(Unlimited):
     """The minutes of a training, from its start to its last plot.
 
     The speed of a step that is measured beforehand, while memory is cold and other programs run, may be off by half.
-    So steps are planned again when the learning rate has risen to its peak: what was done until then does not depend
-    on their number, and a training by the final settings has the same weights.
+    So steps are planned again when the learning rate has risen to its peak, if that takes more than `UNTIMED` steps:
+    what was done until then does not depend on their number, and a training by the final settings has the same weights.
 
     Attributes:
         minutes: that are allowed.
@@ -58,7 +58,8 @@ class TimeLimit(Unlimited):
         looks_at_end: at the validation part, after training.
         drawing: seconds that a plot takes.
         evaluation: seconds that a look at the validation part takes.
-        changed: what is called with settings of another number of steps.
+        plans_again: whether steps may be planned again, as they may where no batch depends on their number.
+        changed: what is called with settings of another number of steps, and why it is another.
     """
 
     minutes: float
@@ -67,7 +68,8 @@ class TimeLimit(Unlimited):
     looks_at_end: int = 1
     drawing: float = 0.5
     evaluation: float = 0.0
-    changed: Callable[[TrainingSettings], None] = ignore
+    plans_again: bool = True
+    changed: Callable[[TrainingSettings, str], None] = ignore
     _done: int = field(default=0, init=False)
     _timed_since: float = field(default=0.0, init=False)
     _evaluating: float = field(default=0.0, init=False)
@@ -83,7 +85,8 @@ class TimeLimit(Unlimited):
         if self.left() > self.evaluation:
             return
         spent = time.perf_counter() - self.since
-        enough = math.ceil(20 * spent / 60) / 10
+        ending = FIGURES * self.drawing + (self.looks_at_end + 1) * self.evaluation
+        enough = math.ceil(10 * max(2 * spent, 1.2 * (spent + ending)) / 60) / 10
         raise UserError(
             f"`minutes={self.minutes:g}` leaves no time to train: the start and {what} took {spent:.0f} s;"
             f" allow {enough:g} or more"
@@ -94,7 +97,7 @@ class TimeLimit(Unlimited):
         self._done += 1
         if self._done == UNTIMED:
             self._timed_since, self._evaluating = time.perf_counter(), 0.0
-        if self._done <= UNTIMED or step != _turning_point(settings):
+        if not self.plans_again or self._done <= UNTIMED or step != _turning_point(settings):
             return settings
         seconds = (time.perf_counter() - self._timed_since - self._evaluating) / (self._done - UNTIMED)
         looks = self.evaluation / settings.eval_every
@@ -104,7 +107,7 @@ class TimeLimit(Unlimited):
             return settings
         log.info("a step takes %.3g ms: %s steps in %g minutes", 1000 * seconds, f"{steps:,}", self.minutes)
         settings = replace(settings, steps=steps)
-        self.changed(settings)
+        self.changed(settings, reason_for(self.minutes, seconds))
         return settings
 
     def evaluated(self, seconds: float) -> None:
@@ -118,6 +121,11 @@ class TimeLimit(Unlimited):
             return False
         log.warning("the %g minutes end at step %s of %s; `resume` goes on", self.minutes, step, settings.steps)
         return True
+
+
+def reason_for(minutes: float, step: float) -> str:
+    """Why there are so many steps, of so many seconds each."""
+    return f"{minutes:g} minutes are allowed, and a step takes {1000 * step:.3g} ms"
 
 
 def _turning_point(settings: TrainingSettings) -> int:
