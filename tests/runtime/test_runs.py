@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import elman
 from elman.errors import UserError
 from elman.runtime import load
 from elman.runtime.model import TASKS
+from elman.training.checkpoint import save_weights
 from tests.old_runs.test_old_runs import EXPECTED, OLD_RUNS
-from tests.runtime.runs import assert_alike, begun
+from tests.runtime.runs import STEP, assert_alike, begun
 
 LOADED = [name for name in EXPECTED if not name.startswith("translation")]
 TEXT = "one for sorrow,\ntwo for joy, three for a girl"
@@ -156,6 +158,30 @@ def test_numbers_with_decimal_commas_are_read_as_the_run_reads_them(
     sales = begun(tmp_path / "sales", "forecasting", data="sales.csv", target=("sold",), window=4, horizon=2)
     want = [one.to_json() for one in elman.load(sales).predict("sales.csv")]
     assert_alike([one.to_json() for one in load(sales).predict("sales.csv")], want)
+
+
+@pytest.mark.parametrize("intervals", ["quantile", "gaussian"])
+def test_intervals_of_one_width_a_step(intervals: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    days = [f"2020-01-{day:02},{day % 7 + day / 100}" for day in range(1, 29)]
+    Path("sales.csv").write_text("\n".join(["date,sold", *days]))
+    asked = {"intervals": intervals, "calibrate": "validation", "window": 4, "horizon": 2}
+    run = begun(tmp_path / "sales", "forecasting", data="sales.csv", **asked)
+    model: Any = elman.load(run).model
+    model.interval_spread.zero_()
+    model.share.zero_()
+    model.widen.copy_(torch.tensor([[0.25], [0.5]]))
+    save_weights(run / "model.safetensors", model, STEP)
+    whole = elman.load(run)
+    (want,) = whole.predict("sales.csv")
+    ends = {name: np.array(want.to_json()["targets"]["sold"][name]) for name in ("forecast", "lower", "upper")}
+    size = (ends["upper"] - ends["lower"])[0]
+    np.testing.assert_allclose(ends["upper"] - ends["forecast"], size / 2 * np.array([1, 2]), rtol=1e-4)
+    np.testing.assert_allclose(ends["forecast"] - ends["lower"], size / 2 * np.array([1, 2]), rtol=1e-4)
+    assert_alike([one.to_json() for one in load(run).predict("sales.csv")], [want.to_json()])
+    for to in ("onnx", "c"):  # each compares itself with the run
+        whole.export(to)
+    assert_alike([one.to_json() for one in elman.load(run / "model.onnx").predict("sales.csv")], [want.to_json()])
 
 
 def test_a_comma_that_may_be_either_is_said(here: Path) -> None:

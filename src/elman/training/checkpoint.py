@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from elman.data.io.files import path_kind
 from elman.errors import UserError, optional_imports
-from elman.training.compatibility import current_weights
+from elman.training.compatibility import LATER, current_weights
 from elman.training.lr_schedule import BestTracker
 from elman.training.run_folder import RunFolder
 from elman.training.run_state import TrainState, saved_state
@@ -47,6 +47,8 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
 def fill_model(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Copy `tensors` into `model` after checking that names and shapes agree."""
     own, tensors = own_tensors(model), current_weights(tensors)
+    later = {name: torch.full_like(own[name], value) for name, value in LATER.items() if name in own}
+    tensors = later | tensors
     if missing := sorted(own.keys() ^ tensors.keys()):
         raise UserError(f"{path} does not fit the settings beside it: {missing[0]} is in one and not in the other")
     for name, tensor in tensors.items():

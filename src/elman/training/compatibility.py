@@ -10,6 +10,8 @@ SETTINGS = {"quiet": "small_init"}
 """Settings: the old name, and today's."""
 VALUES: dict[str, tuple[tuple[object, object], ...]] = {"calibrate": ((True, "validation"), (False, "none"))}
 """Settings: old values, and today's."""
+LATER = {"interval_spread": 1.0}
+"""Weights that version 0.1 did not have, and what they were then."""
 LISTS = frozenset({"time"})
 """Settings that took one text, and take several today."""
 WEIGHTS = {"reads.": "source_embedding.", "writes.": "target_embedding.", "above.": "upper_decoder."}

@@ -51,7 +51,7 @@ def write_forecaster(source: Source, facts: dict[str, str], model: ForecastingMo
     source.functions.append(_units(fitted.transform))
     source.functions.append(_scaling(fitted.transform, mean, std, measured + own, len(scales), bool(K)))
     if isinstance(network, DirectForecaster) and network.head.intervals != "none":
-        source.functions.append(_head(network.head))
+        source.functions.append(_head(network.head, spread=bool(network.interval_spread)))
     widen = source.vector(network.widen)
     if isinstance(network, DirectForecaster):
         source.functions.append(_direct(source, network, cells))
@@ -141,7 +141,10 @@ static int scale_inputs(STATE *s, const double *values, const double *known, int
     return body + "    (void)known;\n    return 0;\n}"
 
 
-def _head(head: Head) -> str:
+def _head(head: Head, *, spread: bool) -> str:
+    if not spread:
+        return """/* The ends of the interval of one value: its width is that of its step. */
+static void ends_of(const float *n, float *ends) { ends[0] = ends[1] = n[0]; }"""
     if head.intervals == "quantile":
         return """/* The ends of the interval of one value: quantiles that cross are put in order. */
 static void ends_of(const float *n, float *ends) {

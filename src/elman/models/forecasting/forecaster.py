@@ -92,6 +92,7 @@ class DirectForecaster(Forecaster):
     line_ahead: Tensor
     line_bias: Tensor
     share: Tensor
+    interval_spread: Tensor
     anchors_alone = False
 
     def __init__(self, layout: Layout, head: Head, shape: RecurrentConfig, *, dropout: float = 0.0) -> None:
@@ -105,6 +106,7 @@ class DirectForecaster(Forecaster):
             self.register_buffer("line_bias", torch.zeros(answers))
         if layout.blended:
             self.register_buffer("share", torch.ones(()))
+            self.register_buffer("interval_spread", torch.ones(()))  # 0: intervals are as wide as `widen` says
             with torch.no_grad():
                 self.output.weight.zero_()  # the network begins by adding nothing to the anchor
 
@@ -147,7 +149,8 @@ class DirectForecaster(Forecaster):
         if self.anchors_alone:
             return self._anchors(values, known), None
         answers, bounds, anchors = self.parts(values, known)
-        return joined(answers, bounds, anchors, self.share if self.layout.blended else None)
+        blended = (self.share, self.interval_spread) if self.layout.blended else None
+        return joined(answers, bounds, anchors, blended)
 
     def parts(self, values: Tensor, known: Tensor) -> tuple[Tensor, Bounds | None, Tensor]:
         """The network's answers and the ends of their intervals, and the anchors that they are added to."""
@@ -254,15 +257,22 @@ class RecursiveForecaster(Forecaster):
 
 
 def joined(
-    answers: Tensor, bounds: Bounds | None, anchors: Tensor, share: Tensor | None
+    answers: Tensor, bounds: Bounds | None, anchors: Tensor, blended: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Bounds | None]:
-    """Points and the ends of their intervals: a share of the network's answers (all of them for None) and the anchors.
+    """Points and the ends of their intervals: the network's answers and the anchors.
 
     Answers, bounds and anchors are of one shape.
+
+    Arguments:
+        blended: the share of the answers that is taken, all of them for None, and whether (1) or not (0) the network
+            says how wide intervals are.
     """
-    if share is not None:
-        anchors = anchors + (share - 1) * answers  # the interval goes with its point
-    return answers + anchors, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
+    if blended is not None:
+        anchors = anchors + (blended[0] - 1) * answers  # the interval goes with its point
+    point = answers + anchors
+    if bounds is None or (blended is not None and not bool(blended[1])):
+        return point, None if bounds is None else (point, point)
+    return point, (bounds[0] + anchors, bounds[1] + anchors)
 
 
 def _summed(losses: Tensor, observed: Tensor | None) -> tuple[Tensor, int]:

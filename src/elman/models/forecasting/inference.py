@@ -66,9 +66,8 @@ def ask(
     point, bounds = ask_scaled(model, windows, level, follow) if scaled is None else scaled
     if bounds is None:
         return Forecasts(_restored(point, windows, in_units))
-    widen = torch.maximum(_widening(model, windows, level, past, follow), (bounds[0] - bounds[1]) / 2)
-    lower, upper = torch.minimum(bounds[0] - widen, point), torch.maximum(bounds[1] + widen, point)
-    return Forecasts(*(_restored(part, windows, in_units) for part in (point, lower, upper)))
+    ends = _widened(point, bounds, _widening(model, windows, level, past, follow))
+    return Forecasts(*(_restored(part, windows, in_units) for part in (point, *ends)))
 
 
 def _restored(scaled: Tensor, windows: Windows, in_units: InUnits) -> Values:
@@ -123,7 +122,8 @@ def learn_from_validation(
 ) -> Scaled:
     """Set what validation decides: the share of the network's answers, and how wide intervals are.
 
-    The network is asked once.
+    Where the network's own intervals score worse than such of one width a step, these take their place: a network
+    that adds nothing to its anchor knows nothing of the anchor's errors. The network is asked once.
 
     Arguments:
         windows: of the validation part.
@@ -143,13 +143,39 @@ def learn_from_validation(
         parts = answers, _ends(one[1] for one in found), anchors
         whole = joined(*parts, None)[0]
         model.share.fill_(_best_share(anchors, whole, windows, *blended))
-        scaled = joined(*parts, model.share.cpu())
+        scaled = joined(*parts, (model.share.cpu(), model.interval_spread.fill_(1.0).cpu()))
+        if calibrated and calibrate(model, windows, level, scaled):
+            own = interval_score(model, windows, level, scaled)
+            model.interval_spread.zero_()
+            even = joined(*parts, (model.share.cpu(), model.interval_spread.cpu()))
+            calibrate(model, windows, level, even)
+            if interval_score(model, windows, level, even) < own:
+                return even
+            model.interval_spread.fill_(1.0)
     if calibrated:
         calibrate(model, windows, level, scaled)
     return scaled
 
 
-def calibrate(model: Forecaster, windows: Windows, level: float, scaled: Scaled | None = None) -> None:
+def interval_score(model: Forecaster, windows: Windows, level: float, scaled: Scaled) -> float:
+    """The mean interval score of scaled intervals once they are widened (Gneiting and Raftery 2007, equation 43).
+
+    That is their width, and for what came outside how far it did, times 2 / (1 - level); less is better.
+    """
+    point, bounds = scaled
+    assert bounds is not None, "asked where there are intervals"
+    lower, upper = _widened(point, bounds, widening(model, windows.horizon))
+    missed = lacking((lower, upper), windows).clamp(min=0)
+    return float((upper - lower + 2 / (1 - level) * missed)[missed.isfinite()].double().mean())
+
+
+def _widened(point: Tensor, bounds: Bounds, by: Tensor) -> Bounds:
+    """Intervals that are wider on either side, or narrower, to the point at most."""
+    widen = torch.maximum(by, (bounds[0] - bounds[1]) / 2)
+    return torch.minimum(bounds[0] - widen, point), torch.maximum(bounds[1] + widen, point)
+
+
+def calibrate(model: Forecaster, windows: Windows, level: float, scaled: Scaled | None = None) -> bool:
     """Set `model.widen` so that intervals cover `level` of these windows: conformalised quantile regression.
 
     Romano, Patterson and Candes (2019), equations 6 to 8, for each step ahead and target by itself; with fewer than
@@ -157,14 +183,18 @@ def calibrate(model: Forecaster, windows: Windows, level: float, scaled: Scaled 
 
     Arguments:
         scaled: as in `ask`.
+
+    Returns:
+        whether it was set.
     """
     _, bounds = ask_scaled(model, windows, level) if scaled is None else scaled
     if bounds is None or len(windows) * windows.horizon < FEWEST_SCORES or len(windows) < FEWEST_WINDOWS:
-        return
+        return False
     missed = lacking(bounds, windows)
     if len(windows) < FEWEST_TO_CALIBRATE:
         missed = missed.flatten(0, 1)
     model.widen.copy_(enough_of(missed, level, dim=0).expand_as(model.widen))
+    return True
 
 
 def _best_share(anchor: Tensor, whole: Tensor, windows: Windows, in_units: InUnits, sizes: Values) -> float:

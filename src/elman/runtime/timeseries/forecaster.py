@@ -85,6 +85,8 @@ class DirectForecaster:
             }
             self.line = {name: weights.take(f"line_{name}", *sizes) for name, sizes in shapes.items()}
         self.share = float(weights.take("share")) if layout.blended else 1.0
+        later = layout.blended and weights.has("interval_spread")  # runs of version 0.1 have none
+        self.interval_spread = float(weights.take("interval_spread")) if later else 1.0
 
     def forecast(self, values: Floats, known: Floats) -> tuple[Floats, Bounds | None]:
         """Points (F, B, Y) and the ends of their intervals, from values (T, B, Y + P) and known (T + F, B, K)."""
@@ -92,7 +94,10 @@ class DirectForecaster:
         bounds, point = self.head.interval(numbers), numbers[..., 0]
         if self.layout.blended:
             anchors = anchors + np.float32(self.share - 1) * point  # the interval goes with its point
-        return point + anchors, None if bounds is None else (bounds[0] + anchors, bounds[1] + anchors)
+        found = point + anchors
+        if bounds is None or not self.interval_spread:
+            return found, None if bounds is None else (found, found)
+        return found, (bounds[0] + anchors, bounds[1] + anchors)
 
     def _numbers(self, values: Floats, known: Floats) -> Floats:
         layout, (steps, batch, _) = self.layout, values.shape

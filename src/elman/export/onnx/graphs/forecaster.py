@@ -59,7 +59,9 @@ def _direct(g: Graph, model: DirectForecaster, table: Scales, values: Value, kno
         anchors = _plus(anchors, point * (float(model.share) - 1.0))
     found = {"forecast": _plus(anchors, point)}
     ends = interval(g, model, numbers)
-    if ends is not None:
+    if ends is not None and layout.blended and not bool(model.interval_spread):
+        found |= {name: g.op("Identity", found["forecast"]) for name in ("lower", "upper")}
+    elif ends is not None:
         found |= {"lower": _plus(anchors, ends[0]), "upper": _plus(anchors, ends[1])}
     _give(g, table, found, layout.horizon, layout.targets, model.widen.cpu().numpy()[:, None])
     if layout.blended:
