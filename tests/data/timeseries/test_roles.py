@@ -212,6 +212,22 @@ def test_the_usual_season_is_seen_under_noise_that_hides_each_change(season: int
     assert not repeats([np.zeros(20 * season)], season)
 
 
+@pytest.mark.parametrize("order", [["Datum", "Uhrzeit", "kWh"], ["kWh", "Uhrzeit", "Datum"]])
+def test_days_and_times_of_day_in_two_columns_are_one_time(order: list[str], tmp_path: Path) -> None:
+    hours = pd.date_range("2025-01-01", periods=60, freq="h")
+    table = pd.DataFrame(
+        {"Datum": hours.strftime("%d.%m.%Y"), "Uhrzeit": hours.strftime("%H:%M"), "kWh": np.arange(60.0)}
+    )
+    table[order].to_csv(tmp_path / "t.csv", sep=";", index=False)
+    read = read_all_series(str(tmp_path / "t.csv"), READING)
+    assert (read.roles.time_parts, read.roles.targets, read.frequency) == (("Datum", "Uhrzeit"), ("kWh",), "h")
+    assert len(read.series) == 1
+    assert list(read.series[0].times) == list(hours)
+    daily = table[::24].assign(Uhrzeit="08:00")  # one time of day: the days alone say when
+    daily.to_csv(tmp_path / "d.csv", index=False)
+    assert read_all_series(str(tmp_path / "d.csv"), READING).roles.time_parts == ()
+
+
 def test_no_season_is_seen_in_noise_and_walks() -> None:
     generator = np.random.default_rng(0)
     for season in (7, 24, 300):

@@ -26,6 +26,7 @@ _MONTHS = (
     ("december", "dezember", "dec", "dez"),
 )  # fmt: skip
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names}
+_CLOCK = r"\s*([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?(\s*[AaPp][Mm])?\s*"
 MOST_CATEGORIES = 50
 """Different texts of a covariate, at most."""
 
@@ -76,8 +77,9 @@ def roles_of(
 ) -> Roles:
     """The roles of a table's columns; what is not said is found, and added to `notes` where there was a choice.
 
-    The time is the first column of dates, else the columns year, month, ... together, else the first column, if its
-    numbers rise, or are whole and fall. The target is the last column of numbers.
+    The time is the first column of dates, with one of times of day where days stand more than once; else the columns
+    year, month, ... together, else the first column, if its numbers rise, or are whole and fall. The target is the last
+    column of numbers.
 
     Raises:
         UserError: a column that was named is not there (suggests the near one), one has two roles, or the time or the
@@ -103,11 +105,14 @@ def roles_of(
 
 
 def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str, notes: list[str]) -> tuple[str, ...]:
-    dates = next((name for name in free if _is_date(table[name])), None)
+    dated = [name for name in free if _is_date(table[name])]
+    clocks = [name for name in dated if _is_clock(table[name])]
+    dates = next((name for name in dated if name not in clocks), next(iter(dated), None))
     small = {part_of(name): name for name in reversed(free)}
     found: tuple[str, ...]
     if dates is not None:
-        found = (dates,)
+        beside = [name for name in clocks if name != dates][:1]
+        found = (dates, *beside) if beside and table[dates].duplicated().any() else (dates,)
     elif "year" in small and "month" in small:
         together = [part in small for part in PARTS]
         found = tuple(small[part] for part in PARTS[: together.index(False) if False in together else None])
@@ -119,6 +124,12 @@ def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str
     if found != tuple(free[:1]):
         notes.append(f"{source}: the time is {' '.join(map(repr, found))}; another is named with `time`")
     return found
+
+
+def _is_clock(column: pd.Series) -> bool:
+    """Whether a column holds times of day: 7:05, 23:59:59."""
+    cells = column.dropna().astype(str).head(LOOKED_AT)
+    return bool(len(cells)) and bool(cells.str.fullmatch(_CLOCK).all())
 
 
 def part_of(name: str) -> str:

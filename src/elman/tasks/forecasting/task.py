@@ -332,9 +332,10 @@ class Task(BaseTask[Settings]):
         held = self.data.held
         judged = self._judge(model, windows.passages(self.settings.validation_sample or MOST_JUDGED), held)
         own, (best, other) = judged.metrics("")["mae"], judged.best_baseline("mae")
-        title = f"{where.capitalize()}: MAE {own:.3g}, {compared(own, other)} the best baseline ({best}: {other:.3g})"
-        ask = partial(self.ask, past=held)
-        panels = panels_of_part(windows, ask, model, self.fitted.roles.targets, DRAWN_WINDOWS)
+        whose = "" if float(getattr(model, "share", 1.0)) else " of the anchor alone"
+        than = f"{compared(own, other)} the best baseline ({best}: {other:.3g})"
+        title = f"{where.capitalize()}: MAE {own:.3g}{whose}, {than}"
+        panels = panels_of_part(windows, partial(self.ask, past=held), model, self.fitted.roles.targets, DRAWN_WINDOWS)
         draw_forecasts(panels, title, self.settings.level, path)
         return judged
 
