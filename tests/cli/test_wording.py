@@ -59,6 +59,9 @@ WRONG: dict[str, str] = {
     " --weights last",
     "compare --steps 3": "elman compare needs --out, a folder for what it makes: elman compare --steps 3 --out"
     " runs/compare",
+    "compare --minutes 1": "there is no option --minutes; --steps 200 --seeds 0 shorten it (1000 and 0,1,2 if"
+    " not given); elman compare --help lists the options",
+    "train parity --minutes -1": "--minutes is -1.0; it must be at least 0 (0 is no limit)",
     "predict run --bogus": "there is no option --bogus; elman predict run --help lists the options",
     "predict run 01 --out x": "there is no option --out; elman predict run --help lists the options",
     "predict run 01 --wieghts last": "there is no option --wieghts; did you mean: elman predict run 01 --weights last",

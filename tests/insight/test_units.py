@@ -118,6 +118,17 @@ def test_a_sequence_of_the_users_own_is_ranked_too() -> None:
     assert set(found.correlation) == set(plain.correlation) | {"mine"}
 
 
+def test_nothing_is_said_of_a_text_of_a_few_tokens() -> None:
+    found = units(_quote_detector(), _encode('a"b"'), 'a"b"')
+    few = "4 tokens are too few to say what a unit follows"
+    assert few in plot_units(found).get_suptitle()
+    console = Console(file=io.StringIO(), width=120)
+    console.print(terminal_view(found))
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert few in written
+    assert "r =" not in written + html_page(found)
+
+
 def test_the_nearest_passages_in_state_are_nearest_and_apart() -> None:
     text = "abcd " * 30
     found = _units(text)

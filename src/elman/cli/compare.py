@@ -38,8 +38,10 @@ def compare(
             help=f"Names with commas between: {', '.join(REMEDIES)}; a plus sign joins several, as in orthogonal+clip."
         ),
     ] = ",".join(REMEDIES),
-    seeds: Annotated[str, Parameter(help="Numbers with commas between; one run for each.")] = "0,1,2",
-    steps: Annotated[int, Parameter(help="Optimiser steps of each run.")] = 1000,
+    seeds: Annotated[
+        str, Parameter(help="Numbers with commas between; one run for each, fewer take less time.")
+    ] = "0,1,2",
+    steps: Annotated[int, Parameter(help="Optimiser steps of each run; fewer take less time.")] = 1000,
     hidden_size: Annotated[int, Parameter(help="Hidden units of each network.")] = 64,
     batch_size: Annotated[int, Parameter(help="Sequences in one step.")] = 32,
     lr: Annotated[float, Parameter(help="Learning rate of Adam.")] = 2e-3,

@@ -14,12 +14,12 @@ from cyclopts import App, CycloptsError
 import elman
 from elman import cli
 from elman.cli.hub.addresses import with_local_runs
-from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, show_notes
+from elman.cli.messages import as_options, drop_output, one_line, ready_streams, say, shell_words, show_notes
 from elman.cli.progress import TerminalDisplay
 from elman.cli.suggestions import advice, lone_hyphen
 from elman.cli.terminal.help_text import command_help, recipes_help
 from elman.errors import UserError
-from elman.training.distributed.launcher import ProcessError, first_of_machine, let_the_first_speak
+from elman.training.distributed.launcher import ProcessError, first_of_machine, let_the_first_speak, number_of_processes
 from elman.training.progress import use_display
 
 USER_MISTAKE = 2
@@ -147,10 +147,23 @@ def run_app(build: Callable[[], App], arguments: Sequence[str]) -> None:
         if not isinstance(error, Interrupted) or debug:
             raise
         if first_of_machine():
-            say(as_options(str(error)))
+            say(_to_go_on(words, error.step, error.folder) or as_options(str(error)))
         else:
             let_the_first_speak()
         sys.exit(error.code)
+
+
+def _to_go_on(words: Sequence[str], step: int, folder: Path | None) -> str:
+    """Where a training that was stopped is saved, and the command that goes on with it, of the words that were typed.
+
+    "" where that is another: of several processes, or of a command that is no training.
+    """
+    if folder is None or list(words[:1]) != ["train"] or number_of_processes() > 1:
+        return ""
+    out = [] if any(word.partition("=")[0] == "--out" for word in words) else ["--out", str(folder)]
+    resume = [] if "--resume" in words else ["--resume"]
+    command = shell_words(["elman", *words, *out, *resume])
+    return f"stopped at step {step}, saved in {folder}; go on with: {command}"
 
 
 def run_first(words: list[str]) -> list[str]:

@@ -215,6 +215,8 @@ def check_texts(inputs: Sequence[str], what: str, *, option: str = "") -> None:
     for given in inputs:
         if Path(given).suffix and os.path.isfile(given):  # of a long text it says no, without an error
             how = f"say `{option}={given}`" if option else 'give the text itself: "$(cat FILE)"'
+            if option and len(inputs) > 1:
+                how += ' in a command of its own, without other texts, or give its text: "$(cat FILE)"'
             raise UserError(f"{given} is a file, and this run takes {what}; {how}")
 
 

@@ -105,6 +105,8 @@ def unknown_option(app: App, words: Sequence[str]) -> str:
             if not near:
                 batch = ": it looks at the next training batch" if name in ("--input", "--text") else ""
                 what = f"{_command(apps)} has no option {name}{batch}" if batch else f"there is no option {name}"
+                if name == "--minutes" and "--seeds" in known:
+                    what += "; --steps 200 --seeds 0 shorten it (1000 and 0,1,2 if not given)"
                 return f"{what}; {_command(apps)} --help lists the options"
             meant = [*rest[:place], near[0] + equals + value, *rest[place + 1 :]]
             return f"there is no option {name}; did you mean: {_whole(app, chain, meant)}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 CONTEXT = 30  # characters shown on either side of a passage
+FEWEST = 10
+"""Tokens from which a correlation says something: over two of them every r is 1 or -1."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Units:
     limit: float
     tracks: dict[str, Tensor]
     correlation: dict[str, Tensor]
+
+    @property
+    def too_short(self) -> str:
+        """Why nothing is said of what the units follow; "" for a text that is long enough."""
+        count = len(self.tokens)
+        return (
+            "" if count >= FEWEST else f"{count} tokens are too few to say what a unit follows; give {FEWEST} or more"
+        )
 
     def ranked(self, track: str, count: int = 5) -> list[tuple[int, float]]:
         """Give the units that follow `track` most closely, each with its correlation.
@@ -111,6 +121,8 @@ class Units:
         with optional_imports():
             from rich.table import Table
 
+        if self.too_short:
+            return Table(f"{self.layer}: {self.too_short}")  # without columns rich shows no title either
         title = f"What units of {self.layer} track in {len(self.tokens)} tokens (Pearson's r)"
         table = Table("track", *(f"unit {place}" for place in ("1st", "2nd", "3rd")[:count]), title=title)
         for track in self.best():

@@ -61,7 +61,7 @@ Makers = dict[type[nn.Module], Callable[[nn.Module], nn.Module]]
 
 def _exchange(model: nn.Module, makers: Makers, what: str, verb: str) -> Exchange:
     if type(model) in makers:
-        raise ValueError(f"{verb} looks inside a model; this is a {type(model).__name__} itself: make the other one")
+        raise ValueError(_itself(model, verb))
     made: dict[nn.Module, nn.Module] = {}
     replaced, left = [], {}
     for parent, attribute, name, child in list(_children(model)):
@@ -77,6 +77,18 @@ def _exchange(model: nn.Module, makers: Makers, what: str, verb: str) -> Exchang
         setattr(parent, attribute, made[child])
         replaced.append(name)
     return Exchange(what, tuple(replaced), left)
+
+
+def _itself(model: nn.Module, verb: str) -> str:
+    """Why a layer by itself cannot be replaced, and what to write instead: anew, or around it with its weights."""
+    assert isinstance(model, nn.RNN | RNN | nn.RNNCell | RNNCell)
+    name = type(model).__name__
+    home = "torch.nn" if verb == "restore" else "elman" if isinstance(model, nn.RNN) else "elman.nn"
+    return (
+        f"{verb} looks inside a model; this is an {name} itself: make {home}.{name}({model.input_size},"
+        f" {model.hidden_size}, ...), or, with its weights: model = torch.nn.Sequential(layer);"
+        f" elman.{verb}(model); layer = model[0]"
+    )
 
 
 def _children(model: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.Module]]:

@@ -31,7 +31,8 @@ class RunLock:
         self._handle = -1
 
     def __enter__(self) -> Self:
-        with naming_the_file(self.path):
+        there = os.path.lexists(self.path)
+        with naming_the_file(self.path if there else self.path.parent):  # the user chose the folder, not the lock
             self.path.parent.mkdir(parents=True, exist_ok=True)
             while True:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

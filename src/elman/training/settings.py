@@ -46,8 +46,8 @@ class TrainingSettings:
     steps: int = 2000
     """Optimiser steps in all."""
     minutes: float = 0.0
-    """Minutes from the start of the command to its last plot, half a minute at least: they decide how many steps there
-    are, and where the data leave it open how large the network is; 0 leaves both as they are."""
+    """Minutes from the start of the command to its last plot: they decide how many steps there are, and where the data
+    leave it open how large the network is; 0 is no limit and leaves both as they are."""
     tune: bool = False
     """Look for better settings first, by short trainings compared on the validation part or by cross-validation; with
     `minutes` within them, else in up to five times as long as the training."""
@@ -96,7 +96,7 @@ class TrainingSettings:
 
     RANGES: ClassVar[Ranges] = {
         **dict.fromkeys(("steps", "eval_every", "checkpoint_every", "log_every"), STEPS),
-        "minutes": Range(0, 1e6),
+        "minutes": Range(0, 1e6, note="0 is no limit"),
         "batch_size": Range(1, MOST_SEQUENCES),
         "gradient_accumulation_steps": Range(1, MOST_SEQUENCES),
         "lr": Range(0, 1e38, above=True),

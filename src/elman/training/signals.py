@@ -9,11 +9,16 @@ from types import FrameType
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: a wish obeyed)
-    """Training was asked to stop and did: everything is saved. `code` is the exit status that shells expect."""
+    """Training was asked to stop and did: everything is saved.
 
-    def __init__(self, message: str, code: int) -> None:
+    Attributes:
+        code: the exit status that shells expect.
+        step, folder: after which step, and where it is saved; None where another than the loop of training stopped.
+    """
+
+    def __init__(self, message: str, code: int, step: int = 0, folder: Path | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.step, self.folder = code, step, folder
 
 
 class Interrupt:
@@ -49,7 +54,7 @@ class Interrupt:
     def stopped(self, step: int, folder: Path) -> Interrupted:
         """What to raise after saving."""
         message = f"stopped at step {step}, saved in {folder}; go on with `resume` and `out={folder}`"
-        return Interrupted(message, 128 + self._number)
+        return Interrupted(message, 128 + self._number, step, folder)
 
     def __enter__(self) -> Interrupt:
         for number in (signal.SIGINT, signal.SIGTERM) if self._active else ():

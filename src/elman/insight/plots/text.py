@@ -89,7 +89,7 @@ def terminal_view(units: Units, chosen: Sequence[int] | None = None, stop: int |
     parts: list[Text] = []
     for unit, heading in _headings(units, chosen):
         parts += [Text(f"\n{heading}", style="bold"), coloured(units, unit, 0, stop)]
-    return Group(units.table(), *parts)
+    return Group(Text(f"{units.layer}: {units.too_short}") if units.too_short else units.table(), *parts)
 
 
 def nearest_table(units: Units, at: int, count: int = 5) -> Table:
@@ -156,7 +156,10 @@ def save_html(
 def _headings(units: Units, chosen: Sequence[int] | None) -> list[tuple[int, str]]:
     if chosen is not None:
         return [(unit, f"Unit {unit}") for unit in chosen]
-    return [(unit, f"Unit {unit} tracks {track} (r = {r:+.2f})") for track, (unit, r) in units.best().items()]
+    best = units.best().items()
+    if units.too_short:
+        return [(unit, f"Unit {unit}") for unit in dict.fromkeys(unit for _, (unit, _) in best)]
+    return [(unit, f"Unit {unit} tracks {track} (r = {r:+.2f})") for track, (unit, r) in best]
 
 
 def _shades(units: Units, unit: int, start: int, stop: int | None) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ MOST = 75  # tokens whose names can be read side by side
 
 @styled
 def plot_units(units: Units, start: int = 0, count: int = 60) -> Figure:
-    """Draw, for each track, the unit that follows it most closely.
+    """Draw, for each track, the unit that follows it most closely; of a text of a few tokens nothing is said of that.
 
     Arguments:
         start, count: the passage to show, in tokens.
@@ -32,6 +32,8 @@ def plot_units(units: Units, start: int = 0, count: int = 60) -> Figure:
     track, (unit, r) = next(iter(best.items()))
     title = f"Of {units.h.shape[1]} units in {units.layer}, unit {unit} follows {track} most closely "
     title += f"(r = {r:+.2f} over {len(units.tokens)} tokens)"
+    if units.too_short:
+        title = f"{units.h.shape[1]} units in {units.layer}: {units.too_short}"
     figure, panels = new_figure(title, len(best), height=1.1 + 1.7 * len(best), sharex=True)
     places = torch.arange(start, stop).numpy()
     for axes, (name, (unit, r)) in zip(panels, best.items(), strict=True):
@@ -44,7 +46,7 @@ def plot_units(units: Units, start: int = 0, count: int = 60) -> Figure:
             units.h[start:stop, unit].numpy(),
             color=BLUE,
             linestyle="-",
-            label=f"unit {unit}, r = {r:+.2f}",
+            label=f"unit {unit}" + ("" if units.too_short else f", r = {r:+.2f}"),
         )
         axes.set_ylim(-1.1 * units.limit, 1.1 * units.limit)
         axes.set_ylabel("h")

@@ -22,12 +22,13 @@ LARGEST = 2.0**53
 
 @dataclass(frozen=True)
 class Range:
-    """From `least` to `most`; `above` and `below` leave the ends themselves out."""
+    """From `least` to `most`; `above` and `below` leave the ends themselves out; `note` says what `least` means."""
 
     least: float
     most: float
     above: bool = False
     below: bool = False
+    note: str = ""
 
     def __contains__(self, value: float) -> bool:
         low = value > self.least if self.above else value >= self.least
@@ -35,7 +36,7 @@ class Range:
 
     def describe(self, value: float) -> str:
         """What a value must be: the end that matters to it, or both where there is no room between them."""
-        low = f"{'above' if self.above else 'at least'} {self.least:g}"
+        low = f"{'above' if self.above else 'at least'} {self.least:g}" + (f" ({self.note})" if self.note else "")
         high = f"{'below' if self.below else 'at most'} {self.most:,g}"
         if self.most <= 1:
             return f"{low} and {high}"
