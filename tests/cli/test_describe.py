@@ -155,3 +155,16 @@ def test_a_column_of_texts_that_is_not_called_so(tmp_path: Path, capsys: pytest.
     code, out, err = run(capsys, "describe", str(tmp_path / "one.csv"), "--task", "sentiment")
     assert code == 2
     assert "its only column is 'comments', and texts with labels take two" in err
+
+
+def test_fields_of_json_that_are_called_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"id": n, "remarks": f"the food of day {n}", "queue": "ab"[n % 2], "level": n % 3} for n in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, err = run(capsys, "describe", str(path))
+    assert code == 2
+    assert "no field is called text; its first line has 'id', 'remarks', 'queue', 'level'" in err
+    assert "number" not in err
+    command = err.strip().split(": elman ")[-1]
+    assert command == f"describe {path} --text-column remarks --label-column queue"
+    assert run(capsys, *command.split())[0] == 0

@@ -52,6 +52,13 @@ def test_a_file_that_is_given_as_the_text_in_it(tmp_path: Path) -> None:
     assert f"is a file, and this run takes strings of 0s and 1s; say --text {tmp_path / 'bits.txt'}" in err
 
 
+def test_a_file_among_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("good")
+    run = next(name for name in RUNS if name.startswith("sentiment"))
+    _, _, err = called(["predict", str(OLD_RUNS / run), "good", str(tmp_path / "a.txt")])
+    assert f"say --file {tmp_path / 'a.txt'} in a command of its own, without other texts" in err
+
+
 @pytest.mark.parametrize("name", [name for name in RUNS if not name.startswith(("sentiment", "translation"))])
 def test_predict_without_an_input(name: str) -> None:
     code, _, err = called(["predict", str(OLD_RUNS / name)])

@@ -113,7 +113,9 @@ def test_leaves_what_it_cannot_replace_and_says_why() -> None:
 
 
 def test_refuses_a_bare_layer() -> None:
-    with pytest.raises(ValueError, match="itself"):
+    with pytest.raises(
+        ValueError, match=r"this is an RNN itself: make elman\.RNN\(2, 2, \.\.\.\), or, with its weights"
+    ):
         accelerate(nn.RNN(2, 2))
 
 

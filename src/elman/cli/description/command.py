@@ -104,6 +104,7 @@ def _described(
     """What the data are taken for, the description, and the task that trains on them; "" for none."""
     from elman.data.description.kinds import Guess, guess_kind, only_texts
     from elman.data.description.recordings import describe_recording
+    from elman.data.io.columns import UnnamedColumnError
 
     if task is not None:
         guess = Guess("text", data, "the task that was named")
@@ -125,6 +126,12 @@ def _described(
     try:
         with _quiet():
             found = module.Task.describe(settings)
+    except UnnamedColumnError as error:
+        _show_form(data)
+        if not error.likely or task is not None:
+            raise
+        options = [word for setting, column in error.likely.items() for word in (option(setting), column)]
+        raise UserError(f"{error}: {shell_words(['elman', 'describe', *map(_no_option, data), *options])}") from error
     except UserError:
         _show_form(data)
         raise

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from elman.data.io.delimited import Record
+from elman.data.io.files import file_kind
 from elman.errors import UserError
 
 TEXT_NAMES = (
     *("text", "sentence", "review", "comment", "content", "question", "message", "tweet", "body", "document"),
 )
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "rating", "stars", "polarity", "y")
+
+
+class UnnamedColumnError(UserError):
+    """None of a table's columns has a usual name, and none was named.
+
+    Attributes:
+        likely: the columns that it probably is, as settings: {"text_column": "body", "label_column": "queue"}.
+    """
+
+    def __init__(self, what: str, header: Sequence[str], path: Path, likely: Mapping[str, str] | None = None) -> None:
+        self.what, self.header, self.path, self.likely = what, header, path, dict(likely or {})
+        if file_kind(path) == ".jsonl":
+            said = f"{path}: no field is called {what}; its first line has {_listed(header)}; say which it is with"
+            told = " and ".join(f"`{name}={column}`" for name, column in self.likely.items())
+            super().__init__(f"{said} `{what}_column`" + (f"; likely {told}" if told else ""))
+        else:
+            super().__init__(
+                f"{path}: no column is called {what}; its first line names {_listed(header)};"
+                f" say which it is with `{what}_column`, by its number where the first line is an example already"
+            )
 
 
 @dataclass(frozen=True)
@@ -41,10 +63,7 @@ class Columns:
             label = label or next((name for name in header if text and name != text), None)
         for what, found in (("text", text), ("label", label)):
             if found is None:
-                raise UserError(
-                    f"{path}: no column is called {what}; its first line names {_listed(header)};"
-                    f" say which it is with `{what}_column`, by its number where the first line is an example already"
-                )
+                raise UnnamedColumnError(what, header, path)
         if text == label:
             raise UserError(f"{path}: column {text!r} cannot be both text and label; name another")
         return str(text), str(label)
@@ -78,6 +97,28 @@ class Columns:
         if again == [True, True]:
             again = [2 * len(cells[0]) <= len(cells[1]), 2 * len(cells[1]) <= len(cells[0])]
         return {(False, True): (0, 1), (True, False): (1, 0)}.get((again[0], again[1]))
+
+
+def likely_columns(records: Sequence[Mapping[str, Any]], columns: Columns) -> dict[str, str]:
+    """The settings that name the text and the label of some records; empty where several columns may be either.
+
+    A text has several words and is rarely twice the same. A label is: a column of names, else one of whole numbers.
+    """
+    cells: dict[str, list[Any]] = {name: [record.get(name) for record in records] for name in records[0]}
+    named = {columns.text, columns.label}
+    words = {name: column for name, column in cells.items() if all(isinstance(one, str) for one in column)}
+    texts = [name for name, column in words.items() if sum(len(one.split()) for one in column) >= 2 * len(column)]
+    repeated = [
+        name
+        for name, column in cells.items()
+        if name not in {*texts, *named}
+        and 1 < len(set(map(str, column))) <= len(column) / 2
+        and all(isinstance(one, str | int) for one in column)
+    ]
+    labels = [name for name in repeated if name in words] or repeated
+    text = columns.text or _usual(list(cells), TEXT_NAMES) or (texts[0] if len(texts) == 1 else None)
+    label = columns.label or _usual(list(cells), LABEL_NAMES) or (labels[0] if len(labels) == 1 else None)
+    return {"text_column": text, "label_column": label} if text and label else {}
 
 
 def known_column(name: str, header: Sequence[str], path: Path) -> str:

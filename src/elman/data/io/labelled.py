@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
-from elman.data.io.columns import Columns
+from elman.data.io.columns import Columns, UnnamedColumnError, likely_columns
 from elman.data.io.delimited import Delimited, Record, fitting_records, read_delimited, records_of
 from elman.data.io.files import exists, file_kind, is_folder, read_bytes, read_content
 from elman.data.io.folders import class_files, part_paths
@@ -23,6 +25,8 @@ log = logging.getLogger("elman")
 _PART_NAMES = ("split", "part", "subset", "partition", "set")
 """What a column is called that says to which part a text belongs."""
 _TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
+_LOOKED_AT = 500
+"""Lines of JSON after the first that are looked at, to say which fields are probably meant."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 PACKED_TABLES = tuple(suffix + end for suffix in _TABLES for end in ("", *PACKED))
 """Endings of tables that are read, packed ones among them."""
@@ -129,7 +133,8 @@ def _part_column(header: Sequence[str], taken: Sequence[str]) -> str:
 def _json_rows(path: Path, pieces: Iterable[str], columns: Columns) -> Iterator[Row]:
     chosen: tuple[str, str] | None = None
     column = ""
-    for line, content in enumerate(newline_parted(pieces), 1):
+    lines = enumerate(newline_parted(pieces), 1)
+    for line, content in lines:
         if not content.strip():
             continue
         try:
@@ -141,7 +146,7 @@ def _json_rows(path: Path, pieces: Iterable[str], columns: Columns) -> Iterator[
         if not isinstance(record, dict):
             raise UserError(f'{path} line {line} is not an object such as {{"text": "...", "label": "..."}}; mend it')
         if chosen is None:
-            chosen = columns.among(list(record), path)
+            chosen = _json_columns(path, record, lines, columns)
             column = _part_column(list(record), chosen)
         for name in chosen:
             if name not in record:
@@ -151,6 +156,20 @@ def _json_rows(path: Path, pieces: Iterable[str], columns: Columns) -> Iterator[
         if isinstance(value, dict | list) or isinstance(label, dict | list):
             raise UserError(f"{path} line {line} has a list or an object for {chosen[0]!r} or {chosen[1]!r}; mend it")
         yield _row("" if value is None else str(value), "" if label is None else str(label), path, line, part)
+
+
+def _json_columns(
+    path: Path, first: dict[str, Any], lines: Iterable[tuple[int, str]], columns: Columns
+) -> tuple[str, str]:
+    """The fields of text and label; where the first record's names tell neither, the error looks at the next ones."""
+    try:
+        return columns.among(list(first), path)
+    except UnnamedColumnError as error:
+        records = [first]
+        with contextlib.suppress(ValueError, RecursionError):
+            records += [json.loads(content) for _, content in islice(lines, _LOOKED_AT) if content.strip()]
+        records = [record for record in records if isinstance(record, dict)]
+        raise UnnamedColumnError(error.what, error.header, path, likely_columns(records, columns)) from None
 
 
 def _row(text: str, label: str, path: Path, line: int, part: tuple[str, str]) -> Row:
