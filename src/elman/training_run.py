@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,9 +105,8 @@ def _train(
     with optional_imports():
         from elman.training.distributed.agreement import agreed, prepare_others
         from elman.training.loop import train as train_loop
-        from elman.training.monitoring.advice import what_to_try, what_was_read
+        from elman.training.monitoring.advice import what_to_try
         from elman.training.run_state import NotFiniteError
-        from elman.training.search.halving import write_outcomes
         from elman.training.search.search import searched
         from elman.training.search.time_limit import TimeLimit
 
@@ -125,20 +124,10 @@ def _train(
         # data are read before the loop sets the random state: what reading draws must not differ in a resumed run
         with agreed(accelerator):
             if accelerator.is_main_process:
-                if not resume:
-                    _check_free(folder)
-                with display().doing("preparing the data, and what to compare with"):
-                    task.prepare()
-                told = [] if resume else what_was_read(task, described=searches)
-                lock = held.enter_context(RunLock(folder.path))
-                remove_leftovers(folder.path, alone=True)
                 if resume:
-                    _check_resumed(task_name, task, folder)
+                    _go_on(task_name, task, folder, held)
                 else:
-                    _make_run(task_name, task, folder, lock)
-                    write_outcomes(folder.path, outcomes)
-                    for line in told:
-                        log.info("%s", line)
+                    _begin(task_name, task, folder, held, outcomes, described=searches)
         if accelerator.num_processes > 1:
             prepare_others(task, folder.path, accelerator)
         if limit:
@@ -155,6 +144,43 @@ def _train(
             with display().doing("drawing how it went"):
                 finish(task, folder)
     return result
+
+
+def _begin(
+    task_name: str,
+    task: Task[Any],
+    folder: RunFolder,
+    held: contextlib.ExitStack,
+    outcomes: Sequence[Outcome],
+    *,
+    described: bool,
+) -> None:
+    """Read the data, and make a run of the folder, which is locked for as long as `held` lasts."""
+    from elman.training.monitoring.advice import what_was_read
+    from elman.training.search.halving import write_outcomes
+
+    _check_free(folder)
+    _prepare(task)
+    told = what_was_read(task, described=described)
+    lock = held.enter_context(RunLock(folder.path))
+    remove_leftovers(folder.path, alone=True)
+    _make_run(task_name, task, folder, lock)
+    write_outcomes(folder.path, outcomes)
+    for line in told:
+        log.info("%s", line)
+
+
+def _go_on(task_name: str, task: Task[Any], folder: RunFolder, held: contextlib.ExitStack) -> None:
+    """The same for a run that is there, whose data must not have changed."""
+    _prepare(task)
+    held.enter_context(RunLock(folder.path))
+    remove_leftovers(folder.path, alone=True)
+    _check_resumed(task_name, task, folder)
+
+
+def _prepare(task: Task[Any]) -> None:
+    with display().doing("preparing the data, and what to compare with"):
+        task.prepare()
 
 
 def _plan_again(task_name: str, task: Task[Any], folder: RunFolder, settings: TrainingSettings, reason: str) -> None:

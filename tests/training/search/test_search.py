@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from accelerate import Accelerator
 
@@ -24,15 +23,6 @@ from elman.training.search.halving import Outcome, tune
 from elman.training.search.time_limit import TimeLimit
 from elman.training.search.trial import Times, Trial
 from elman.training_run import train
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    """Forty series whose level tells their class."""
-    generator = np.random.default_rng(0)
-    y = np.arange(40) % 2
-    np.savez(tmp_path / "two.npz", x=generator.normal(size=(40, 12)) + 2 * y[:, None], y=y)
-    return str(tmp_path / "two.npz")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -26,15 +25,6 @@ from elman.training.search.trial import Times
 from elman.training.settings import TrainingSettings
 from elman.training.task import Task as BaseTask
 from elman.training_run import train
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    """Forty series whose level tells their class."""
-    generator = np.random.default_rng(0)
-    y = np.arange(40) % 2
-    np.savez(tmp_path / "two.npz", x=generator.normal(size=(40, 12)) + 2 * y[:, None], y=y)
-    return str(tmp_path / "two.npz")
 
 
 class Clock:

@@ -144,6 +144,21 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
     if any(cell.lower().endswith(SOUNDS) for cell in cells):
         return Guess("audio", (str(path.parent),), f"a column of sound files, which lie in {path.parent}")
     columns = columns_of(table)
+    found = _uses(table, columns)
+    if not found:
+        shown = listed([f"{column.name!r} ({column.type})" for column in columns])
+        raise UserError(
+            f"{path}: nothing tells what it is for; its columns are {shown}{_nearly_numbers(table, columns)};"
+            " say with `task` what is to be trained on it, and which column is which: with `text_column` and"
+            " `label_column`, or `time` and `target`"
+        )
+    (kind, why), *rest = found
+    others = tuple(dict.fromkeys(other for other, _ in rest if other != kind))
+    return Guess(kind, names, why, others)
+
+
+def _uses(table: Delimited, columns: Sequence[Column]) -> list[tuple[Kind, str]]:
+    """What the columns may be for and why, the likeliest first."""
     found: list[tuple[Kind, str]] = []
     small = [name.lower() for name in table.header]
     if any(name in TEXT_NAMES for name in small) and any(name in LABEL_NAMES for name in small):
@@ -178,16 +193,7 @@ def _table(table: Delimited, names: tuple[str, ...]) -> Guess:
         found.append(("parallel text", "two columns of texts"))
     if numbers and columns and columns[0] in numbers and _rises(table, 0) and len(numbers) > 1:
         found.append(("table", f"rising or falling numbers in {columns[0].name!r}, and numbers beside them"))
-    if not found:
-        shown = listed([f"{column.name!r} ({column.type})" for column in columns])
-        raise UserError(
-            f"{path}: nothing tells what it is for; its columns are {shown}{_nearly_numbers(table, columns)};"
-            " say with `task` what is to be trained on it, and which column is which: with `text_column` and"
-            " `label_column`, or `time` and `target`"
-        )
-    (kind, why), *rest = found
-    others = tuple(dict.fromkeys(other for other, _ in rest if other != kind))
-    return Guess(kind, names, why, others)
+    return found
 
 
 def _nearly_numbers(table: Delimited, columns: Sequence[Column]) -> str:

@@ -64,13 +64,11 @@ def fit_to_time(
     limit.check("reading the data and one look at the validation part")
     seconds = min(end - time.perf_counter(), limit.left())
     possible = _steps(times, task.settings, seconds)
-    members = _members(task.settings)
-    if by_data and possible > MORE * wanted and "members" in names and members > 1:
-        more = int(members * min(MORE, possible / wanted / MORE))
-        if more > members:
-            task = _changed(task, {"members": more}, "there is time for more networks", asked)
-            times = measure(task, accelerator, MEASURED * seconds)
-            possible = _steps(times, task.settings, seconds)
+    more = _more_members(task.settings, possible / wanted) if by_data and "members" in names else 0
+    if more:
+        task = _changed(task, {"members": more}, "there is time for more networks", asked)
+        times = measure(task, accelerator, MEASURED * seconds)
+        possible = _steps(times, task.settings, seconds)
     limit.evaluation = times.evaluation
     limit.most = int(MORE * wanted) if by_data else STEPS.most
     steps = max(1, min(possible, int(limit.most)))
@@ -90,6 +88,13 @@ def _steps(times: Times, settings: TrainingSettings, seconds: float) -> int:
     if looks * times.evaluation > KEPT * seconds / 2:  # they would take most of it: they are made rarer with the steps
         return int(KEPT * seconds / (times.step + times.evaluation / settings.eval_every))
     return int((KEPT * seconds - looks * times.evaluation) / times.step)
+
+
+def _more_members(settings: TrainingSettings, share: float) -> int:
+    """How many networks there may be where the time is enough for `share` times the steps; 0 for no more."""
+    members = _members(settings)
+    more = int(members * min(MORE, share / MORE))
+    return more if members > 1 and share > MORE and more > members else 0
 
 
 def _smaller(settings: TrainingSettings, names: Collection[str], share: float) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,23 +80,8 @@ def tune(
     outcomes: list[Outcome] = []
 
     def run(changes: Sequence[Mapping[str, Any]], steps: int) -> list[Outcome]:
-        found = []
-        for number, change in enumerate(changes, 1):
-            if outcomes and time.perf_counter() > until:
-                log.info("tuning, %d steps: the time for it is over after %d of %d", steps, number - 1, len(changes))
-                break
-            found.append(_tried(task, change, steps, accelerator))
-            outcomes.append(found[-1])
-            reached = figure(found[-1].metrics[task.metric])
-            log.info(
-                "tuning, %d steps, %d of %d: %s: %s %s",
-                steps,
-                number,
-                len(changes),
-                found[-1].name,
-                task.metric,
-                reached,
-            )
+        found = list(_round(task, changes, steps, accelerator, until, begun=bool(outcomes)))
+        outcomes.extend(found)
         return sorted(found, key=lambda one: _order(task, one))
 
     first = run([{}, *candidates], max(1, round(FIRST * full)))
@@ -107,6 +92,27 @@ def tune(
     best = [{}, *(one for one in best if one)]  # first, so that others have something to be compared with
     last = run(best, max(1, round(2 * FIRST * full)))
     return _chosen(task, last or first, len(outcomes)), outcomes
+
+
+def _round(
+    task: Task[Any],
+    changes: Sequence[Mapping[str, Any]],
+    steps: int,
+    accelerator: Accelerator,
+    until: float,
+    *,
+    begun: bool,
+) -> Iterator[Outcome]:
+    """What each candidate reaches in so many steps, until the time is over; the first of all (not `begun`) always."""
+    for number, change in enumerate(changes, 1):
+        if (begun or number > 1) and time.perf_counter() > until:
+            log.info("tuning, %d steps: the time for it is over after %d of %d", steps, number - 1, len(changes))
+            return
+        found = _tried(task, change, steps, accelerator)
+        reached = figure(found.metrics[task.metric])
+        place = f"{number} of {len(changes)}"
+        log.info("tuning, %d steps, %s: %s: %s %s", steps, place, found.name, task.metric, reached)
+        yield found
 
 
 def _tried(task: Task[Any], change: Mapping[str, Any], steps: int, accelerator: Accelerator) -> Outcome:
