@@ -212,6 +212,10 @@ def test_the_usual_season_is_seen_under_noise_that_hides_each_change(season: int
     assert not repeats([np.zeros(20 * season)], season)
 
 
+def roles_in(table: pd.DataFrame, series_id: str = "") -> Roles:
+    return roles_of(table, "t", time=(), targets=(), past=(), known=(), series_id=series_id)
+
+
 @pytest.mark.parametrize("order", [["Datum", "Uhrzeit", "kWh"], ["kWh", "Uhrzeit", "Datum"]])
 def test_days_and_times_of_day_in_two_columns_are_one_time(order: list[str], tmp_path: Path) -> None:
     hours = pd.date_range("2025-01-01", periods=60, freq="h")
@@ -223,6 +227,9 @@ def test_days_and_times_of_day_in_two_columns_are_one_time(order: list[str], tmp
     assert (read.roles.time_parts, read.roles.targets, read.frequency) == (("Datum", "Uhrzeit"), ("kWh",), "h")
     assert len(read.series) == 1
     assert list(read.series[0].times) == list(hours)
+    shops = pd.concat([table[::24].assign(shop=name, Uhrzeit=f"0{place + 7}:30") for place, name in enumerate("ab")])
+    assert roles_in(shops, series_id="shop").time_parts == ()  # when a shop opens: its days stand once each
+    assert roles_in(pd.concat([shops, shops])).time_parts == ()  # it does not tell the rows apart
     daily = table[::24].assign(Uhrzeit="08:00")  # one time of day: the days alone say when
     daily.to_csv(tmp_path / "d.csv", index=False)
     assert read_all_series(str(tmp_path / "d.csv"), READING).roles.time_parts == ()

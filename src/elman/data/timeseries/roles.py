@@ -111,8 +111,8 @@ def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str
     small = {part_of(name): name for name in reversed(free)}
     found: tuple[str, ...]
     if dates is not None:
-        beside = [name for name in clocks if name != dates][:1]
-        found = (dates, *beside) if beside and table[dates].duplicated().any() else (dates,)
+        clock = next((name for name in clocks if name != dates), None)
+        found = (dates,) if clock is None or not _tells_apart(table, clock, [dates, series_id]) else (dates, clock)
     elif "year" in small and "month" in small:
         together = [part in small for part in PARTS]
         found = tuple(small[part] for part in PARTS[: together.index(False) if False in together else None])
@@ -124,6 +124,12 @@ def _times(table: pd.DataFrame, free: Sequence[str], source: str, series_id: str
     if found != tuple(free[:1]):
         notes.append(f"{source}: the time is {' '.join(map(repr, found))}; another is named with `time`")
     return found
+
+
+def _tells_apart(table: pd.DataFrame, clock: str, columns: Sequence[str]) -> bool:
+    """Whether rows that are alike in some columns all differ in their times of day."""
+    alike = [name for name in columns if name]
+    return bool(table.duplicated(alike).any()) and not bool(table.duplicated([*alike, clock]).any())
 
 
 def _is_clock(column: pd.Series) -> bool:

@@ -166,19 +166,27 @@ class Windows:
             series.observed[start:end],
         )
 
+    def rows(self, begin: int, end: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """Each series' number, which windows are its own, and (n, end - begin) rows of it from where these begin."""
+        numbers, origins = self.places.T
+        for number in np.unique(numbers).tolist():
+            own = np.flatnonzero(numbers == number)
+            yield number, own, origins[own, None] + np.arange(begin, end)
+
     def truth(self) -> NDArray[np.float64]:
         """(W, F, Y) what came, in the targets' own units; NaN where nothing was measured."""
-        steps = np.arange(self.horizon)
-        found = [
-            np.where(self.series[s].observed[o + steps], self.series[s].raw.values[o + steps, : self.targets], np.nan)
-            for s, o in self.places.tolist()
-        ]
-        return np.stack(found)
+        found = np.empty((len(self), self.horizon, self.targets))
+        for number, own, rows in self.rows(0, self.horizon):
+            one = self.series[number]
+            found[own] = np.where(one.observed[rows], one.raw.values[:, : self.targets][rows], np.nan)
+        return found
 
     def history(self) -> NDArray[np.float64]:
         """(W, T, Y) the targets that were looked back on, in their own units."""
-        steps = np.arange(-self.window, 0)
-        return np.stack([self.series[s].raw.values[o + steps, : self.targets] for s, o in self.places.tolist()])
+        found = np.empty((len(self), self.window, self.targets))
+        for number, own, rows in self.rows(-self.window, 0):
+            found[own] = self.series[number].raw.values[:, : self.targets][rows]
+        return found
 
 
 def split_in_time(

@@ -35,13 +35,11 @@ def lacking(bounds: tuple[Tensor, Tensor], windows: Windows) -> Tensor:
 
 def scaled_truth(windows: Windows) -> NDArray[np.float32]:
     """(W, F, Y) the actual values; NaN where nothing was measured."""
-    steps = np.arange(windows.horizon)
-    found = []
-    for number, origin in windows.places.tolist():
+    found = np.empty((len(windows), windows.horizon, windows.targets), np.float32)
+    for number, own, rows in windows.rows(0, windows.horizon):
         series = windows.series[number]
-        values = series.values[origin + steps, : windows.targets]
-        found.append(np.where(series.observed[origin + steps], values, np.float32(np.nan)))
-    return np.stack(found)
+        found[own] = np.where(series.observed[rows], series.values[:, : windows.targets][rows], np.nan)
+    return found
 
 
 def enough_of(scores: Tensor, level: float, dim: int) -> Tensor:

@@ -135,25 +135,25 @@ def learn_from_validation(
     """
     if blended is None:
         scaled = ask_scaled(model, windows, level)
-    else:
-        assert isinstance(model, DirectForecaster)
-        device = next(model.parameters()).device
-        found = [model.parts(*batch.to(device)[:2]) for batch in _batches(windows)]
-        answers, anchors = _together(one[0] for one in found), _together(one[2] for one in found)
-        parts = answers, _ends(one[1] for one in found), anchors
-        whole = joined(*parts, None)[0]
-        model.share.fill_(_best_share(anchors, whole, windows, *blended))
-        scaled = joined(*parts, (model.share.cpu(), model.interval_spread.fill_(1.0).cpu()))
-        if calibrated and calibrate(model, windows, level, scaled):
-            own = interval_score(model, windows, level, scaled)
-            model.interval_spread.zero_()
-            even = joined(*parts, (model.share.cpu(), model.interval_spread.cpu()))
-            calibrate(model, windows, level, even)
-            if interval_score(model, windows, level, even) < own:
-                return even
-            model.interval_spread.fill_(1.0)
-    if calibrated:
-        calibrate(model, windows, level, scaled)
+        if calibrated:
+            calibrate(model, windows, level, scaled)
+        return scaled
+    assert isinstance(model, DirectForecaster)
+    device = next(model.parameters()).device
+    found = [model.parts(*batch.to(device)[:2]) for batch in _batches(windows)]
+    answers, anchors = _together(one[0] for one in found), _together(one[2] for one in found)
+    parts = answers, _ends(one[1] for one in found), anchors
+    model.share.fill_(_best_share(anchors, joined(*parts, None)[0], windows, *blended))
+    scaled = joined(*parts, (model.share.cpu(), model.interval_spread.fill_(1.0).cpu()))
+    if not (calibrated and calibrate(model, windows, level, scaled)):
+        return scaled
+    own, widen = interval_score(model, windows, level, scaled), model.widen.clone()
+    even = joined(*parts, (model.share.cpu(), model.interval_spread.zero_().cpu()))
+    calibrate(model, windows, level, even)
+    if interval_score(model, windows, level, even) < own:
+        return even
+    model.interval_spread.fill_(1.0)
+    model.widen.copy_(widen)
     return scaled
 
 
