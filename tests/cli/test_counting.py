@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from tests.old_runs.test_old_runs import OLD_RUNS
 
 import elman
 from elman.cli import progress
+from elman.cli.main import main
 from elman.cli.progress import TerminalDisplay
 from elman.training.progress import Display, use_display
 
@@ -83,3 +86,18 @@ def test_a_terminal_has_one_bar_at_a_time(monkeypatch: pytest.MonkeyPatch, capsy
     assert "after" in told
     assert "inner" not in told
     assert "judging" not in told
+
+
+def test_files_are_written_though_the_reader_of_the_text_has_gone(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "forecasting-direct", "data/next.csv", "--out", "written"])
+    assert ended.value.code == 1
+    assert Path("written.csv").read_text().count("\n") > 1
+    assert Path("written.png").exists()

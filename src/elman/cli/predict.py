@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -168,24 +168,28 @@ def answer(
     task, found = _asked(run, package, inputs, options, weights)
     predictions = []
     for prediction in found:
-        if json:
-            show_json(prediction.to_json())
-        elif task.streaming:
-            for part in task.view([prediction]):
-                if isinstance(part, str):
-                    show_line(part)
-                else:
-                    show_rich(part)
+        if task.streaming:
+            _show(task, [prediction], show_line, json=json)
         if out is not None or not task.streaming:
             predictions.append(prediction)
-    if not json and not task.streaming:
-        for part in task.view(predictions):
-            if isinstance(part, str):
-                show(part)
-            else:
-                show_rich(part)
-    if out is not None and predictions:
-        say("written: " + ", ".join(map(str, task.write(predictions, out))))
+    # before they are shown: who reads may stop, as `head` does
+    written = task.write(predictions, out) if out is not None and predictions else ()
+    if not task.streaming:
+        _show(task, predictions, show, json=json)
+    if written:
+        say("written: " + ", ".join(map(str, written)))
+
+
+def _show(task: Task[Any], predictions: Sequence[Prediction], show_text: Callable[[str], None], *, json: bool) -> None:
+    if json:
+        for prediction in predictions:
+            show_json(prediction.to_json())
+        return
+    for part in task.view(predictions):
+        if isinstance(part, str):
+            show_text(part)
+        else:
+            show_rich(part)
 
 
 def _asked(
